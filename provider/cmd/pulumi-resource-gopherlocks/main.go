@@ -1,0 +1,24 @@
+// Command pulumi-resource-gopherlocks is the Pulumi plugin of Gopherlocks. The
+// nodes of embedded clusters run from it too.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/gopherlocks/gopherlocks/provider/embedded"
+	"github.com/gopherlocks/gopherlocks/provider/plugin"
+)
+
+func main() {
+	embedded.RunNode()
+	provider, err := plugin.New()
+	if err == nil {
+		err = provider.Run(context.Background(), plugin.Name, plugin.Version)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,29 @@
+//go:build !linux
+
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+)
+
+func errUnsupported() error {
+	return fmt.Errorf("an embedded cluster needs Linux, and this is %s; use an existing cluster instead: "+
+		"pulumi config set clusterProvider existing", runtime.GOOS)
+}
+
+// RunNode does nothing here: there are no nodes.
+func RunNode() {}
+
+func create(context.Context, Spec, Progress) (Cluster, error) { return Cluster{}, errUnsupported() }
+
+func update(context.Context, Spec, Progress) (Cluster, error) { return Cluster{}, errUnsupported() }
+
+func inspect(Ref) (Cluster, error) { return Cluster{}, errUnsupported() }
+
+func programsChanged(state.Dir, string) (bool, error) { return false, errUnsupported() }
+
+func remove(context.Context, Ref, Progress) error { return errUnsupported() }

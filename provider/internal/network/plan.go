@@ -1,0 +1,111 @@
+// Package network plans a cluster's addresses and joins its node to the machine
+// by a veth pair, one masquerade rule and two forward rules.
+//
+// A cluster owns one block of addresses, split in halves: the upper half is for
+// pods; the lower half is split again into the link between machine and node
+// (its first 256 addresses) and, in its upper half, services.
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+)
+
+// The pool 10.200.0.0/16 to 10.254.0.0/16 is where clusters get their blocks
+// from when the user names none. It lies apart from the defaults of Docker
+// (172.17.0.0/16 and following) and of Kubernetes services (10.96.0.0/12).
+const (
+	poolFirst = 200
+	poolLast  = 254
+	poolBits  = 16
+	// maxBits is the smallest block that holds a link, services and pods.
+	maxBits = 22
+)
+
+// Plan is how a cluster uses its block.
+type Plan struct {
+	// Subnet is the whole block.
+	Subnet netip.Prefix
+	// Link connects machine and node; HostIP and NodeIP are their addresses in it.
+	Link           netip.Prefix
+	HostIP, NodeIP netip.Addr
+	// Services is the range of cluster IPs. APIServerIP is the one of the
+	// Service default/kubernetes, DNSIP the one of kube-system/kube-dns.
+	Services           netip.Prefix
+	APIServerIP, DNSIP netip.Addr
+	// Pods is the range of pod addresses.
+	Pods netip.Prefix
+}
+
+// NewPlan splits the block of a cluster.
+func NewPlan(subnet netip.Prefix) (Plan, error) {
+	if !subnet.IsValid() || !subnet.Addr().Is4() {
+		return Plan{}, fmt.Errorf("subnet %q is not an IPv4 block such as 10.200.0.0/16", subnet)
+	}
+	if subnet != subnet.Masked() {
+		return Plan{}, fmt.Errorf("subnet %s has bits beyond its length; did you mean %s?", subnet, subnet.Masked())
+	}
+	if subnet.Bits() > maxBits || subnet.Bits() < 8 {
+		return Plan{}, fmt.Errorf("subnet %s: its length must be from /8 to /%d", subnet, maxBits)
+	}
+	quarter := subnet.Bits() + 2
+	services := netip.PrefixFrom(offset(subnet.Addr(), 1<<(32-quarter)), quarter)
+	if services.Bits() < 12 {
+		// kube-apiserver refuses a larger range of services.
+		services = netip.PrefixFrom(services.Addr(), 12)
+	}
+	return Plan{
+		Subnet:      subnet,
+		Link:        netip.PrefixFrom(subnet.Addr(), 24),
+		HostIP:      offset(subnet.Addr(), 1),
+		NodeIP:      offset(subnet.Addr(), 2),
+		Services:    services,
+		APIServerIP: offset(services.Addr(), 1),
+		DNSIP:       offset(services.Addr(), 10),
+		Pods:        netip.PrefixFrom(offset(subnet.Addr(), 1<<(32-subnet.Bits()-1)), subnet.Bits()+1),
+	}, nil
+}
+
+// ChooseSubnet returns the first block of the pool that overlaps nothing in
+// use. The search starts at a place that follows from name, so that a cluster
+// made again tends to get its block again.
+func ChooseSubnet(name string, used []netip.Prefix) (netip.Prefix, error) {
+	const count = poolLast - poolFirst + 1
+	hash := sha256.Sum256([]byte(name))
+	start := int(binary.BigEndian.Uint32(hash[:4]) % count)
+	for i := range count {
+		second := byte(poolFirst + (start+i)%count)
+		candidate := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second, 0, 0}), poolBits)
+		if _, taken := FirstOverlap(candidate, used); !taken {
+			return candidate, nil
+		}
+	}
+	return netip.Prefix{}, fmt.Errorf("every block from 10.%d.0.0/16 to 10.%d.0.0/16 overlaps an address, a route or "+
+		"another cluster of this machine; name a free one with the input subnet", poolFirst, poolLast)
+}
+
+// FirstOverlap returns the first prefix of used that overlaps subnet.
+func FirstOverlap(subnet netip.Prefix, used []netip.Prefix) (netip.Prefix, bool) {
+	for _, prefix := range used {
+		if subnet.Overlaps(prefix) {
+			return prefix, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// LinkName returns the name of the machine's end of the veth pair of the
+// cluster whose state is in dir. The kernel allows 15 bytes.
+func LinkName(dir string) string {
+	hash := sha256.Sum256([]byte(dir))
+	return "gl" + hex.EncodeToString(hash[:5])
+}
+
+func offset(addr netip.Addr, by uint32) netip.Addr {
+	bytes := addr.As4()
+	binary.BigEndian.PutUint32(bytes[:], binary.BigEndian.Uint32(bytes[:])+by)
+	return netip.AddrFrom4(bytes)
+}

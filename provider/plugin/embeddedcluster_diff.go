@@ -1,0 +1,94 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+
+	"github.com/gopherlocks/gopherlocks/provider/embedded"
+)
+
+// observation is what the machine says about a cluster.
+type observation struct {
+	// exists is false when the cluster's state is lost.
+	exists  bool
+	running bool
+	// programsChanged says that the programs in binDir are not those that the
+	// cluster was made from.
+	programsChanged bool
+}
+
+// Diff also looks at the machine, so that a plain `pulumi up` brings a cluster
+// back that died with the machine.
+func (*EmbeddedCluster) Diff(
+	ctx context.Context, req infer.DiffRequest[EmbeddedClusterArgs, EmbeddedClusterState],
+) (infer.DiffResponse, error) {
+	seen, err := observe(ctx, parseID(req.ID), req.Inputs.binDir())
+	if err != nil {
+		return infer.DiffResponse{}, fmt.Errorf("looking at the embedded cluster %s: %w", req.ID, err)
+	}
+	return diffCluster(req.State, req.Inputs, seen), nil
+}
+
+func observe(ctx context.Context, ref embedded.Ref, binDir string) (observation, error) {
+	cluster, err := embedded.Inspect(ref)
+	if errors.Is(err, embedded.ErrNotFound) {
+		return observation{}, nil
+	}
+	if err != nil {
+		return observation{}, err
+	}
+	changed, err := embedded.ProgramsChanged(ref, binDir)
+	if err != nil {
+		// A cluster runs on without the folder that it was made from.
+		p.GetLogger(ctx).Warningf("can't tell whether the cluster's programs changed: %v", err)
+	}
+	return observation{exists: true, running: cluster.Running, programsChanged: changed}, nil
+}
+
+// diffCluster compares what is with what is asked for.
+func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen observation) infer.DiffResponse {
+	changes := map[string]p.PropertyDiff{}
+	input := func(name string, kind p.DiffKind) { changes[name] = p.PropertyDiff{Kind: kind, InputDiff: true} }
+	if args.Name != state.Name {
+		input("name", p.UpdateReplace)
+	}
+	if args.StateRoot != state.StateRoot {
+		input("stateRoot", p.UpdateReplace)
+	}
+	// Without the input, whatever was chosen is right.
+	if args.Subnet != nil && *args.Subnet != state.Subnet {
+		input("subnet", p.UpdateReplace)
+	}
+	if !equal(args.KubeconfigFile, state.KubeconfigFile) {
+		input("kubeconfigFile", p.Update)
+	}
+	if !equal(args.HPASyncPeriodSeconds, state.HPASyncPeriodSeconds) {
+		input("hpaSyncPeriodSeconds", p.Update)
+	}
+	switch {
+	case !seen.exists:
+		changes["stateDir"] = p.PropertyDiff{Kind: p.UpdateReplace}
+	case !seen.running:
+		changes["running"] = p.PropertyDiff{Kind: p.Update}
+	}
+	if seen.programsChanged {
+		input("binDir", p.Update)
+	}
+	return infer.DiffResponse{
+		HasChanges:   len(changes) > 0,
+		DetailedDiff: changes,
+		// A new cluster of the same name can't be made beside the old one.
+		DeleteBeforeReplace: true,
+	}
+}
+
+func equal[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

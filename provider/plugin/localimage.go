@@ -1,0 +1,208 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi-go-provider/infer/types"
+
+	"github.com/gopherlocks/gopherlocks/provider/localimage"
+)
+
+// LocalImage is the resource gopherlocks:index:LocalImage.
+type LocalImage struct{}
+
+var (
+	_ infer.CustomResource[LocalImageArgs, LocalImageState]       = (*LocalImage)(nil)
+	_ infer.CustomDiff[LocalImageArgs, LocalImageState]           = (*LocalImage)(nil)
+	_ infer.CustomRead[LocalImageArgs, LocalImageState]           = (*LocalImage)(nil)
+	_ infer.CustomUpdate[LocalImageArgs, LocalImageState]         = (*LocalImage)(nil)
+	_ infer.CustomDelete[LocalImageState]                         = (*LocalImage)(nil)
+	_ infer.ExplicitDependencies[LocalImageArgs, LocalImageState] = (*LocalImage)(nil)
+)
+
+// LocalImageArgs are the inputs of a LocalImage.
+type LocalImageArgs struct {
+	ContainerdAddress string               `pulumi:"containerdAddress"`
+	Repository        string               `pulumi:"repository"`
+	Binary            types.AssetOrArchive `pulumi:"binary"`
+	Entrypoint        []string             `pulumi:"entrypoint,optional"`
+	Args              []string             `pulumi:"args,optional"`
+	User              string               `pulumi:"user,optional"`
+}
+
+// LocalImageState are the outputs of a LocalImage.
+type LocalImageState struct {
+	ContainerdAddress string `pulumi:"containerdAddress"`
+	Repository        string `pulumi:"repository"`
+	Reference         string `pulumi:"reference"`
+	Digest            string `pulumi:"digest"`
+}
+
+// Annotate documents the resource.
+func (i *LocalImage) Annotate(a infer.Annotator) {
+	a.SetToken(module, "LocalImage")
+	a.Describe(&i, "A container image with one static binary and nothing else, built without Docker and loaded into the "+
+		"containerd of an `EmbeddedCluster`, without a registry. A changed binary is a new image with a new reference; the "+
+		"old one is removed when nothing in the program refers to it any more.")
+}
+
+// Annotate documents the inputs.
+func (args *LocalImageArgs) Annotate(a infer.Annotator) {
+	a.Describe(&args.ContainerdAddress, "Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.")
+	a.Describe(&args.Repository, "Name of the image without a tag, such as `localhost/gopherlocks/operator`.")
+	a.Describe(&args.Binary, "The binary, a file asset: a statically linked executable for Linux on this machine's processor.")
+	a.Describe(&args.Entrypoint, "Command of the image. Default: the binary, which is in the root folder under its own name.")
+	a.Describe(&args.Args, "Arguments of the entrypoint, for pods that name none.")
+	a.Describe(&args.User, "User and group, as UID:GID, that the command runs as.")
+	a.SetDefault(&args.User, localimage.DefaultUser)
+}
+
+// Annotate documents the outputs.
+func (s *LocalImageState) Annotate(a infer.Annotator) {
+	a.Describe(&s.Reference, "The image's name for pods: the repository with a tag that follows from the content.")
+	a.Describe(&s.Digest, "Digest of the image's manifest, such as sha256:0123….")
+}
+
+// WireDependencies lets a preview know the reference, which follows from the
+// inputs alone.
+func (*LocalImage) WireDependencies(f infer.FieldSelector, _ *LocalImageArgs, state *LocalImageState) {
+	if state.Reference != "" {
+		f.OutputField(&state.Reference).AlwaysKnown()
+		f.OutputField(&state.Digest).AlwaysKnown()
+	}
+}
+
+// errUnknownBinary says that a preview does not have the binary yet.
+var errUnknownBinary = errors.New("the image's binary is not known yet")
+
+// build makes the image in memory.
+func (args LocalImageArgs) build() (localimage.Image, error) {
+	asset := args.Binary.Asset
+	if asset == nil {
+		if args.Binary.Archive != nil {
+			return localimage.Image{}, errors.New("the input binary must be an asset, and is an archive")
+		}
+		return localimage.Image{}, errUnknownBinary
+	}
+	if !asset.IsPath() {
+		return localimage.Image{}, errors.New("the input binary must be a file asset: its name becomes that of the binary in the image")
+	}
+	content, err := asset.Bytes()
+	if err != nil {
+		return localimage.Image{}, fmt.Errorf("reading the image's binary %s (was it built?): %w", asset.Path, err)
+	}
+	return localimage.Build(localimage.Spec{
+		Repository: args.Repository,
+		BinaryName: filepath.Base(asset.Path),
+		Binary:     content,
+		Entrypoint: args.Entrypoint,
+		Args:       args.Args,
+		User:       args.User,
+	})
+}
+
+func (args LocalImageArgs) store() localimage.Store {
+	return localimage.Store{Address: args.ContainerdAddress}
+}
+
+func (args LocalImageArgs) state(image localimage.Image) LocalImageState {
+	return LocalImageState{
+		ContainerdAddress: args.ContainerdAddress, Repository: args.Repository,
+		Reference: image.Reference, Digest: image.Digest,
+	}
+}
+
+// Create builds and loads the image.
+func (*LocalImage) Create(
+	ctx context.Context, req infer.CreateRequest[LocalImageArgs],
+) (infer.CreateResponse[LocalImageState], error) {
+	state, err := load(ctx, req.Inputs, req.DryRun)
+	return infer.CreateResponse[LocalImageState]{ID: state.Reference, Output: state}, err
+}
+
+// Update loads an image again that the node has lost.
+func (*LocalImage) Update(
+	ctx context.Context, req infer.UpdateRequest[LocalImageArgs, LocalImageState],
+) (infer.UpdateResponse[LocalImageState], error) {
+	state, err := load(ctx, req.Inputs, req.DryRun)
+	return infer.UpdateResponse[LocalImageState]{Output: state}, err
+}
+
+func load(ctx context.Context, args LocalImageArgs, dryRun bool) (LocalImageState, error) {
+	if dryRun && args.Repository == "" {
+		return args.state(localimage.Image{}), nil
+	}
+	image, err := args.build()
+	if dryRun && errors.Is(err, errUnknownBinary) {
+		return args.state(localimage.Image{}), nil
+	}
+	if err != nil {
+		return LocalImageState{}, fmt.Errorf("building image %s: %w", args.Repository, err)
+	}
+	if !dryRun {
+		if err := args.store().Load(ctx, image); err != nil {
+			return LocalImageState{}, err
+		}
+	}
+	return args.state(image), nil
+}
+
+// Diff compares content: the same binary in another folder is no change. A new
+// image replaces the old one, which goes only after what refers to it was
+// updated.
+func (*LocalImage) Diff(
+	ctx context.Context, req infer.DiffRequest[LocalImageArgs, LocalImageState],
+) (infer.DiffResponse, error) {
+	changes := map[string]p.PropertyDiff{}
+	if req.Inputs.ContainerdAddress != req.State.ContainerdAddress {
+		changes["containerdAddress"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
+	}
+	if req.Inputs.Repository != req.State.Repository {
+		changes["repository"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
+	}
+	image, err := req.Inputs.build()
+	switch {
+	case errors.Is(err, errUnknownBinary):
+		changes["binary"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
+	case err != nil:
+		return infer.DiffResponse{}, fmt.Errorf("building image %s: %w", req.Inputs.Repository, err)
+	case image.Digest != req.State.Digest:
+		// Also for other users, arguments and so on: all are part of the digest.
+		changes["digest"] = p.PropertyDiff{Kind: p.UpdateReplace}
+	case len(changes) == 0 && isLost(ctx, req.State):
+		changes["reference"] = p.PropertyDiff{Kind: p.Update}
+	}
+	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
+}
+
+// isLost says whether the node has lost the image. Of a node that does not run
+// nothing can be said; it has its images when it is started again.
+func isLost(ctx context.Context, state LocalImageState) bool {
+	digest, err := localimage.Store{Address: state.ContainerdAddress}.Digest(ctx, state.Reference)
+	return err == nil && digest != state.Digest
+}
+
+// Read reports whether the node still has the image.
+func (*LocalImage) Read(
+	ctx context.Context, req infer.ReadRequest[LocalImageArgs, LocalImageState],
+) (infer.ReadResponse[LocalImageArgs, LocalImageState], error) {
+	if isLost(ctx, req.State) {
+		return infer.ReadResponse[LocalImageArgs, LocalImageState]{}, nil
+	}
+	return infer.ReadResponse[LocalImageArgs, LocalImageState](req), nil
+}
+
+// Delete removes the image from the node.
+func (*LocalImage) Delete(ctx context.Context, req infer.DeleteRequest[LocalImageState]) (infer.DeleteResponse, error) {
+	err := localimage.Store{Address: req.State.ContainerdAddress}.Remove(ctx, req.State.Reference)
+	if err != nil && !errors.Is(err, localimage.ErrUnreachable) {
+		return infer.DeleteResponse{}, fmt.Errorf("removing image %s: %w", req.State.Reference, err)
+	}
+	// Images go with the cluster.
+	return infer.DeleteResponse{}, nil
+}

@@ -1,0 +1,32 @@
+// Package plugin is the Pulumi provider "gopherlocks": an embedded Kubernetes
+// cluster, and images that are loaded into it, as resources.
+package plugin
+
+import (
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+)
+
+const (
+	// Name is the name of the Pulumi package.
+	Name = "gopherlocks"
+	// Version is the version of the plugin and of its SDKs.
+	Version = "0.1.0"
+	// module is the part of a resource's token between package and type.
+	module = "index"
+)
+
+// New returns the provider.
+func New() (p.Provider, error) {
+	return infer.NewProviderBuilder().
+		WithDisplayName("Gopherlocks").
+		WithDescription("A real Kubernetes cluster on this machine without Docker, and local images for it.").
+		WithRepository("https://github.com/gopherlocks/gopherlocks").
+		WithLicense("Apache-2.0").
+		WithGoImportPath("github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks").
+		WithResources(
+			infer.Resource(&EmbeddedCluster{}),
+			infer.Resource(&LocalImage{}),
+		).
+		Build()
+}
