@@ -1,0 +1,55 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/go-logr/logr"
+)
+
+// options are the command line's.
+type options struct {
+	kubeconfig           string
+	leaderElect          bool
+	leaderElectNamespace string
+	healthAddress        string
+	metricsAddress       string
+	logLevel             slog.Level
+	logFormat            string
+	version              bool
+}
+
+// parseOptions reads the command line; what is wrong, and help, goes to out.
+func parseOptions(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("gopherlocks-operator", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file`; by default the pod's service account")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "of several operators, only the holder of a lease works")
+	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease; by default the pod's")
+	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
+	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics, plain HTTP; 0 for none")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")
+	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log: json or text")
+	flags.BoolVar(&o.version, "version", false, "print the version and exit")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: only flags are taken, see --help", flags.Arg(0))
+	}
+	if o.logFormat != "json" && o.logFormat != "text" {
+		return o, fmt.Errorf("--log-format %q: choose json or text", o.logFormat)
+	}
+	return o, nil
+}
+
+func newLogger(out io.Writer, level slog.Level, format string) logr.Logger {
+	handlerOptions := &slog.HandlerOptions{Level: level}
+	if format == "text" {
+		return logr.FromSlogHandler(slog.NewTextHandler(out, handlerOptions))
+	}
+	return logr.FromSlogHandler(slog.NewJSONHandler(out, handlerOptions))
+}

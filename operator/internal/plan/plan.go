@@ -1,0 +1,203 @@
+// Package plan decides what to do about a MiniCluster. It is a pure function of
+// what was observed: no client, no clock, no log.
+//
+//	maximum = maxSize, else status.maximumSize, else size
+//	desired = size clamped to [minSize, maximum]
+//
+//	no Job, and no rank of an earlier one      → create the Job with desired ranks
+//	Job made from another template input       → delete it; when it is gone: create
+//	Job with another number of ranks           → resize it, in one write
+//	Job finished, or anything being deleted    → leave it
+//	an object of our name that is not ours     → leave everything, and say so
+package plan
+
+import (
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+)
+
+// FieldManager owns the fields of the objects that the operator makes.
+const FieldManager = "gopherlocks-operator"
+
+// Observed is all that a plan is made from.
+type Observed struct {
+	MiniCluster *api.MiniCluster
+	// Service and Job are the objects of the MiniCluster's name, whoever made
+	// them; nil when there is none.
+	Service *corev1.Service
+	Job     *batchv1.Job
+	// Pods are those with the labels of the MiniCluster's ranks, of whatever Job.
+	Pods []corev1.Pod
+}
+
+// Plan is what to do, and what to say about it.
+type Plan struct {
+	// Service, when not nil, is to be applied first; then Job.
+	Service *corev1ac.ServiceApplyConfiguration
+	Job     *batchv1ac.JobApplyConfiguration
+	// DeleteJob, when not nil, is the Job to delete in the foreground.
+	DeleteJob *batchv1.Job
+	// Event, when it has a reason, tells of the Job's change once that is done.
+	Event Event
+
+	// Desired and Maximum are what status.desired and status.maximumSize become.
+	Desired, Maximum int32
+	// Violations of the bounds rule by the spec.
+	Violations []bounds.Violation
+	// Ranks are counted from the pods of the observed Job.
+	Ranks Ranks
+	// State is a reason of the conditions Ready and Progressing, with its message.
+	State, Message string
+}
+
+// Event is a Kubernetes event about the MiniCluster.
+type Event struct {
+	// Type is corev1.EventTypeNormal or corev1.EventTypeWarning.
+	Type, Reason, Message string
+}
+
+// Make returns the plan for what was observed.
+func Make(o Observed) Plan {
+	mc := o.MiniCluster
+	sizes := bounds.Sizes{
+		Size:        int(mc.Spec.Size),
+		MinSize:     int(mc.Spec.MinSize),
+		MaxSize:     int(mc.Spec.MaxSize),
+		MaximumSize: int(mc.Status.MaximumSize),
+	}
+	b := sizes.Bounds()
+	p := Plan{
+		Desired:    int32(b.Clamp(sizes.Size)), // at most bounds.Limit
+		Maximum:    int32(b.Max),
+		Violations: bounds.Check(sizes),
+	}
+	if kind := foreign(o); kind != "" {
+		p.State = api.ReasonNameConflict
+		p.Message = fmt.Sprintf("a %s called %q exists and belongs to somebody else; delete it, or give the MiniCluster another name", kind, mc.Name)
+		return p
+	}
+	p.Ranks = countRanks(o.Job, o.Pods, p.Desired)
+	if mc.DeletionTimestamp != nil {
+		p.State, p.Message = api.ReasonDeleting, "the MiniCluster is being deleted"
+		return p
+	}
+	planService(o, &p)
+	planJob(o, &p)
+	return p
+}
+
+// foreign returns the kind of an object that has the MiniCluster's name but
+// another owner, if there is one.
+func foreign(o Observed) string {
+	switch {
+	case o.Service != nil && !metav1.IsControlledBy(o.Service, o.MiniCluster):
+		return "Service"
+	case o.Job != nil && !metav1.IsControlledBy(o.Job, o.MiniCluster):
+		return "Job"
+	}
+	return ""
+}
+
+// planJob fills in what to do with the Job, and the state.
+func planJob(o Observed, p *Plan) {
+	switch {
+	case o.Job == nil && p.Ranks.Earlier > 0:
+		p.State = api.ReasonRecreating
+		p.Message = fmt.Sprintf("waiting for %d pods of an earlier Job to end", p.Ranks.Earlier)
+	case o.Job == nil:
+		planCreate(o, p)
+	case o.Job.DeletionTimestamp != nil:
+		p.State = api.ReasonRecreating
+		p.Message = "waiting for the earlier Job and its pods to end"
+	case o.Job.Annotations[api.AnnotationTemplateHash] != build.TemplateHash(o.MiniCluster, p.Maximum):
+		planRecreate(o, p)
+	default:
+		if state, message, finished := finishedState(o.Job); finished {
+			p.State, p.Message = state, message
+			return
+		}
+		planResize(o, p)
+	}
+	if p.State == "" {
+		describe(p)
+	}
+}
+
+func planCreate(o Observed, p *Plan) {
+	job, err := build.Job(o.MiniCluster, p.Desired, p.Maximum)
+	if err != nil {
+		p.State, p.Message = api.ReasonInvalidCommand, err.Error()
+		return
+	}
+	p.Job = job
+	p.Event = Event{corev1.EventTypeNormal, api.EventCreated,
+		fmt.Sprintf("Created a Job of %d ranks", p.Desired)}
+}
+
+// planRecreate deletes the Job; its end brings the next plan, which creates it
+// anew. Nothing is deleted for a command that could not run: the ranks go on with
+// the earlier one, and can be scaled.
+func planRecreate(o Observed, p *Plan) {
+	if _, err := build.Job(o.MiniCluster, p.Desired, p.Maximum); err != nil {
+		p.State, p.Message = api.ReasonInvalidCommand, err.Error()
+		planResize(o, p)
+		return
+	}
+	p.DeleteJob = o.Job
+	p.State = api.ReasonRecreating
+	p.Message = "the container or the maximum changed, which a running Job cannot take over"
+	p.Event = Event{corev1.EventTypeNormal, api.EventRecreating, "Restarting all ranks: " + p.Message}
+}
+
+// planResize changes completions and parallelism together, in one write: an
+// Indexed Job is elastic only so. The rest of what we apply is taken from the
+// Job as it is, not built anew, so that a newer operator never tries to change
+// the template of a running Job.
+func planResize(o Observed, p *Plan) {
+	completions, parallelism := ptr.Deref(o.Job.Spec.Completions, 0), ptr.Deref(o.Job.Spec.Parallelism, 0)
+	if completions == p.Desired && parallelism == p.Desired {
+		return
+	}
+	job, err := batchv1ac.ExtractJob(o.Job, FieldManager)
+	if err != nil || job.Spec == nil {
+		p.State = api.ReasonApplyFailed
+		p.Message = fmt.Sprintf("the Job's managed fields cannot be read (%v); delete the Job to have it made anew", err)
+		return
+	}
+	job.Spec.WithCompletions(p.Desired).WithParallelism(p.Desired)
+	pin(o.Job, job)
+	p.Job = job
+	switch {
+	case completions < p.Desired:
+		p.Event = Event{corev1.EventTypeNormal, api.EventScalingUp,
+			fmt.Sprintf("Growing from %d to %d ranks", completions, p.Desired)}
+	case completions > p.Desired:
+		p.Event = Event{corev1.EventTypeNormal, api.EventScalingDown,
+			fmt.Sprintf("Shrinking from %d to %d ranks", completions, p.Desired)}
+	}
+}
+
+// pinned is an apply configuration that can be tied to one version of an object.
+type pinned[T any] interface {
+	WithUID(uid types.UID) T
+	WithResourceVersion(version string) T
+}
+
+// pin ties the write to the version of the object that it was planned for: on
+// another version the API server answers with a conflict, and the watch brings
+// what changed.
+func pin[T any](observed metav1.Object, config pinned[T]) {
+	config.WithUID(observed.GetUID())
+	config.WithResourceVersion(observed.GetResourceVersion())
+}

@@ -1,0 +1,170 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// Ranks is what the pods of a MiniCluster say about its ranks.
+type Ranks struct {
+	// Existing is the number of ranks that have a pod which neither ends nor has
+	// ended, and Ready the number of those that are ready.
+	Existing, Ready int32
+	// Missing are the desired ranks that are not ready, ascending.
+	Missing []int32
+	// Excess is the number of pods, ending ones too, of ranks above the desired
+	// size.
+	Excess int
+	// Completed are the desired ranks that have ended with exit code 0 and that
+	// the Job will not run again, ascending.
+	Completed []int32
+	// Earlier is the number of pods that belong to a Job other than the observed.
+	Earlier int
+}
+
+// countRanks counts the pods of job's ranks; desired is the wished number.
+func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
+	var r Ranks
+	existing, ready := map[int32]bool{}, map[int32]bool{}
+	for i := range pods {
+		pod := &pods[i]
+		owner := metav1.GetControllerOf(pod)
+		switch {
+		case owner == nil || owner.Kind != "Job":
+			continue // somebody's own pod that bears our labels
+		case job == nil || owner.UID != job.UID:
+			if !hasEnded(pod) {
+				r.Earlier++
+			}
+			continue
+		case hasEnded(pod):
+			continue
+		}
+		rank, ok := rankOf(pod)
+		if !ok {
+			continue
+		}
+		if rank >= desired {
+			r.Excess++
+		}
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		existing[rank] = true
+		if isReady(pod) {
+			ready[rank] = true
+		}
+	}
+	r.Existing, r.Ready = int32(len(existing)), int32(len(ready))
+	for rank := range desired {
+		if !ready[rank] {
+			r.Missing = append(r.Missing, rank)
+		}
+	}
+	if job != nil {
+		r.Completed = completedRanks(job.Status.CompletedIndexes, desired)
+	}
+	return r
+}
+
+func hasEnded(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// rankOf returns the index that the Job controller gave the pod.
+func rankOf(pod *corev1.Pod) (int32, bool) {
+	index, err := strconv.ParseInt(pod.Annotations[batchv1.JobCompletionIndexAnnotation], 10, 32)
+	return int32(index), err == nil && index >= 0
+}
+
+// completedRanks reads a Job's status.completedIndexes, such as "1,3-5,7".
+func completedRanks(indexes string, desired int32) []int32 {
+	var ranks []int32
+	for part := range strings.SplitSeq(indexes, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.ParseInt(first, 10, 32)
+		to, err2 := strconv.ParseInt(last, 10, 32)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		for rank := int32(from); rank <= int32(to) && rank < desired; rank++ {
+			ranks = append(ranks, rank)
+		}
+	}
+	return ranks
+}
+
+// describe sets the state of a MiniCluster whose Job is as wished, or about to be.
+func describe(p *Plan) {
+	ready := p.Desired - int32(len(p.Ranks.Missing))
+	progress := fmt.Sprintf("%d of %d ranks are ready", ready, p.Desired)
+	switch r := p.Ranks; {
+	case len(r.Completed) > 0:
+		p.State = api.ReasonCompleting
+		p.Message = fmt.Sprintf("%s; ended with exit code 0, for good: %s", progress, ranksText(r.Completed))
+	case len(r.Missing) > 0 && ready == 0:
+		p.State, p.Message = api.ReasonStarting, progress
+	case len(r.Missing) > 0:
+		p.State = api.ReasonScalingUp
+		p.Message = fmt.Sprintf("%s; waiting for %s", progress, ranksText(r.Missing))
+	case r.Excess > 0:
+		p.State = api.ReasonScalingDown
+		p.Message = fmt.Sprintf("%s; %d above the desired size are ending", progress, r.Excess)
+	default:
+		p.State, p.Message = api.ReasonReady, progress
+	}
+}
+
+// finishedState returns the state of a Job that has ended for good.
+func finishedState(job *batchv1.Job) (state, message string, finished bool) {
+	for _, c := range job.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete, batchv1.JobSuccessCriteriaMet:
+			return api.ReasonCompleted, "every rank has ended with exit code 0; delete the MiniCluster to run it again", true
+		case batchv1.JobFailed, batchv1.JobFailureTarget:
+			return api.ReasonJobFailed, fmt.Sprintf("the Job has failed: %s: %s", c.Reason, c.Message), true
+		}
+	}
+	return "", "", false
+}
+
+// ranksText lists ranks as "ranks 1,3-5".
+func ranksText(ranks []int32) string {
+	var parts []string
+	for i := 0; i < len(ranks); {
+		j := i
+		for j+1 < len(ranks) && ranks[j+1] == ranks[j]+1 {
+			j++
+		}
+		if i == j {
+			parts = append(parts, fmt.Sprint(ranks[i]))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", ranks[i], ranks[j]))
+		}
+		i = j + 1
+	}
+	if len(ranks) == 1 {
+		return "rank " + parts[0]
+	}
+	return "ranks " + strings.Join(parts, ",")
+}
