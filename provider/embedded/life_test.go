@@ -1,0 +1,360 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
+	"github.com/gopherlocks/gopherlocks/provider/internal/kubeapi"
+	"github.com/gopherlocks/gopherlocks/provider/internal/network"
+	"github.com/gopherlocks/gopherlocks/provider/internal/node"
+	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+	"github.com/gopherlocks/gopherlocks/provider/localimage"
+)
+
+// TestClusterLivesAndLeavesNoTrace follows real clusters through their lives.
+// It compares the whole machine before and after, so no other cluster may come
+// or go meanwhile.
+func TestClusterLivesAndLeavesNoTrace(t *testing.T) {
+	binDir := requireMachine(t)
+	before := takeSnapshot(t)
+	name := fmt.Sprintf("test-%d", os.Getpid())
+	// One cluster with its state below a folder that the node has its own of,
+	// and one elsewhere.
+	first := newTestCluster(t, Spec{Ref: Ref{Name: name}, BinDir: binDir, KubeconfigFile: filepath.Join(t.TempDir(), "kubeconfig")})
+	second := newTestCluster(t, Spec{Ref: Ref{Name: name, StateRoot: filepath.Join(t.TempDir(), "state")}, BinDir: binDir})
+
+	first.create()
+	first.requireKubeconfigCopy()
+	t.Run("pods reach services by name", func(t *testing.T) { first.requireProbe(t, "probe") })
+	t.Run("ended components are started again", func(t *testing.T) {
+		first.killComponent(t, nodeconfig.Kubelet)
+		first.killComponent(t, nodeconfig.Scheduler)
+		first.requireProbe(t, "probe-after-kill")
+	})
+	t.Run("a second cluster runs beside the first", func(t *testing.T) {
+		second.create()
+		if first.cluster.Subnet.Overlaps(second.cluster.Subnet) {
+			t.Errorf("subnets %s and %s overlap", first.cluster.Subnet, second.cluster.Subnet)
+		}
+		second.requireProbe(t, "probe")
+		first.requireProbe(t, "probe-beside")
+	})
+	t.Run("a killed node comes back with its state", func(t *testing.T) { first.requireComeback(t) })
+	t.Run("creating an existing cluster adopts it", func(t *testing.T) {
+		pid := first.report(t).PID
+		first.create()
+		if now := first.report(t).PID; now != pid {
+			t.Errorf("the node was started again: process %d became %d", pid, now)
+		}
+	})
+	t.Run("deleting one leaves the other alone", func(t *testing.T) {
+		first.delete(t)
+		second.requireProbe(t, "probe-alone")
+	})
+	t.Run("an interrupted creation is begun again", func(t *testing.T) { second.requireRecreation(t) })
+	t.Run("a node whose state was lost is removed", func(t *testing.T) {
+		if err := os.Rename(second.cluster.StateDir, filepath.Join(t.TempDir(), "lost")); err != nil {
+			t.Fatal(err)
+		}
+		second.delete(t)
+	})
+	t.Run("a canceled creation leaves only its logs", func(t *testing.T) { first.requireCancel(t) })
+	takeSnapshot(t).requireSame(t, before)
+}
+
+// requireMachine skips the test where no cluster can be made.
+func requireMachine(t *testing.T) (binDir string) {
+	binDir = os.Getenv("GOPHERLOCKS_BIN")
+	if binDir == "" {
+		t.Skip("GOPHERLOCKS_BIN does not name the folder with the cluster's programs; \"make test\" sets it")
+	}
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		t.Skip("an embedded cluster needs Linux and root")
+	}
+	if _, err := checkMachine(binDir); err != nil {
+		t.Skip(err)
+	}
+	return binDir
+}
+
+// testCluster is a cluster under test.
+type testCluster struct {
+	t       *testing.T
+	spec    Spec
+	cluster Cluster
+	api     *kubeapi.Client
+}
+
+func newTestCluster(t *testing.T, spec Spec) *testCluster {
+	c := &testCluster{t: t, spec: spec}
+	t.Cleanup(func() { c.delete(t) })
+	return c
+}
+
+func (c *testCluster) progress(message string) { c.t.Logf("%s: %s", c.spec.Name, message) }
+
+func (c *testCluster) create() {
+	c.t.Helper()
+	began := time.Now()
+	cluster, err := Create(c.t.Context(), c.spec, c.progress)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Logf("created in %s", time.Since(began).Round(time.Millisecond))
+	c.cluster = cluster
+	c.api, err = kubeapi.NewAdmin(cluster.Endpoint, filepath.Join(cluster.StateDir, "pki"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *testCluster) delete(t *testing.T) {
+	t.Helper()
+	if err := Delete(context.WithoutCancel(t.Context()), c.spec.Ref, c.progress); err != nil {
+		t.Error(err)
+	}
+	if _, err := Inspect(c.spec.Ref); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the deleted cluster is still found: %v", err)
+	}
+}
+
+func (c *testCluster) requireKubeconfigCopy() {
+	c.t.Helper()
+	data, err := os.ReadFile(c.spec.KubeconfigFile)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	info, err := os.Stat(c.spec.KubeconfigFile)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if string(data) != string(c.cluster.Kubeconfig) || info.Mode().Perm() != 0o600 {
+		c.t.Errorf("the copy of the kubeconfig has mode %s or other content", info.Mode())
+	}
+}
+
+// requireProbe runs a pod that does what probe does, and waits for its success.
+func (c *testCluster) requireProbe(t *testing.T, name string) {
+	t.Helper()
+	image := c.loadProbe(t)
+	path := "/api/v1/namespaces/default/pods/" + name
+	c.apply(t, path, buildPod(name, image, "Never"))
+	c.await(t, "the probe to succeed", func() error {
+		var pod struct{ Status struct{ Phase string } }
+		if err := c.api.Get(t.Context(), path, &pod); err != nil {
+			return err
+		}
+		if pod.Status.Phase != "Succeeded" {
+			return fmt.Errorf("the pod's phase is %q; its output is in %s/var-log/pods", pod.Status.Phase, c.cluster.StateDir)
+		}
+		return nil
+	})
+}
+
+func (c *testCluster) loadProbe(t *testing.T) localimage.Image {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, content, err := localimage.ReadBinary(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := localimage.Build(localimage.Spec{
+		Repository: "localhost/gopherlocks/probe", BinaryName: name, Binary: content, Args: []string{probeCommand},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := localimage.Store{Address: c.cluster.ContainerdAddress}
+	if err := store.Load(t.Context(), image); err != nil {
+		t.Fatal(err)
+	}
+	if digest, err := store.Digest(t.Context(), image.Reference); err != nil || digest != image.Digest {
+		t.Fatalf("containerd has digest %q (%v), not %q", digest, err, image.Digest)
+	}
+	return image
+}
+
+func buildPod(name string, image localimage.Image, restartPolicy string) map[string]any {
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"restartPolicy": restartPolicy,
+			"containers":    []any{map[string]any{"name": "main", "image": image.Reference, "imagePullPolicy": "Never"}},
+		},
+	}
+}
+
+func (c *testCluster) apply(t *testing.T, path string, object any) {
+	t.Helper()
+	if err := c.api.Apply(t.Context(), path, object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killComponent kills a program of the node and waits until the supervisor has
+// started it again and it answers.
+func (c *testCluster) killComponent(t *testing.T, component string) {
+	t.Helper()
+	killed := 0
+	for _, pid := range c.processes(t) {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err == nil && strings.TrimSpace(string(name)) == component {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			killed++
+		}
+	}
+	if killed != 1 {
+		t.Fatalf("%d processes %s were found, not one", killed, component)
+	}
+	c.await(t, component+" to be started again", func() error {
+		report := c.report(t).Components[component]
+		if report.Restarts != 1 || !report.Ready || !strings.Contains(report.LastEnd, "killed") {
+			return fmt.Errorf("the report on %s is %+v", component, report)
+		}
+		return nil
+	})
+}
+
+func (c *testCluster) processes(t *testing.T) []int {
+	t.Helper()
+	hierarchies, err := cgroup.Hierarchies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := nodeconfig.Cluster{
+		Record: state.Record{Name: c.spec.Name}, Link: network.LinkName(c.spec.StateDir()),
+	}
+	pids, err := cgroup.NewBranch(hierarchies, config.CgroupName()).Processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pids
+}
+
+func (c *testCluster) report(t *testing.T) node.Report {
+	t.Helper()
+	report, err := node.LoadReport(c.spec.dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// requireComeback kills the supervisor and with it the whole node.
+func (c *testCluster) requireComeback(t *testing.T) {
+	const objectPath = "/api/v1/namespaces/default/configmaps/keepsake"
+	c.apply(t, objectPath, map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "keepsake"},
+	})
+	uid := c.uid(t, objectPath)
+	if err := syscall.Kill(c.report(t).PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	c.await(t, "the node's end to be noticed", func() error {
+		cluster, err := Inspect(c.spec.Ref)
+		if err == nil && cluster.Running {
+			err = errors.New("the cluster seems to run")
+		}
+		return err
+	})
+	cluster, err := Update(t.Context(), c.spec, c.progress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cluster.Running || string(cluster.Kubeconfig) != string(c.cluster.Kubeconfig) {
+		t.Errorf("the cluster is running: %t, or has another kubeconfig than before", cluster.Running)
+	}
+	if now := c.uid(t, objectPath); now != uid {
+		t.Errorf("the object's UID was %s and is %s", uid, now)
+	}
+	c.requireProbe(t, "probe-after-comeback")
+}
+
+func (c *testCluster) uid(t *testing.T, path string) string {
+	t.Helper()
+	var object struct{ Metadata struct{ UID string } }
+	if err := c.api.Get(t.Context(), path, &object); err != nil {
+		t.Fatal(err)
+	}
+	return object.Metadata.UID
+}
+
+// requireRecreation pretends that the process which made the cluster was killed
+// before it was ready.
+func (c *testCluster) requireRecreation(t *testing.T) {
+	record, err := state.Load(c.spec.dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.Phase = state.PhaseCreating
+	if err := state.Save(c.spec.dir(), record); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Inspect(c.spec.Ref); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a cluster that never was ready is found: %v", err)
+	}
+	const namespace = "/api/v1/namespaces/default"
+	uid := c.uid(t, namespace)
+	c.create()
+	if now := c.uid(t, namespace); now == uid {
+		t.Error("the cluster is the old one")
+	}
+}
+
+// requireCancel interrupts a creation while its node starts.
+func (c *testCluster) requireCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := Create(ctx, c.spec, func(message string) {
+		c.progress(message)
+		if strings.Contains(message, nodeconfig.APIServer) {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	logs := string(c.spec.dir().FailedLogs())
+	if _, statErr := os.Stat(filepath.Join(logs, "node.log")); statErr != nil || !strings.Contains(err.Error(), logs) {
+		t.Errorf("the logs are not where the error says: %v, %v", err, statErr)
+	}
+	if pids := c.processes(t); len(pids) > 0 {
+		t.Errorf("processes %v are left", pids)
+	}
+	c.delete(t)
+}
+
+// await waits until check succeeds, for at most a minute.
+func (c *testCluster) await(t *testing.T, what string, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waiting for %s: %v", what, err)
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package localimage
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+func newSpec() Spec {
+	return Spec{Repository: "localhost/team/app", BinaryName: "app", Binary: []byte("\x7fELF and more")}
+}
+
+func build(t *testing.T, spec Spec) Image {
+	t.Helper()
+	image, err := Build(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func TestSameInputsGiveTheSameImage(t *testing.T) {
+	a, b := build(t, newSpec()), build(t, newSpec())
+	if a.Digest != b.Digest || a.Reference != b.Reference {
+		t.Errorf("%s and %s", a.Digest, b.Digest)
+	}
+	if tag, ok := strings.CutPrefix(a.Reference, "localhost/team/app:"); !ok || !strings.HasPrefix(a.Digest, "sha256:"+tag) {
+		t.Errorf("the reference of %s is %s", a.Digest, a.Reference)
+	}
+}
+
+func TestEveryInputIsPartOfTheDigest(t *testing.T) {
+	plain := build(t, newSpec())
+	for name, change := range map[string]func(*Spec){
+		"binary":     func(s *Spec) { s.Binary = []byte("\x7fELF and else") },
+		"name":       func(s *Spec) { s.BinaryName = "other" },
+		"entrypoint": func(s *Spec) { s.Entrypoint = []string{"/app", "serve"} },
+		"args":       func(s *Spec) { s.Args = []string{"--help"} },
+		"user":       func(s *Spec) { s.User = "0:0" },
+	} {
+		spec := newSpec()
+		change(&spec)
+		if build(t, spec).Digest == plain.Digest {
+			t.Errorf("another %s gives the same image", name)
+		}
+	}
+}
+
+func TestUnusableBinariesAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*Spec){
+		"not an executable": func(s *Spec) { s.Binary = []byte("#!/bin/sh") },
+		"empty":             func(s *Spec) { s.Binary = nil },
+		"without a name":    func(s *Spec) { s.BinaryName = "" },
+		"no repository":     func(s *Spec) { s.Repository = "" },
+	} {
+		spec := newSpec()
+		change(&spec)
+		if image, err := Build(spec); err == nil {
+			t.Errorf("%s: got %s", name, image.Reference)
+		}
+	}
+}
+
+// TestLayoutLeadsFromIndexToBinary reads the image back as containerd does: from the index
+// to the manifest, and from there to configuration and layer, by digest.
+func TestLayoutLeadsFromIndexToBinary(t *testing.T) {
+	image := build(t, newSpec())
+	var archive bytes.Buffer
+	if _, err := image.WriteTo(&archive); err != nil {
+		t.Fatal(err)
+	}
+	files := readTar(t, &archive)
+	var index v1.IndexManifest
+	decode(t, files["index.json"], &index)
+	if len(index.Manifests) != 1 || index.Manifests[0].Annotations["io.containerd.image.name"] != image.Reference {
+		t.Fatalf("the index is %+v", index)
+	}
+	var manifest v1.Manifest
+	decode(t, blob(t, files, index.Manifests[0].Digest), &manifest)
+	if index.Manifests[0].Digest.String() != image.Digest {
+		t.Errorf("the manifest is %s, not %s", index.Manifests[0].Digest, image.Digest)
+	}
+	var config v1.ConfigFile
+	decode(t, blob(t, files, manifest.Config.Digest), &config)
+	if got := config.Config; got.User != DefaultUser || len(got.Entrypoint) != 1 || got.Entrypoint[0] != "/app" {
+		t.Errorf("the configuration is %+v", got)
+	}
+	if len(manifest.Layers) != 1 || len(config.RootFS.DiffIDs) != 1 || config.RootFS.DiffIDs[0] != manifest.Layers[0].Digest {
+		t.Fatalf("the layers are %v, their content %v", manifest.Layers, config.RootFS.DiffIDs)
+	}
+	layer := readTar(t, bytes.NewReader(blob(t, files, manifest.Layers[0].Digest)))
+	if string(layer["app"]) != "\x7fELF and more" {
+		t.Errorf("the binary is %q", layer["app"])
+	}
+}
+
+func TestStoreTellsThatNoContainerdListens(t *testing.T) {
+	store := Store{Address: filepath.Join(t.TempDir(), "containerd.sock")}
+	if err := store.Load(t.Context(), build(t, newSpec())); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func readTar(t *testing.T, archive io.Reader) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	for reader := tar.NewReader(archive); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files[header.Name], err = io.ReadAll(reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func blob(t *testing.T, files map[string][]byte, digest v1.Hash) []byte {
+	t.Helper()
+	data, ok := files["blobs/sha256/"+digest.Hex]
+	sum := sha256.Sum256(data)
+	if !ok || hex.EncodeToString(sum[:]) != digest.Hex {
+		t.Fatalf("blob %s is missing or has other content", digest)
+	}
+	return data
+}
+
+func decode(t *testing.T, data []byte, value any) {
+	t.Helper()
+	if err := json.Unmarshal(data, value); err != nil {
+		t.Fatal(err)
+	}
+}
