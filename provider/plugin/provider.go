@@ -2,6 +2,8 @@
 // cluster, and images that are loaded into it, as resources.
 package plugin
 
+//go:generate go run ./generate ../../sdk/go/gopherlocks
+
 import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
