@@ -1,0 +1,124 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks"
+)
+
+// ClusterArgs describe where Kubernetes comes from: exactly one of Embedded
+// and Existing is set.
+type ClusterArgs struct {
+	// Embedded makes a single-node cluster on this machine.
+	Embedded *EmbeddedArgs
+	// Existing uses a cluster that is there already.
+	Existing *ExistingArgs
+}
+
+// EmbeddedArgs describe a cluster on this machine.
+type EmbeddedArgs struct {
+	// Name identifies the cluster on this machine.
+	Name string
+	// KubeconfigFile is the path where a copy of the administrator's
+	// kubeconfig is kept as long as the cluster exists.
+	KubeconfigFile string
+}
+
+// ExistingArgs describe a cluster that somebody else keeps.
+type ExistingArgs struct {
+	// Kubeconfig is the content of a kubeconfig.
+	Kubeconfig string
+	// Context is a context in it; empty means its current one.
+	Context string
+}
+
+// Cluster is a Kubernetes cluster for the other components to install into.
+type Cluster struct {
+	pulumi.ResourceState
+
+	// Kubeconfig gives access to the cluster as its administrator. It is a
+	// secret.
+	Kubeconfig pulumi.StringOutput
+	// Endpoint is the URL of the API server; empty on an existing cluster.
+	Endpoint pulumi.StringOutput
+	// StateDir is the folder of an embedded cluster's state and logs; empty on
+	// an existing cluster.
+	StateDir pulumi.StringOutput
+
+	provider *kubernetes.Provider
+	embedded *gopherlocks.EmbeddedCluster // nil for an existing cluster
+}
+
+// NewCluster makes an embedded cluster or takes an existing one.
+func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
+	if (args.Embedded == nil) == (args.Existing == nil) {
+		return nil, fmt.Errorf("cluster %s: give exactly one of Embedded and Existing", name)
+	}
+	c := &Cluster{}
+	if err := ctx.RegisterComponentResource("gopherlocks:components:Cluster", name, c, opts...); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", name, err)
+	}
+	providerArgs := &kubernetes.ProviderArgs{EnableServerSideApply: pulumi.Bool(true)}
+	if args.Existing != nil {
+		c.Kubeconfig = pulumi.ToSecret(pulumi.String(args.Existing.Kubeconfig)).(pulumi.StringOutput)
+		c.Endpoint, c.StateDir = pulumi.String("").ToStringOutput(), pulumi.String("").ToStringOutput()
+		if args.Existing.Context != "" {
+			providerArgs.Context = pulumi.String(args.Existing.Context)
+		}
+	} else if err := c.embed(ctx, name, args.Embedded); err != nil {
+		return nil, err
+	}
+	providerArgs.Kubeconfig = c.Kubeconfig
+
+	provider, err := kubernetes.NewProvider(ctx, name, providerArgs, pulumi.Parent(c))
+	if err != nil {
+		return nil, fmt.Errorf("Kubernetes provider of cluster %s: %w", name, err)
+	}
+	c.provider = provider
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"endpoint": c.Endpoint, "kubeconfig": c.Kubeconfig})
+}
+
+func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) error {
+	embedded, err := gopherlocks.NewEmbeddedCluster(ctx, name, &gopherlocks.EmbeddedClusterArgs{
+		Name:           pulumi.String(args.Name),
+		KubeconfigFile: pulumi.String(args.KubeconfigFile),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return fmt.Errorf("embedded cluster %s: %w", args.Name, err)
+	}
+	c.embedded = embedded
+	c.Kubeconfig, c.Endpoint, c.StateDir = embedded.Kubeconfig, embedded.Endpoint, embedded.StateDir
+	return nil
+}
+
+// ResourceOptions are the options of a resource that lives in the cluster: it
+// uses the cluster's provider and, where the cluster is ours, goes with it
+// instead of being deleted object by object before it.
+func (c *Cluster) ResourceOptions() []pulumi.ResourceOption {
+	opts := []pulumi.ResourceOption{pulumi.Provider(c.provider)}
+	if c.embedded != nil {
+		opts = append(opts, pulumi.DeletedWith(c.embedded))
+	}
+	return opts
+}
+
+// LoadImage makes an image of a static Linux program and puts it on the
+// cluster's node. It returns the reference to run it by, which changes with
+// the program. Only an embedded cluster has a node to put it on.
+func (c *Cluster) LoadImage(ctx *pulumi.Context, name, program string) (pulumi.StringOutput, error) {
+	if c.embedded == nil {
+		return pulumi.StringOutput{}, fmt.Errorf("image %s: only an embedded cluster can load local images; give the reference of an image that the cluster can pull", name)
+	}
+	image, err := gopherlocks.NewLocalImage(ctx, name, &gopherlocks.LocalImageArgs{
+		ContainerdAddress: c.embedded.ContainerdAddress,
+		Repository:        pulumi.String("localhost/gopherlocks/" + name),
+		Binary:            pulumi.NewFileAsset(program),
+	}, pulumi.Parent(c), pulumi.DeletedWith(c.embedded))
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("image %s: %w", name, err)
+	}
+	return image.Reference, nil
+}

@@ -1,0 +1,118 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/config"
+)
+
+// upstreamMetricsServerImage is the release that an existing cluster pulls;
+// the embedded cluster builds the same version from source.
+const upstreamMetricsServerImage = "registry.k8s.io/metrics-server/metrics-server:v0.9.0"
+
+// serviceAccountCA is where Kubernetes mounts the cluster's CA into a pod.
+const serviceAccountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+
+// Environment is everything that one stack declares.
+type Environment struct {
+	Cluster     *Cluster
+	MiniCluster *MiniCluster
+}
+
+// NewEnvironment declares a cluster, metrics-server and the operator in it, and
+// a MiniCluster, from settings that config.Load has checked.
+func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
+	cluster, err := newClusterFromSettings(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	inCluster := cluster.ResourceOptions()
+	if s.MetricsServer {
+		if err := newMetricsServerFromSettings(ctx, s, cluster); err != nil {
+			return nil, err
+		}
+	}
+	operatorImage, err := imageOf(ctx, cluster, s.OperatorImage, "operator", "gopherlocks-operator")
+	if err != nil {
+		return nil, err
+	}
+	operator, err := NewOperator(ctx, "operator", OperatorArgs{Image: operatorImage}, inCluster...)
+	if err != nil {
+		return nil, err
+	}
+	image, err := imageOf(ctx, cluster, s.Image, "demo-workload", "gopherlocks-demo-workload")
+	if err != nil {
+		return nil, err
+	}
+	miniCluster, err := NewMiniCluster(ctx, s.Name, miniClusterArgs(s, image),
+		append(inCluster, pulumi.DependsOn([]pulumi.Resource{operator}))...)
+	if err != nil {
+		return nil, err
+	}
+	return &Environment{Cluster: cluster, MiniCluster: miniCluster}, nil
+}
+
+func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, error) {
+	if s.ClusterProvider == config.ProviderExisting {
+		kubeconfig, err := config.ReadKubeconfig(s.Kubeconfig, s.Context)
+		if err != nil {
+			return nil, err
+		}
+		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: kubeconfig, Context: s.Context}})
+	}
+	embedded, err := embeddedArgs(ctx.Stack(), s.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded})
+}
+
+func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, cluster *Cluster) error {
+	args := MetricsServerArgs{}
+	reference := s.MetricsServerImage
+	if s.ClusterProvider == config.ProviderEmbedded {
+		// Its kubelet's certificate is signed by the cluster's own CA.
+		args.KubeletCertificateAuthority = serviceAccountCA
+	} else if reference == "" {
+		reference = upstreamMetricsServerImage
+	}
+	image, err := imageOf(ctx, cluster, reference, metricsServerName, metricsServerName)
+	if err != nil {
+		return err
+	}
+	args.Image = image
+	_, err = NewMetricsServer(ctx, metricsServerName, args, cluster.ResourceOptions()...)
+	return err
+}
+
+// imageOf is the configured image, or else one made of a program that `make
+// tools` has built.
+func imageOf(ctx *pulumi.Context, cluster *Cluster, configured, name, program string) (pulumi.StringInput, error) {
+	if configured != "" {
+		return pulumi.String(configured), nil
+	}
+	path, err := findProgram(program)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", name, err)
+	}
+	return cluster.LoadImage(ctx, name, path)
+}
+
+func miniClusterArgs(s config.Settings, image pulumi.StringInput) MiniClusterArgs {
+	args := MiniClusterArgs{
+		Name:      s.Name,
+		Namespace: s.Namespace,
+		Size:      s.Size,
+		MinSize:   s.MinSize,
+		MaxSize:   s.MaxSize,
+		Image:     image,
+		Command:   s.Command,
+		Resources: s.Resources,
+	}
+	if s.Autoscale {
+		args.Autoscale = &AutoscaleArgs{CPUTarget: s.CPUTarget, ScaleDownStabilization: s.ScaleDownStabilization}
+	}
+	return args
+}

@@ -1,0 +1,88 @@
+package components
+
+import (
+	"fmt"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// newMetricsServerRBAC lets metrics-server read the kubelets' metrics and
+// check its callers, and lets people who may view a namespace read the metrics
+// of its pods. It returns what metrics-server must not start without.
+func newMetricsServerRBAC(
+	ctx *pulumi.Context, name string, account *corev1.ServiceAccount, parent *MetricsServer,
+) ([]pulumi.Resource, error) {
+	child := pulumi.Parent(parent)
+	aggregate := func(role string) string { return "rbac.authorization.k8s.io/aggregate-to-" + role }
+	_, err := rbacv1.NewClusterRole(ctx, name+"-reader", &rbacv1.ClusterRoleArgs{
+		Metadata: metav1.ObjectMetaArgs{
+			Name: pulumi.String("system:aggregated-metrics-reader"),
+			Labels: pulumi.StringMap{
+				aggregate("view"):  pulumi.String("true"),
+				aggregate("edit"):  pulumi.String("true"),
+				aggregate("admin"): pulumi.String("true"),
+			},
+		},
+		Rules: rbacv1.PolicyRuleArray{policyRule("metrics.k8s.io", []string{"pods", "nodes"}, "get", "list", "watch")},
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("role of metrics' readers: %w", err)
+	}
+	role, err := rbacv1.NewClusterRole(ctx, name, &rbacv1.ClusterRoleArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("system:metrics-server")},
+		Rules: rbacv1.PolicyRuleArray{
+			policyRule("", []string{"nodes/metrics"}, "get"),
+			policyRule("", []string{"pods", "nodes"}, "get", "list", "watch"),
+		},
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("metrics-server's role: %w", err)
+	}
+	subjects := rbacv1.SubjectArray{rbacv1.SubjectArgs{
+		Kind: pulumi.String("ServiceAccount"), Name: account.Metadata.Name().Elem(), Namespace: account.Metadata.Namespace(),
+	}}
+	own, err := rbacv1.NewClusterRoleBinding(ctx, name, &rbacv1.ClusterRoleBindingArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("system:metrics-server")},
+		RoleRef:  roleRef("ClusterRole", role.Metadata.Name().Elem()),
+		Subjects: subjects,
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("binding of metrics-server's role: %w", err)
+	}
+	delegator, err := rbacv1.NewClusterRoleBinding(ctx, name+"-auth-delegator", &rbacv1.ClusterRoleBindingArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("metrics-server:system:auth-delegator")},
+		RoleRef:  roleRef("ClusterRole", pulumi.String("system:auth-delegator")),
+		Subjects: subjects,
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("binding of metrics-server as auth delegator: %w", err)
+	}
+	reader, err := rbacv1.NewRoleBinding(ctx, name+"-auth-reader", &rbacv1.RoleBindingArgs{
+		Metadata: metav1.ObjectMetaArgs{
+			Name: pulumi.String("metrics-server-auth-reader"), Namespace: pulumi.String(metricsServerNamespace),
+		},
+		RoleRef:  roleRef("Role", pulumi.String("extension-apiserver-authentication-reader")),
+		Subjects: subjects,
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("binding of metrics-server as reader of authentication settings: %w", err)
+	}
+	return []pulumi.Resource{own, delegator, reader}, nil
+}
+
+func policyRule(group string, resources []string, verbs ...string) rbacv1.PolicyRuleArgs {
+	return rbacv1.PolicyRuleArgs{
+		ApiGroups: pulumi.ToStringArray([]string{group}),
+		Resources: pulumi.ToStringArray(resources),
+		Verbs:     pulumi.ToStringArray(verbs),
+	}
+}
+
+func roleRef(kind string, name pulumi.StringInput) rbacv1.RoleRefArgs {
+	return rbacv1.RoleRefArgs{
+		ApiGroup: pulumi.String("rbac.authorization.k8s.io"), Kind: pulumi.String(kind), Name: name,
+	}
+}

@@ -1,0 +1,148 @@
+package components
+
+import (
+	"fmt"
+
+	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/crds"
+	"github.com/gopherlocks/gopherlocks/operator/rbac"
+)
+
+const (
+	operatorName      = "gopherlocks-operator"
+	operatorNamespace = "gopherlocks-system"
+)
+
+// OperatorArgs describe the operator's installation.
+type OperatorArgs struct {
+	// Image runs the operator; its entrypoint must be the program.
+	Image pulumi.StringInput
+}
+
+// Operator is the MiniCluster CRD and the operator that acts on it.
+type Operator struct {
+	pulumi.ResourceState
+}
+
+// NewOperator installs the CRD and the operator, with the permissions that the
+// operator's code declares, and waits until the operator is up.
+func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pulumi.ResourceOption) (*Operator, error) {
+	o := &Operator{}
+	if err := ctx.RegisterComponentResource("gopherlocks:components:Operator", name, o, opts...); err != nil {
+		return nil, fmt.Errorf("operator: %w", err)
+	}
+	child := pulumi.Parent(o)
+	crd, err := newManifests(ctx, name, crds.MiniCluster, "", child)
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := corev1.NewNamespace(ctx, name+"-namespace", &corev1.NamespaceArgs{
+		Metadata: metav1.ObjectMetaArgs{
+			Name:   pulumi.String(operatorNamespace),
+			Labels: pulumi.StringMap{"pod-security.kubernetes.io/enforce": pulumi.String("restricted")},
+		},
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("operator's Namespace: %w", err)
+	}
+	account, err := corev1.NewServiceAccount(ctx, name, &corev1.ServiceAccountArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName), Namespace: namespace.Metadata.Name()},
+	}, child)
+	if err != nil {
+		return nil, fmt.Errorf("operator's ServiceAccount: %w", err)
+	}
+	bindings, err := newOperatorRBAC(ctx, name, namespace, account, o)
+	if err != nil {
+		return nil, err
+	}
+	// The operator's cache needs the CRD and the permissions: without them it
+	// would start, fail and be started again with a growing back-off.
+	after := append(bindings, crd...)
+	if err := newOperatorDeployment(ctx, name, args, account, o, after); err != nil {
+		return nil, err
+	}
+	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{"namespace": pulumi.String(operatorNamespace)})
+}
+
+func newOperatorRBAC(
+	ctx *pulumi.Context, name string, namespace *corev1.Namespace, account *corev1.ServiceAccount, parent *Operator,
+) ([]pulumi.Resource, error) {
+	child := pulumi.Parent(parent)
+	roles, err := newManifests(ctx, name, rbac.Role, operatorNamespace, child, pulumi.DependsOn([]pulumi.Resource{namespace}))
+	if err != nil {
+		return nil, err
+	}
+	subjects := rbacv1.SubjectArray{rbacv1.SubjectArgs{
+		Kind: pulumi.String("ServiceAccount"), Name: account.Metadata.Name().Elem(), Namespace: account.Metadata.Namespace(),
+	}}
+	everywhere, err := rbacv1.NewClusterRoleBinding(ctx, name, &rbacv1.ClusterRoleBindingArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName)},
+		RoleRef:  roleRef("ClusterRole", pulumi.String(operatorName)),
+		Subjects: subjects,
+	}, child, pulumi.DependsOn(roles))
+	if err != nil {
+		return nil, fmt.Errorf("binding of the operator's ClusterRole: %w", err)
+	}
+	atHome, err := rbacv1.NewRoleBinding(ctx, name, &rbacv1.RoleBindingArgs{
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName), Namespace: namespace.Metadata.Name()},
+		RoleRef:  roleRef("Role", pulumi.String(operatorName)),
+		Subjects: subjects,
+	}, child, pulumi.DependsOn(roles))
+	if err != nil {
+		return nil, fmt.Errorf("binding of the operator's Role: %w", err)
+	}
+	return []pulumi.Resource{everywhere, atHome}, nil
+}
+
+func newOperatorDeployment(
+	ctx *pulumi.Context, name string, args OperatorArgs, account *corev1.ServiceAccount, parent *Operator, after []pulumi.Resource,
+) error {
+	labels := pulumi.StringMap{"app.kubernetes.io/name": pulumi.String(operatorName)}
+	probe := func(path string) corev1.ProbeArgs {
+		return corev1.ProbeArgs{
+			HttpGet:       corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String("probes")},
+			PeriodSeconds: pulumi.Int(5),
+		}
+	}
+	_, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
+		Metadata: metav1.ObjectMetaArgs{
+			Name: pulumi.String(operatorName), Namespace: account.Metadata.Namespace(), Labels: labels,
+		},
+		Spec: appsv1.DeploymentSpecArgs{
+			Selector: metav1.LabelSelectorArgs{MatchLabels: labels},
+			Template: corev1.PodTemplateSpecArgs{
+				Metadata: metav1.ObjectMetaArgs{Labels: labels},
+				Spec: corev1.PodSpecArgs{
+					ServiceAccountName: account.Metadata.Name(),
+					Containers: corev1.ContainerArray{corev1.ContainerArgs{
+						Name:  pulumi.String("operator"),
+						Image: args.Image,
+						Env: corev1.EnvVarArray{corev1.EnvVarArgs{
+							Name: pulumi.String("POD_NAMESPACE"),
+							ValueFrom: corev1.EnvVarSourceArgs{
+								FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.namespace")},
+							},
+						}},
+						Ports: corev1.ContainerPortArray{
+							corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(8080)},
+							corev1.ContainerPortArgs{Name: pulumi.String("probes"), ContainerPort: pulumi.Int(8081)},
+						},
+						LivenessProbe:   probe("/healthz"),
+						ReadinessProbe:  probe("/readyz"),
+						Resources:       requests("50m", "64Mi"),
+						SecurityContext: hardened(),
+					}},
+				},
+			},
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn(after))
+	if err != nil {
+		return fmt.Errorf("operator's Deployment: %w", err)
+	}
+	return nil
+}
