@@ -1,0 +1,48 @@
+// Package drive runs the demo: it raises the load of a MiniCluster that an HPA
+// scales, watches it grow to its maximum, takes the load away, watches it
+// shrink to its minimum, and tells whether that went as it should.
+//
+// What is observed is plain data. The course of the demo and its picture are
+// functions of it; only watch.go and load.go talk to the cluster.
+package drive
+
+import "math"
+
+// Observation is the MiniCluster and its HPA at one moment.
+type Observation struct {
+	// Min and Max bound the size.
+	Min, Max int
+	// Wished is spec.size: what the HPA or a person asks for.
+	Wished int
+	// Size and Ready are the ranks that exist and those that are up.
+	Size, Ready int
+	// Pods are the UIDs of the ranks' pods that are not terminating, by rank.
+	Pods map[int]string
+	// CPU is the mean use of the ranks in percent of their request, by
+	// metrics-server; CPUKnown tells whether there is a measurement.
+	CPU      int
+	CPUKnown bool
+	// Millicores is the use of all ranks together.
+	Millicores int64
+	// Target is the mean CPU use in percent that the HPA aims at.
+	Target int
+	// HPAWish is the size that the HPA decided on, after its bounds.
+	HPAWish int
+	// Limit is why the HPA does not do what the load alone would ask for, a
+	// reason of its condition ScalingLimited; empty when nothing holds it.
+	Limit string
+}
+
+// unboundedWish is the size that the load asks for, whatever the bounds.
+// Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
+func (o Observation) unboundedWish() int {
+	if !o.CPUKnown || o.Target == 0 {
+		return o.HPAWish
+	}
+	return int(math.Ceil(float64(o.Size) * float64(o.CPU) / float64(o.Target)))
+}
+
+// settledAt tells whether wish, pods and ready ranks all are at size n.
+func (o Observation) settledAt(n int) bool {
+	return o.Wished == n && o.Size == n && o.Ready == n && len(o.Pods) == n
+}
