@@ -1,0 +1,54 @@
+# The targets are thin: what they do is done by Go programs and by Pulumi.
+STACK     ?= dev
+TOOLCHAIN := go run ./toolchain
+# What every command that uses the tools begins with.
+WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
+# One set of flags for all compilation, so that it is shared: see toolchain.
+GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
+
+.PHONY: help up destroy tools env demo test test-unit test-e2e bench fuzz verify generate lint
+.DEFAULT_GOAL := help
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+up: tools ## Provide the tools, then make the environment of stack $(STACK)
+	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
+	pulumi stack select --create $(STACK); \
+	pulumi up --yes --skip-preview
+
+destroy: tools ## Remove everything that `make up` made but the tools
+	@$(WITH_ENV) pulumi stack select $(STACK); \
+	pulumi destroy --yes --skip-preview
+
+tools: ## Install or compile the programs that are needed (cached outside this folder)
+	@$(TOOLCHAIN) packages
+	@$(TOOLCHAIN) tools
+
+env: ## Shell exports for this project: eval "$(make -s env)"
+	@$(TOOLCHAIN) env
+
+demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
+	@$(WITH_ENV) gopherlocks-demo
+
+test: test-unit test-e2e ## All tests
+
+test-unit: tools ## Unit tests, and tests against a real API server and a real node
+	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v /tests/e2e)
+
+test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
+	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
+
+fuzz: ## Fuzz the bounds rule for a minute
+	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds
+
+generate: ## Write the generated files anew
+	@$(GO) generate ./operator/... ./provider/...
+
+verify: ## Fail when a generated file is not what its source makes
+	@$(MAKE) --no-print-directory generate
+	@git diff --exit-code --stat -- crds operator sdk || \
+		{ echo 'Generated files have drifted: commit what "make generate" wrote.'; exit 1; }
+
+lint: ## Lint, and check the architecture (compiles the linter at first)
+	@$(TOOLCHAIN) lint

@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+const (
+	namespace = "flux-operator"
+	cluster   = "flux-sample"
+)
+
+// TestFromNothingToScalingAndBack is one story, since each part begins where
+// the last one ended and a cluster takes a while to make.
+func TestFromNothingToScalingAndBack(t *testing.T) {
+	w := newWorkspace(t)
+	before := observeMachine(t)
+	t.Cleanup(func() {
+		// Also after a failure halfway, and then again without effect.
+		w.run(t, "make", "destroy")
+		before.compare(t, observeMachine(t))
+	})
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *workspace)
+	}{
+		{"invalid configuration fails before anything is made", testInvalidConfiguration},
+		{"make up ends in a ready MiniCluster", testUp},
+		{"a second make up changes nothing", testSecondUp},
+		{"pulumi's and kubectl's plain commands work", testPlainCommands},
+		{"the scale subresource is right and bounded", testScaleSubresource},
+		{"make demo passes", testDemo},
+		{"with autoscale on a size is warned of", testWarning},
+		{"with autoscale off a resize is one change of one number", testFixedSize},
+		{"a resize survives the death of the operator", testOperatorDies},
+		{"a resize survives the death of the controller manager", testControllerManagerDies},
+		{"a resize survives the death of kubelet", testKubeletDies},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.test(t, w) }) {
+			t.Fatalf("the parts after %q need it", part.name)
+		}
+	}
+}
+
+func testInvalidConfiguration(t *testing.T, w *workspace) {
+	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
+	w.run(t, "pulumi", "stack", "select", "--create", "dev")
+	for _, c := range []struct{ key, value, want string }{
+		{"size", "5", "gopherlocks:size: size 5 must be at most maxSize 4"},
+		{"cpuTarget", "0", "gopherlocks:cpuTarget: cpuTarget 0 must be at least 1"},
+	} {
+		w.run(t, "pulumi", "config", "set", c.key, c.value)
+		if said := w.fail(t, "pulumi", "up", "--yes", "--skip-preview"); !strings.Contains(said, c.want) {
+			t.Errorf("pulumi up with %s %s does not say %q:\n%s", c.key, c.value, c.want, said)
+		}
+		w.run(t, "pulumi", "config", "rm", c.key)
+	}
+	if resources := w.run(t, "pulumi", "stack", "export"); strings.Contains(resources, "EmbeddedCluster") {
+		t.Error("a refused configuration has made a cluster")
+	}
+}
+
+func testUp(t *testing.T, w *workspace) {
+	start := time.Now()
+	w.run(t, "make", "up")
+	t.Logf("make up with all tools compiled: %s", time.Since(start).Round(time.Second))
+	if got := w.miniCluster(t); got.Status.Ready != 2 {
+		t.Errorf("ready = %d right after make up, want 2", got.Status.Ready)
+	}
+}
+
+func testSecondUp(t *testing.T, w *workspace) {
+	start := time.Now()
+	out := w.run(t, "make", "up")
+	t.Logf("second make up: %s", time.Since(start).Round(time.Second))
+	for _, change := range []string{"created", "updated", "replaced", "deleted"} {
+		if strings.Contains(out, " "+change) {
+			t.Errorf("a second make up has %s something:\n%s", change, out)
+		}
+	}
+}
+
+func testPlainCommands(t *testing.T, w *workspace) {
+	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+	w.run(t, "pulumi", "preview", "--diff", "--expect-no-changes")
+	if out := w.run(t, "pulumi", "stack", "output"); !strings.Contains(out, "flux-sample") || strings.Contains(out, "client-key-data") {
+		t.Errorf("pulumi stack output lacks the MiniCluster or shows a key:\n%s", out)
+	}
+	out := w.run(t, "kubectl", "get", "miniclusters,hpa,pods", "-A")
+	for _, want := range []string{"minicluster.flux-framework.org/flux-sample", "flux-sample-hpa", "pod/flux-sample-0"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("kubectl get lacks %s:\n%s", want, out)
+		}
+	}
+	eventually(t, 2*time.Minute, func() string {
+		out, errOut, err := w.try("kubectl", "top", "pods", "-n", namespace)
+		if err != nil || strings.Count(out, "flux-sample-") != 2 {
+			return "kubectl top pods: " + out + errOut
+		}
+		return ""
+	})
+}
+
+func testScaleSubresource(t *testing.T, w *workspace) {
+	var scale struct {
+		Spec   struct{ Replicas int }
+		Status struct {
+			Replicas int
+			Selector string
+		}
+	}
+	path := fmt.Sprintf("/apis/flux-framework.org/v1alpha2/namespaces/%s/miniclusters/%s/scale", namespace, cluster)
+	if err := json.Unmarshal([]byte(w.run(t, "kubectl", "get", "--raw", path)), &scale); err != nil {
+		t.Fatal(err)
+	}
+	if scale.Spec.Replicas != 2 || scale.Status.Replicas != 2 {
+		t.Errorf("scale = %+v, want 2 replicas in spec and status", scale)
+	}
+	out := w.run(t, "kubectl", "get", "pods", "-n", namespace, "-l", scale.Status.Selector, "-o", "name")
+	if strings.Count(out, "pod/") != 2 {
+		t.Errorf("the selector %q picks %q, want the 2 ranks", scale.Status.Selector, out)
+	}
+	for size, bound := range map[int]string{5: "size 5 must be at most maxSize 4", 1: "size 1 must be at least minSize 2"} {
+		if said := w.fail(t, "kubectl", "scale", "minicluster", cluster, "-n", namespace, fmt.Sprintf("--replicas=%d", size)); !strings.Contains(said, bound) {
+			t.Errorf("scaling to %d does not say %q: %s", size, bound, said)
+		}
+	}
+}
+
+func testDemo(t *testing.T, w *workspace) {
+	start := time.Now()
+	t.Logf("%s", w.run(t, "make", "demo"))
+	t.Logf("make demo: %s", time.Since(start).Round(time.Second))
+}
+
+func testWarning(t *testing.T, w *workspace) {
+	w.run(t, "pulumi", "config", "set", "size", "3")
+	out := w.run(t, "pulumi", "preview", "--diff")
+	if !strings.Contains(out, "HorizontalPodAutoscaler flux-sample-hpa owns") {
+		t.Errorf("the preview does not warn that the HPA owns the size:\n%s", out)
+	}
+	w.run(t, "pulumi", "config", "rm", "size")
+}
+
+func testFixedSize(t *testing.T, w *workspace) {
+	w.run(t, "pulumi", "config", "set", "autoscale", "false")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.waitForSize(t, 2)
+	w.run(t, "pulumi", "config", "set", "size", "3")
+	out := w.run(t, "pulumi", "preview", "--diff")
+	var changes []string
+	for line := range strings.Lines(out) {
+		// A property that differs is drawn as "~ name: old => new"; resources
+		// as "~ type: (update)", and their ancestors likewise.
+		if strings.Contains(line, "=>") {
+			changes = append(changes, strings.TrimSpace(line))
+		}
+	}
+	if len(changes) != 1 || !strings.Contains(changes[0], "size") || !strings.Contains(changes[0], "2 => 3") ||
+		!strings.Contains(out, "~ 1 to update") || strings.Contains(out, "to replace") {
+		t.Errorf("the preview of a resize is not one change, size 2 => 3, but %q:\n%s", changes, out)
+	}
+	kept := w.podUIDs(t)
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.waitForSize(t, 3)
+	for rank, uid := range kept {
+		if now := w.podUIDs(t)[rank]; now != uid {
+			t.Errorf("growing replaced the pod of rank %s", rank)
+		}
+	}
+}
+
+func testOperatorDies(t *testing.T, w *workspace) {
+	w.scale(t, 4)
+	w.run(t, "kubectl", "delete", "pods", "-n", "gopherlocks-system", "-l", "app.kubernetes.io/name=gopherlocks-operator", "--force", "--grace-period=0")
+	w.waitForSize(t, 4)
+}
+
+func testControllerManagerDies(t *testing.T, w *workspace) {
+	w.scale(t, 2)
+	w.killProgram(t, "kube-controller-manager")
+	w.waitForSize(t, 2)
+}
+
+func testKubeletDies(t *testing.T, w *workspace) {
+	w.scale(t, 4)
+	w.killProgram(t, "kubelet")
+	w.waitForSize(t, 4)
+}
+
+func (w *workspace) scale(t *testing.T, size int) {
+	t.Helper()
+	w.run(t, "kubectl", "scale", "minicluster", cluster, "-n", namespace, "--replicas="+strconv.Itoa(size))
+}
+
+// killProgram kills a program of this test's cluster, not of another one's.
+func (w *workspace) killProgram(t *testing.T, program string) {
+	t.Helper()
+	stateDir := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "stateDir"))
+	w.run(t, "pkill", "-KILL", "-f", "^"+stateDir+"/bin/"+program+" ")
+}
+
+func (w *workspace) miniCluster(t *testing.T) v1alpha2.MiniCluster {
+	t.Helper()
+	var m v1alpha2.MiniCluster
+	w.get(t, &m, "minicluster", cluster, "-n", namespace)
+	return m
+}
+
+// waitForSize waits until wish, status, Job and pods agree on a size.
+func (w *workspace) waitForSize(t *testing.T, size int32) {
+	t.Helper()
+	eventually(t, 3*time.Minute, func() string {
+		m := w.miniCluster(t)
+		var job batchv1.Job
+		w.get(t, &job, "job", cluster, "-n", namespace)
+		pods := w.podUIDs(t)
+		if m.Spec.Size == size && m.Status.Size == size && m.Status.Ready == size && *job.Spec.Completions == size && len(pods) == int(size) {
+			return ""
+		}
+		return fmt.Sprintf("size %d wished, %d there, %d ready, Job at %d, pods %v; want %d",
+			m.Spec.Size, m.Status.Size, m.Status.Ready, *job.Spec.Completions, pods, size)
+	})
+}
+
+// podUIDs are the UIDs of the ranks' running pods, by rank.
+func (w *workspace) podUIDs(t *testing.T) map[string]string {
+	t.Helper()
+	var pods corev1.PodList
+	w.get(t, &pods, "pods", "-n", namespace, "-l", w.miniCluster(t).Status.Selector)
+	uids := map[string]string{}
+	for _, pod := range pods.Items {
+		if pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			uids[pod.Annotations[batchv1.JobCompletionIndexAnnotation]] = string(pod.UID)
+		}
+	}
+	return uids
+}

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// workspace is a copy of the work tree, as a clone of it would be, with the
+// environment that `make env` gives.
+type workspace struct {
+	dir string
+	env []string
+}
+
+// newWorkspace copies all files that git would keep, and reads the environment
+// once `make tools` has run there.
+func newWorkspace(t *testing.T) *workspace {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for the embedded cluster; run make test-e2e as root")
+	}
+	w := &workspace{dir: filepath.Join(t.TempDir(), "gopherlocks"), env: cleanEnvironment()}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyTree := fmt.Sprintf("mkdir -p %[1]q && cd %[2]q && git ls-files -z --cached --others --exclude-standard | "+
+		"xargs -0 sh -c 'for f; do [ -e \"$f\" ] && printf \"%%s\\0\" \"$f\"; done' sh | tar -c --null -T - | tar -x -C %[1]q", w.dir, root)
+	w.run(t, "sh", "-c", "cd / && "+copyTree)
+	w.run(t, "make", "tools")
+	w.env = append(w.env, exports(w.run(t, "sh", "-c", `eval "$(make -s env)" && env -0`))...)
+	return w
+}
+
+// cleanEnvironment is this process's environment without what `make env` of
+// another work tree has put there.
+func cleanEnvironment() []string {
+	var kept []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, "PULUMI_") && name != "KUBECONFIG" && name != "GOPHERLOCKS_BIN" {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+func exports(dump string) []string {
+	return strings.Split(strings.TrimRight(dump, "\x00"), "\x00")
+}
+
+// run runs a command in the workspace and returns what it printed on standard
+// output. The test ends when it fails.
+func (w *workspace) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, errOut, err := w.try(name, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s\n%s", name, strings.Join(args, " "), err, out, errOut)
+	}
+	return out
+}
+
+// fail runs a command that must fail, and returns all that it printed.
+func (w *workspace) fail(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, errOut, err := w.try(name, args...)
+	if err == nil {
+		t.Fatalf("%s %s succeeded:\n%s\n%s", name, strings.Join(args, " "), out, errOut)
+	}
+	return out + errOut
+}
+
+func (w *workspace) try(name string, args ...string) (out, errOut string, err error) {
+	var stdout, stderr bytes.Buffer
+	// The program is looked up in the workspace's PATH, not in this process's.
+	cmd := exec.Command("/usr/bin/env", append([]string{name}, args...)...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, w.env, &stdout, &stderr
+	err = cmd.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+// get reads one object as JSON.
+func (w *workspace) get(t *testing.T, into any, args ...string) {
+	t.Helper()
+	out := w.run(t, "kubectl", append([]string{"get", "-o", "json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		t.Fatalf("kubectl get %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// eventually waits until condition returns "", which it says in words
+// otherwise.
+func eventually(t *testing.T, limit time.Duration, condition func() string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for {
+		missing := condition()
+		if missing == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("after %s still: %s", limit, missing)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
