@@ -70,24 +70,38 @@ func (c *EmbeddedCluster) Annotate(a infer.Annotator) {
 		"name, or the path of its state folder, as the ID.")
 }
 
+// Descriptions of the inputs, which are outputs too.
+var (
+	describeName = "Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens."
+	describeRoot = "Absolute path of the folder that has a folder for each cluster."
+	describeBin  = "Folder with the cluster's programs: " + strings.Join(embedded.Programs, ", ") + ". They are linked or " +
+		"copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment " +
+		"variable " + BinDirEnv + ", else the folder of this plugin."
+	describeKubeconfigFile = "Absolute path where a copy of the administrator's kubeconfig is kept, readable by root " +
+		"alone. Default: none."
+	describeHPASyncPeriod = "Seconds between two looks at each HorizontalPodAutoscaler, at least 1. Default: " +
+		"Kubernetes' own, 15."
+)
+
 // Annotate documents the inputs.
 func (args *EmbeddedClusterArgs) Annotate(a infer.Annotator) {
-	a.Describe(&args.Name, "Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.")
-	a.Describe(&args.StateRoot, "Absolute path of the folder that has a folder for each cluster.")
+	a.Describe(&args.Name, describeName)
+	a.Describe(&args.StateRoot, describeRoot)
 	a.SetDefault(&args.StateRoot, embedded.DefaultStateRoot)
-	a.Describe(&args.BinDir, "Folder with the cluster's programs: "+strings.Join(embedded.Programs, ", ")+". They are linked or "+
-		"copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment "+
-		"variable "+BinDirEnv+", else the folder of this plugin.")
+	a.Describe(&args.BinDir, describeBin)
 	a.Describe(&args.Subnet, "IPv4 block from /8 to /22 for the addresses of the node, pods and services. Default: a free /16 "+
 		"out of 10.200.0.0 to 10.254.0.0.")
-	a.Describe(&args.KubeconfigFile, "Absolute path where a copy of the administrator's kubeconfig is kept, readable by root "+
-		"alone. Default: none.")
-	a.Describe(&args.HPASyncPeriodSeconds, "Seconds between two looks at each HorizontalPodAutoscaler, at least 1. Default: "+
-		"Kubernetes' own, 15.")
+	a.Describe(&args.KubeconfigFile, describeKubeconfigFile)
+	a.Describe(&args.HPASyncPeriodSeconds, describeHPASyncPeriod)
 }
 
 // Annotate documents the outputs.
 func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
+	a.Describe(&s.Name, describeName)
+	a.Describe(&s.StateRoot, describeRoot)
+	a.Describe(&s.BinDir, describeBin)
+	a.Describe(&s.KubeconfigFile, describeKubeconfigFile)
+	a.Describe(&s.HPASyncPeriodSeconds, describeHPASyncPeriod)
 	a.Describe(&s.Subnet, "IPv4 block of the addresses of the node, pods and services.")
 	a.Describe(&s.Kubeconfig, "The administrator's kubeconfig, with credentials inside.")
 	a.Describe(&s.Context, "Name of the only context in the kubeconfig.")

@@ -64,6 +64,8 @@ func (args *LocalImageArgs) Annotate(a infer.Annotator) {
 
 // Annotate documents the outputs.
 func (s *LocalImageState) Annotate(a infer.Annotator) {
+	a.Describe(&s.ContainerdAddress, "Path of the socket of the containerd that has the image.")
+	a.Describe(&s.Repository, "Name of the image without a tag.")
 	a.Describe(&s.Reference, "The image's name for pods: the repository with a tag that follows from the content.")
 	a.Describe(&s.Digest, "Digest of the image's manifest, such as sha256:0123….")
 }

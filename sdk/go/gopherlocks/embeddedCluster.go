@@ -16,26 +16,31 @@ import (
 type EmbeddedCluster struct {
 	pulumi.CustomResourceState
 
+	// Folder with the cluster's programs: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, coredns, pause. They are linked or copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment variable GOPHERLOCKS_BIN, else the folder of this plugin.
 	BinDir pulumi.StringPtrOutput `pulumi:"binDir"`
 	// Path of the socket of the node's containerd.
 	ContainerdAddress pulumi.StringOutput `pulumi:"containerdAddress"`
 	// Name of the only context in the kubeconfig.
 	Context pulumi.StringOutput `pulumi:"context"`
 	// URL of the API server, reachable from this machine.
-	Endpoint             pulumi.StringOutput `pulumi:"endpoint"`
+	Endpoint pulumi.StringOutput `pulumi:"endpoint"`
+	// Seconds between two looks at each HorizontalPodAutoscaler, at least 1. Default: Kubernetes' own, 15.
 	HpaSyncPeriodSeconds pulumi.IntPtrOutput `pulumi:"hpaSyncPeriodSeconds"`
 	// The administrator's kubeconfig, with credentials inside.
-	Kubeconfig     pulumi.StringOutput    `pulumi:"kubeconfig"`
+	Kubeconfig pulumi.StringOutput `pulumi:"kubeconfig"`
+	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by root alone. Default: none.
 	KubeconfigFile pulumi.StringPtrOutput `pulumi:"kubeconfigFile"`
 	// Version of the API server, such as v1.34.2.
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
-	Name              pulumi.StringOutput `pulumi:"name"`
+	// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
+	Name pulumi.StringOutput `pulumi:"name"`
 	// Name of the node.
 	NodeName pulumi.StringOutput `pulumi:"nodeName"`
 	// Whether the node runs. An update starts a node that does not, with its state.
 	Running pulumi.BoolOutput `pulumi:"running"`
 	// Folder of the cluster's state, with its logs in `logs`.
-	StateDir  pulumi.StringOutput `pulumi:"stateDir"`
+	StateDir pulumi.StringOutput `pulumi:"stateDir"`
+	// Absolute path of the folder that has a folder for each cluster.
 	StateRoot pulumi.StringOutput `pulumi:"stateRoot"`
 	// IPv4 block of the addresses of the node, pods and services.
 	Subnet pulumi.StringOutput `pulumi:"subnet"`
@@ -208,6 +213,7 @@ func (o EmbeddedClusterOutput) ToEmbeddedClusterOutputWithContext(ctx context.Co
 	return o
 }
 
+// Folder with the cluster's programs: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, coredns, pause. They are linked or copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment variable GOPHERLOCKS_BIN, else the folder of this plugin.
 func (o EmbeddedClusterOutput) BinDir() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringPtrOutput { return v.BinDir }).(pulumi.StringPtrOutput)
 }
@@ -227,6 +233,7 @@ func (o EmbeddedClusterOutput) Endpoint() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.Endpoint }).(pulumi.StringOutput)
 }
 
+// Seconds between two looks at each HorizontalPodAutoscaler, at least 1. Default: Kubernetes' own, 15.
 func (o EmbeddedClusterOutput) HpaSyncPeriodSeconds() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.IntPtrOutput { return v.HpaSyncPeriodSeconds }).(pulumi.IntPtrOutput)
 }
@@ -236,6 +243,7 @@ func (o EmbeddedClusterOutput) Kubeconfig() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.Kubeconfig }).(pulumi.StringOutput)
 }
 
+// Absolute path where a copy of the administrator's kubeconfig is kept, readable by root alone. Default: none.
 func (o EmbeddedClusterOutput) KubeconfigFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringPtrOutput { return v.KubeconfigFile }).(pulumi.StringPtrOutput)
 }
@@ -245,6 +253,7 @@ func (o EmbeddedClusterOutput) KubernetesVersion() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.KubernetesVersion }).(pulumi.StringOutput)
 }
 
+// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 func (o EmbeddedClusterOutput) Name() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.Name }).(pulumi.StringOutput)
 }
@@ -264,6 +273,7 @@ func (o EmbeddedClusterOutput) StateDir() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.StateDir }).(pulumi.StringOutput)
 }
 
+// Absolute path of the folder that has a folder for each cluster.
 func (o EmbeddedClusterOutput) StateRoot() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.StateRoot }).(pulumi.StringOutput)
 }

@@ -16,11 +16,13 @@ import (
 type LocalImage struct {
 	pulumi.CustomResourceState
 
+	// Path of the socket of the containerd that has the image.
 	ContainerdAddress pulumi.StringOutput `pulumi:"containerdAddress"`
 	// Digest of the image's manifest, such as sha256:0123….
 	Digest pulumi.StringOutput `pulumi:"digest"`
 	// The image's name for pods: the repository with a tag that follows from the content.
-	Reference  pulumi.StringOutput `pulumi:"reference"`
+	Reference pulumi.StringOutput `pulumi:"reference"`
+	// Name of the image without a tag.
 	Repository pulumi.StringOutput `pulumi:"repository"`
 }
 
@@ -193,6 +195,7 @@ func (o LocalImageOutput) ToLocalImageOutputWithContext(ctx context.Context) Loc
 	return o
 }
 
+// Path of the socket of the containerd that has the image.
 func (o LocalImageOutput) ContainerdAddress() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.ContainerdAddress }).(pulumi.StringOutput)
 }
@@ -207,6 +210,7 @@ func (o LocalImageOutput) Reference() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.Reference }).(pulumi.StringOutput)
 }
 
+// Name of the image without a tag.
 func (o LocalImageOutput) Repository() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.Repository }).(pulumi.StringOutput)
 }

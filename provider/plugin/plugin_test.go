@@ -1,0 +1,220 @@
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/blang/semver"
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/integration"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
+)
+
+// provider is the plugin as pulumi sees it.
+type provider struct {
+	*testing.T
+	integration.Server
+}
+
+func newProvider(t *testing.T) provider {
+	t.Helper()
+	made, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := integration.NewServer(t.Context(), Name, semver.MustParse(Version), integration.WithProvider(made))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider{t, server}
+}
+
+func urn(kind string) resource.URN {
+	return resource.URN("urn:pulumi:test::gopherlocks::" + Name + ":index:" + kind + "::it")
+}
+
+func (s provider) check(kind string, inputs map[string]property.Value) p.CheckResponse {
+	s.Helper()
+	response, err := s.Check(p.CheckRequest{Urn: urn(kind), Inputs: property.NewMap(inputs)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return response
+}
+
+func TestClusterInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
+	for _, test := range []struct {
+		inputs map[string]property.Value
+		want   string
+	}{
+		{map[string]property.Value{"name": property.New("Upper Case")}, "name"},
+		{map[string]property.Value{"name": property.New("a"), "subnet": property.New("10.0.0.0")}, "subnet"},
+		{map[string]property.Value{"name": property.New("a"), "subnet": property.New("10.0.0.0/30")}, "subnet"},
+		{map[string]property.Value{"name": property.New("a"), "hpaSyncPeriodSeconds": property.New(0.0)}, "minimum"},
+		{map[string]property.Value{"name": property.New("a"), "kubeconfigFile": property.New("kubeconfig")}, "absolute"},
+		{map[string]property.Value{}, "name"},
+	} {
+		failures := newProvider(t).check("EmbeddedCluster", test.inputs).Failures
+		if len(failures) != 1 || !strings.Contains(failures[0].Property+failures[0].Reason, test.want) {
+			t.Errorf("%v: failures are %+v, want one about %s", test.inputs, failures, test.want)
+		}
+	}
+}
+
+func TestFirstPreviewKnowsWhatFollowsFromTheName(t *testing.T) {
+	server := newProvider(t)
+	inputs := server.check("EmbeddedCluster", map[string]property.Value{"name": property.New("demo")}).Inputs
+	response, err := server.Create(p.CreateRequest{Urn: urn("EmbeddedCluster"), Properties: inputs, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := property.New("/var/lib/gopherlocks/demo/containerd.sock")
+	if got := response.Properties.Get("containerdAddress"); !got.Equals(want) {
+		t.Errorf("containerdAddress is %v", got)
+	}
+	if got := response.Properties.Get("kubeconfig"); !got.IsComputed() || !got.Secret() {
+		t.Errorf("kubeconfig is %v, neither unknown nor secret", got)
+	}
+}
+
+func TestDiffOfClusters(t *testing.T) {
+	text := func(value string) *string { return &value }
+	seconds := 5
+	running := observation{exists: true, running: true}
+	args := EmbeddedClusterArgs{Name: "a", StateRoot: "/s"}
+	state := EmbeddedClusterState{Name: "a", StateRoot: "/s", Subnet: "10.200.0.0/16", Running: true}
+	for name, test := range map[string]struct {
+		change func(*EmbeddedClusterArgs, *observation)
+		want   map[string]p.DiffKind
+	}{
+		"nothing":                         {func(*EmbeddedClusterArgs, *observation) {}, nil},
+		"a name":                          {func(a *EmbeddedClusterArgs, _ *observation) { a.Name = "b" }, kinds("name", p.UpdateReplace)},
+		"a state root":                    {func(a *EmbeddedClusterArgs, _ *observation) { a.StateRoot = "/t" }, kinds("stateRoot", p.UpdateReplace)},
+		"the chosen subnet":               {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.200.0.0/16") }, nil},
+		"a subnet":                        {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.9.0.0/16") }, kinds("subnet", p.UpdateReplace)},
+		"a folder with the same programs": {func(a *EmbeddedClusterArgs, _ *observation) { a.BinDir = text("/clone") }, nil},
+		"programs":                        {func(_ *EmbeddedClusterArgs, o *observation) { o.programsChanged = true }, kinds("binDir", p.Update)},
+		"a kubeconfig":                    {func(a *EmbeddedClusterArgs, _ *observation) { a.KubeconfigFile = text("/k") }, kinds("kubeconfigFile", p.Update)},
+		"a period":                        {func(a *EmbeddedClusterArgs, _ *observation) { a.HPASyncPeriodSeconds = &seconds }, kinds("hpaSyncPeriodSeconds", p.Update)},
+		"a node that died":                {func(_ *EmbeddedClusterArgs, o *observation) { o.running = false }, kinds("running", p.Update)},
+		"a lost state":                    {func(_ *EmbeddedClusterArgs, o *observation) { *o = observation{} }, kinds("stateDir", p.UpdateReplace)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed, seen := args, running
+			test.change(&changed, &seen)
+			response := diffCluster(state, changed, seen)
+			if response.HasChanges != (len(test.want) > 0) || len(response.DetailedDiff) != len(test.want) {
+				t.Fatalf("the diff is %+v, want %v", response, test.want)
+			}
+			for property, kind := range test.want {
+				if got := response.DetailedDiff[property].Kind; got != kind {
+					t.Errorf("%s: %q, want %q", property, got, kind)
+				}
+			}
+		})
+	}
+}
+
+func kinds(property string, kind p.DiffKind) map[string]p.DiffKind {
+	return map[string]p.DiffKind{property: kind}
+}
+
+func TestIDLeadsBackToTheCluster(t *testing.T) {
+	for _, id := range []string{"demo", "/elsewhere/demo"} {
+		ref := parseID(id)
+		if got := buildID(ref); got != id || ref.Name != "demo" {
+			t.Errorf("%s became %+v and then %s", id, ref, got)
+		}
+	}
+}
+
+func TestDeletedClusterReadsAsGone(t *testing.T) {
+	response, err := newProvider(t).Read(p.ReadRequest{
+		ID: filepath.Join(t.TempDir(), "none"), Urn: urn("EmbeddedCluster"),
+	})
+	if err != nil || response.ID != "" {
+		t.Errorf("the ID is %q, the error %v", response.ID, err)
+	}
+}
+
+// image is a program's LocalImage in a containerd that is not there.
+func (s provider) image(binary string) property.Map {
+	s.Helper()
+	file, err := asset.FromPath(binary)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.check("LocalImage", map[string]property.Value{
+		"containerdAddress": property.New(filepath.Join(s.TempDir(), "socket")),
+		"repository":        property.New("localhost/test/app"),
+		"binary":            property.New(file),
+	}).Inputs
+}
+
+func writeBinary(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("\x7fELF"+content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPreviewKnowsTheImagesReference(t *testing.T) {
+	server := newProvider(t)
+	response, err := server.Create(p.CreateRequest{
+		Urn: urn("LocalImage"), Properties: server.image(writeBinary(t, "app", "1")), DryRun: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference, digest := response.Properties.Get("reference"), response.Properties.Get("digest")
+	if reference.IsComputed() || digest.IsComputed() || !strings.HasPrefix(reference.AsString(), "localhost/test/app:") {
+		t.Errorf("reference %v, digest %v", reference, digest)
+	}
+}
+
+func TestOnlyTheContentOfABinaryMakesANewImage(t *testing.T) {
+	server := newProvider(t)
+	inputs := server.image(writeBinary(t, "app", "1"))
+	created, err := server.Create(p.CreateRequest{Urn: urn("LocalImage"), Properties: inputs, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for content, want := range map[string]string{"1": "", "2": "digest"} {
+		file, err := asset.FromPath(writeBinary(t, "app", content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Diff(p.DiffRequest{
+			ID: "it", Urn: urn("LocalImage"), State: created.Properties,
+			Inputs: inputs.Set("binary", property.New(file)), OldInputs: inputs,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.HasChanges != (want != "") {
+			t.Errorf("content %s: the diff is %+v", content, response)
+		}
+		if want != "" && response.DetailedDiff[want].Kind != p.UpdateReplace {
+			t.Errorf("content %s: the diff is %+v, want a new image because of %s", content, response, want)
+		}
+	}
+}
+
+func TestMissingBinaryIsNamed(t *testing.T) {
+	path := writeBinary(t, "app", "1")
+	server := newProvider(t)
+	inputs := server.image(path)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := server.Create(p.CreateRequest{Urn: urn("LocalImage"), Properties: inputs, DryRun: true})
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the error is %v", err)
+	}
+}
