@@ -22,12 +22,12 @@ import (
 //
 // The name is the name of a Service (RFC 1035) and, with "-99999" behind it, a
 // host name of at most 63 characters.
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name becomes part of host names: at most 57 characters a-z, 0-9 and '-', beginning with a letter and not ending with '-'",fieldPath=".metadata.name",reason=FieldValueInvalid
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name becomes part of host names: at most 57 characters a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
 //
 // The part of the bounds rule that needs the status. The last line lets writes
 // pass that leave both numbers as they were, so that the operator can still
 // report a size that got past an older version of this rule.
-// +kubebuilder:validation:XValidation:optionalOldSelf=true,rule="(has(self.spec.maxSize) && self.spec.maxSize != 0) || self.spec.size <= (has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? self.status.maximumSize : 100000) || (oldSelf.hasValue() && self.spec.size == oldSelf.value().spec.size && has(self.status) && has(oldSelf.value().status) && self.status.?maximumSize.orValue(0) == oldSelf.value().status.?maximumSize.orValue(0))",messageExpression="'size ' + string(self.spec.size) + ' must be at most ' + (has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? 'status.maximumSize ' + string(self.status.maximumSize) : '100000')",fieldPath=".spec.size"
+// +kubebuilder:validation:XValidation:optionalOldSelf=true,rule="(has(self.spec.maxSize) && self.spec.maxSize != 0) || self.spec.size <= (has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? self.status.maximumSize : 100000) || (oldSelf.hasValue() && self.spec.size == oldSelf.value().spec.size && has(self.status) && has(oldSelf.value().status) && self.status.?maximumSize.orValue(0) == oldSelf.value().status.?maximumSize.orValue(0))",messageExpression="has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? 'size %d must be at most status.maximumSize %d'.format([self.spec.size, self.status.maximumSize]) : 'size %d must be at most 100000'.format([self.spec.size])",fieldPath=".spec.size"
 type MiniCluster struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -54,11 +54,11 @@ type MiniClusterList struct {
 // together. CEL, not "minimum" and "maximum" of OpenAPI: those give other
 // messages, and where they fail, CEL rules are not checked.
 //
-// +kubebuilder:validation:XValidation:rule="self.minSize >= 1",messageExpression="'minSize ' + string(self.minSize) + ' must be at least 1'",fieldPath=".minSize"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize <= 100000",messageExpression="'maxSize ' + string(self.maxSize) + ' must be at most 100000'",fieldPath=".maxSize"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.minSize <= self.maxSize",messageExpression="'minSize ' + string(self.minSize) + ' must be at most maxSize ' + string(self.maxSize)",fieldPath=".minSize"
-// +kubebuilder:validation:XValidation:rule="self.size >= (self.minSize < 1 ? 1 : self.minSize)",messageExpression="'size ' + string(self.size) + ' must be at least ' + (self.minSize < 1 ? '1' : 'minSize ' + string(self.minSize))",fieldPath=".size"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size ' + string(self.size) + ' must be at most maxSize ' + string(self.maxSize)",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="self.minSize >= 1",messageExpression="'minSize %d must be at least 1'.format([self.minSize])",fieldPath=".minSize"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize <= 100000",messageExpression="'maxSize %d must be at most 100000'.format([self.maxSize])",fieldPath=".maxSize"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.minSize <= self.maxSize",messageExpression="'minSize %d must be at most maxSize %d'.format([self.minSize, self.maxSize])",fieldPath=".minSize"
+// +kubebuilder:validation:XValidation:rule="self.size >= (self.minSize < 1 ? 1 : self.minSize)",messageExpression="self.minSize < 1 ? 'size %d must be at least 1'.format([self.size]) : 'size %d must be at least minSize %d'.format([self.size, self.minSize])",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size %d must be at most maxSize %d'.format([self.size, self.maxSize])",fieldPath=".size"
 type MiniClusterSpec struct {
 	// Size is the wished number of ranks. It belongs to whoever scales: the
 	// operator never writes it.
