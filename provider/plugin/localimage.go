@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -37,10 +38,14 @@ type LocalImageArgs struct {
 
 // LocalImageState are the outputs of a LocalImage.
 type LocalImageState struct {
-	ContainerdAddress string `pulumi:"containerdAddress"`
-	Repository        string `pulumi:"repository"`
-	Reference         string `pulumi:"reference"`
-	Digest            string `pulumi:"digest"`
+	ContainerdAddress string   `pulumi:"containerdAddress"`
+	Repository        string   `pulumi:"repository"`
+	BinarySHA256      string   `pulumi:"binarySha256"`
+	Entrypoint        []string `pulumi:"entrypoint,optional"`
+	Args              []string `pulumi:"args,optional"`
+	User              string   `pulumi:"user"`
+	Reference         string   `pulumi:"reference"`
+	Digest            string   `pulumi:"digest"`
 }
 
 // Annotate documents the resource.
@@ -51,21 +56,34 @@ func (i *LocalImage) Annotate(a infer.Annotator) {
 		"old one is removed when nothing in the program refers to it any more.")
 }
 
+// Descriptions of the inputs that are outputs too.
+const (
+	describeAddress    = "Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`."
+	describeRepository = "Name of the image without a tag, such as `localhost/gopherlocks/operator`."
+	describeEntrypoint = "Command of the image. Default: the binary, which is in the root folder under its own name."
+	describeArgs       = "Arguments of the entrypoint, for pods that name none."
+	describeUser       = "User and group, as UID:GID, that the command runs as."
+)
+
 // Annotate documents the inputs.
 func (args *LocalImageArgs) Annotate(a infer.Annotator) {
-	a.Describe(&args.ContainerdAddress, "Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.")
-	a.Describe(&args.Repository, "Name of the image without a tag, such as `localhost/gopherlocks/operator`.")
+	a.Describe(&args.ContainerdAddress, describeAddress)
+	a.Describe(&args.Repository, describeRepository)
 	a.Describe(&args.Binary, "The binary, a file asset: a statically linked executable for Linux on this machine's processor.")
-	a.Describe(&args.Entrypoint, "Command of the image. Default: the binary, which is in the root folder under its own name.")
-	a.Describe(&args.Args, "Arguments of the entrypoint, for pods that name none.")
-	a.Describe(&args.User, "User and group, as UID:GID, that the command runs as.")
+	a.Describe(&args.Entrypoint, describeEntrypoint)
+	a.Describe(&args.Args, describeArgs)
+	a.Describe(&args.User, describeUser)
 	a.SetDefault(&args.User, localimage.DefaultUser)
 }
 
 // Annotate documents the outputs.
 func (s *LocalImageState) Annotate(a infer.Annotator) {
-	a.Describe(&s.ContainerdAddress, "Path of the socket of the containerd that has the image.")
-	a.Describe(&s.Repository, "Name of the image without a tag.")
+	a.Describe(&s.ContainerdAddress, describeAddress)
+	a.Describe(&s.Repository, describeRepository)
+	a.Describe(&s.BinarySHA256, "SHA-256 of the binary in the image, in hexadecimal.")
+	a.Describe(&s.Entrypoint, describeEntrypoint)
+	a.Describe(&s.Args, describeArgs)
+	a.Describe(&s.User, describeUser)
 	a.Describe(&s.Reference, "The image's name for pods: the repository with a tag that follows from the content.")
 	a.Describe(&s.Digest, "Digest of the image's manifest, such as sha256:0123….")
 }
@@ -76,6 +94,7 @@ func (*LocalImage) WireDependencies(f infer.FieldSelector, _ *LocalImageArgs, st
 	if state.Reference != "" {
 		f.OutputField(&state.Reference).AlwaysKnown()
 		f.OutputField(&state.Digest).AlwaysKnown()
+		f.OutputField(&state.BinarySHA256).AlwaysKnown()
 	}
 }
 
@@ -113,10 +132,15 @@ func (args LocalImageArgs) store() localimage.Store {
 }
 
 func (args LocalImageArgs) state(image localimage.Image) LocalImageState {
-	return LocalImageState{
+	state := LocalImageState{
 		ContainerdAddress: args.ContainerdAddress, Repository: args.Repository,
+		Entrypoint: args.Entrypoint, Args: args.Args, User: args.User,
 		Reference: image.Reference, Digest: image.Digest,
 	}
+	if args.Binary.Asset != nil {
+		state.BinarySHA256 = args.Binary.Asset.Hash
+	}
+	return state
 }
 
 // Create builds and loads the image.
@@ -156,30 +180,33 @@ func load(ctx context.Context, args LocalImageArgs, dryRun bool) (LocalImageStat
 
 // Diff compares content: the same binary in another folder is no change. A new
 // image replaces the old one, which goes only after what refers to it was
-// updated.
+// updated. The engine sends an asset's hash here and neither path nor content,
+// so that the image can't be built to be compared.
 func (*LocalImage) Diff(
 	ctx context.Context, req infer.DiffRequest[LocalImageArgs, LocalImageState],
 ) (infer.DiffResponse, error) {
-	changes := map[string]p.PropertyDiff{}
-	if req.Inputs.ContainerdAddress != req.State.ContainerdAddress {
-		changes["containerdAddress"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
-	}
-	if req.Inputs.Repository != req.State.Repository {
-		changes["repository"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
-	}
-	image, err := req.Inputs.build()
-	switch {
-	case errors.Is(err, errUnknownBinary):
-		changes["binary"] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
-	case err != nil:
-		return infer.DiffResponse{}, fmt.Errorf("building image %s: %w", req.Inputs.Repository, err)
-	case image.Digest != req.State.Digest:
-		// Also for other users, arguments and so on: all are part of the digest.
-		changes["digest"] = p.PropertyDiff{Kind: p.UpdateReplace}
-	case len(changes) == 0 && isLost(ctx, req.State):
+	changes := diffImage(req.State, req.Inputs)
+	if len(changes) == 0 && isLost(ctx, req.State) {
 		changes["reference"] = p.PropertyDiff{Kind: p.Update}
 	}
 	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
+}
+
+func diffImage(state LocalImageState, args LocalImageArgs) map[string]p.PropertyDiff {
+	changes := map[string]p.PropertyDiff{}
+	replaceIf := func(changed bool, name string) {
+		if changed {
+			changes[name] = p.PropertyDiff{Kind: p.UpdateReplace, InputDiff: true}
+		}
+	}
+	replaceIf(args.ContainerdAddress != state.ContainerdAddress, "containerdAddress")
+	replaceIf(args.Repository != state.Repository, "repository")
+	// Without an asset the binary is not known yet.
+	replaceIf(args.Binary.Asset == nil || args.Binary.Asset.Hash != state.BinarySHA256, "binary")
+	replaceIf(!slices.Equal(args.Entrypoint, state.Entrypoint), "entrypoint")
+	replaceIf(!slices.Equal(args.Args, state.Args), "args")
+	replaceIf(args.User != state.User, "user")
+	return changes
 }
 
 // isLost says whether the node has lost the image. Of a node that does not run

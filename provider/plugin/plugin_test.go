@@ -185,11 +185,13 @@ func TestOnlyTheContentOfABinaryMakesANewImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for content, want := range map[string]string{"1": "", "2": "digest"} {
+	for content, want := range map[string]string{"1": "", "2": "binary"} {
 		file, err := asset.FromPath(writeBinary(t, "app", content))
 		if err != nil {
 			t.Fatal(err)
 		}
+		// As the engine does for a diff.
+		file.Path = ""
 		response, err := server.Diff(p.DiffRequest{
 			ID: "it", Urn: urn("LocalImage"), State: created.Properties,
 			Inputs: inputs.Set("binary", property.New(file)), OldInputs: inputs,

@@ -16,14 +16,22 @@ import (
 type LocalImage struct {
 	pulumi.CustomResourceState
 
-	// Path of the socket of the containerd that has the image.
+	// Arguments of the entrypoint, for pods that name none.
+	Args pulumi.StringArrayOutput `pulumi:"args"`
+	// SHA-256 of the binary in the image, in hexadecimal.
+	BinarySha256 pulumi.StringOutput `pulumi:"binarySha256"`
+	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
 	ContainerdAddress pulumi.StringOutput `pulumi:"containerdAddress"`
 	// Digest of the image's manifest, such as sha256:0123….
 	Digest pulumi.StringOutput `pulumi:"digest"`
+	// Command of the image. Default: the binary, which is in the root folder under its own name.
+	Entrypoint pulumi.StringArrayOutput `pulumi:"entrypoint"`
 	// The image's name for pods: the repository with a tag that follows from the content.
 	Reference pulumi.StringOutput `pulumi:"reference"`
-	// Name of the image without a tag.
+	// Name of the image without a tag, such as `localhost/gopherlocks/operator`.
 	Repository pulumi.StringOutput `pulumi:"repository"`
+	// User and group, as UID:GID, that the command runs as.
+	User pulumi.StringOutput `pulumi:"user"`
 }
 
 // NewLocalImage registers a new resource with the given unique name, arguments, and options.
@@ -195,7 +203,17 @@ func (o LocalImageOutput) ToLocalImageOutputWithContext(ctx context.Context) Loc
 	return o
 }
 
-// Path of the socket of the containerd that has the image.
+// Arguments of the entrypoint, for pods that name none.
+func (o LocalImageOutput) Args() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringArrayOutput { return v.Args }).(pulumi.StringArrayOutput)
+}
+
+// SHA-256 of the binary in the image, in hexadecimal.
+func (o LocalImageOutput) BinarySha256() pulumi.StringOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.BinarySha256 }).(pulumi.StringOutput)
+}
+
+// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
 func (o LocalImageOutput) ContainerdAddress() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.ContainerdAddress }).(pulumi.StringOutput)
 }
@@ -205,14 +223,24 @@ func (o LocalImageOutput) Digest() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.Digest }).(pulumi.StringOutput)
 }
 
+// Command of the image. Default: the binary, which is in the root folder under its own name.
+func (o LocalImageOutput) Entrypoint() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringArrayOutput { return v.Entrypoint }).(pulumi.StringArrayOutput)
+}
+
 // The image's name for pods: the repository with a tag that follows from the content.
 func (o LocalImageOutput) Reference() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.Reference }).(pulumi.StringOutput)
 }
 
-// Name of the image without a tag.
+// Name of the image without a tag, such as `localhost/gopherlocks/operator`.
 func (o LocalImageOutput) Repository() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.Repository }).(pulumi.StringOutput)
+}
+
+// User and group, as UID:GID, that the command runs as.
+func (o LocalImageOutput) User() pulumi.StringOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.User }).(pulumi.StringOutput)
 }
 
 type LocalImageArrayOutput struct{ *pulumi.OutputState }
