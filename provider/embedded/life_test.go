@@ -57,6 +57,7 @@ func TestClusterLivesAndLeavesNoTrace(t *testing.T) {
 			t.Errorf("the node was started again: process %d became %d", pid, now)
 		}
 	})
+	t.Run("changed programs start the node again", func(t *testing.T) { first.requireNewPrograms(t) })
 	t.Run("deleting one leaves the other alone", func(t *testing.T) {
 		first.delete(t)
 		second.requireProbe(t, "probe-alone")
@@ -69,6 +70,7 @@ func TestClusterLivesAndLeavesNoTrace(t *testing.T) {
 		second.delete(t)
 	})
 	t.Run("a canceled creation leaves only its logs", func(t *testing.T) { first.requireCancel(t) })
+	t.Run("a failed creation says why", func(t *testing.T) { first.requireFailure(t) })
 	takeSnapshot(t).requireSame(t, before)
 }
 
@@ -335,6 +337,74 @@ func (c *testCluster) requireCancel(t *testing.T) {
 	}
 	if pids := c.processes(t); len(pids) > 0 {
 		t.Errorf("processes %v are left", pids)
+	}
+	c.delete(t)
+}
+
+// requireNewPrograms changes two programs in content: one that runs, and the
+// one that is an image.
+func (c *testCluster) requireNewPrograms(t *testing.T) {
+	pid := c.report(t).PID
+	spec := c.spec
+	spec.BinDir = copyPrograms(t, c.spec.BinDir)
+	for _, program := range []string{nodeconfig.CoreDNS, pauseProgram} {
+		file, err := os.OpenFile(filepath.Join(spec.BinDir, program), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What follows the sections of an executable does not change what it does.
+		_, err = file.WriteString("\n")
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Update(t.Context(), spec, c.progress); err != nil {
+		t.Fatal(err)
+	}
+	if now := c.report(t).PID; now == pid {
+		t.Error("the node still runs the old programs")
+	}
+	c.requireProbe(t, "probe-new-programs")
+}
+
+// copyPrograms copies what a test changes, and links the rest.
+func copyPrograms(t *testing.T, binDir string) string {
+	t.Helper()
+	found, missing := findPrograms(binDir)
+	if len(missing) > 0 {
+		t.Fatalf("missing are %v", missing)
+	}
+	folder := t.TempDir()
+	for program, path := range found {
+		target := filepath.Join(folder, installedName(program, path))
+		err := os.Symlink(path, target)
+		if target == filepath.Join(folder, program) {
+			err = errors.Join(err, os.Remove(target), copyFile(path, target))
+		}
+		if err != nil && !errors.Is(err, os.ErrExist) {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// requireFailure has a program that can't start.
+func (c *testCluster) requireFailure(t *testing.T) {
+	spec := c.spec
+	spec.BinDir = copyPrograms(t, c.spec.BinDir)
+	etcd := filepath.Join(spec.BinDir, nodeconfig.Etcd)
+	if err := os.Remove(etcd); err != nil {
+		t.Fatal(err)
+	}
+	write(t, etcd, "#!/bin/sh\necho out of order\nexit 3\n")
+	_, err := Create(t.Context(), spec, c.progress)
+	for _, want := range []string{nodeconfig.Etcd, "exit code 3", "out of order", string(spec.dir().FailedLogs())} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in the error: %v", want, err)
+		}
+	}
+	if _, err := os.Stat(spec.StateDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the state is still there: %v", err)
 	}
 	c.delete(t)
 }

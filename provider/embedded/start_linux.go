@@ -56,6 +56,7 @@ func start(ctx context.Context, dir state.Dir, record state.Record, machine mach
 	if err := os.RemoveAll(dir.FailedLogs()); err != nil {
 		return Cluster{}, fmt.Errorf("removing the logs of a failed start: %w", err)
 	}
+	progress("ready")
 	return describe(Ref{Name: record.Name, StateRoot: filepath.Dir(string(dir))}, record)
 }
 

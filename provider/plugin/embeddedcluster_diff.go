@@ -30,6 +30,12 @@ func (*EmbeddedCluster) Diff(
 	if err != nil {
 		return infer.DiffResponse{}, fmt.Errorf("looking at the embedded cluster %s: %w", req.ID, err)
 	}
+	switch logger := p.GetLogger(ctx); {
+	case !seen.exists:
+		logger.Warningf("the state of cluster %s in %s is lost; a new cluster takes its place", req.State.Name, req.State.StateDir)
+	case !seen.running:
+		logger.Warningf("the node of cluster %s does not run; an update starts it with its state", req.State.Name)
+	}
 	return diffCluster(req.State, req.Inputs, seen), nil
 }
 

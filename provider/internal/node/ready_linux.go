@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
@@ -43,19 +44,30 @@ func (s *supervisor) awaitNode(ctx context.Context, components []*runningCompone
 
 func (s *supervisor) checkNode(ctx context.Context) error {
 	var node struct {
-		Status struct {
-			Conditions []struct{ Type, Status, Message string }
-		}
+		Status struct{ Conditions []condition }
 	}
 	if err := s.api.Get(ctx, "/api/v1/nodes/"+s.cluster.NodeName(), &node); err != nil {
 		return err
 	}
-	for _, condition := range node.Status.Conditions {
-		if condition.Type == "Ready" && condition.Status == "True" {
-			return nil
-		}
+	if !isReady(node.Status.Conditions, s.started) {
+		return fmt.Errorf("node %s is not Ready: %+v", s.cluster.NodeName(), node.Status.Conditions)
 	}
-	return fmt.Errorf("node %s is not Ready: %+v", s.cluster.NodeName(), node.Status.Conditions)
+	return nil
+}
+
+// condition is the part of a NodeCondition that isReady needs.
+type condition struct {
+	Type, Status, Message string
+	LastHeartbeatTime     time.Time
+}
+
+// isReady says whether the node was Ready after the time since: what its last
+// life left behind says nothing about this one.
+func isReady(conditions []condition, since time.Time) bool {
+	return slices.ContainsFunc(conditions, func(c condition) bool {
+		// The API keeps whole seconds.
+		return c.Type == "Ready" && c.Status == "True" && !c.LastHeartbeatTime.Before(since.Truncate(time.Second))
+	})
 }
 
 // checkServiceAccount: without it, the first pods of a new namespace are refused.

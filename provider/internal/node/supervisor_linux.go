@@ -36,10 +36,13 @@ type supervisor struct {
 	events    *events
 	log       *slog.Logger
 	api       *kubeapi.Client
+	started   time.Time
 }
 
 func newSupervisor(cluster nodeconfig.Cluster, processes *processes, report *report, events *events, log *slog.Logger) *supervisor {
-	return &supervisor{cluster: cluster, processes: processes, report: report, events: events, log: log}
+	return &supervisor{
+		cluster: cluster, processes: processes, report: report, events: events, log: log, started: time.Now(),
+	}
 }
 
 // run starts all components, says when the node is ready, and stops them in

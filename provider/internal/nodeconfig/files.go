@@ -194,6 +194,11 @@ func (c Cluster) kubelet() map[string]any {
 		"podLogsDir":               "/var/log/pods",
 		"failSwapOn":               false,
 		"serializeImagePulls":      false,
+		// A node that comes back says that it is not ready, and that it is only at
+		// its next look, by default after 10 s. Without a change it reports as
+		// seldom as by default.
+		"nodeStatusUpdateFrequency": "2s",
+		"nodeStatusReportFrequency": "5m",
 		// Images that were loaded by hand can't be pulled again: never collect them.
 		"imageGCHighThresholdPercent": 100,
 		// The machine's disk is shared and its fullness is not this cluster's to cure.
