@@ -37,8 +37,13 @@ func Job(mc *api.MiniCluster, size, maximum int32) (*batchv1ac.JobApplyConfigura
 			WithCompletions(size).
 			WithParallelism(size).
 			// A rank that fails is replaced, however often: a MiniCluster is
-			// there until it is deleted.
+			// there until it is deleted. The Job controller waits longer with
+			// each failure (10 s, doubled up to 10 min, also for the failures
+			// that podFailurePolicy ignores). Counted per index, that leaves
+			// the other ranks alone; counted per Job, one evicted rank would
+			// hold up growth.
 			WithBackoffLimit(math.MaxInt32).
+			WithBackoffLimitPerIndex(math.MaxInt32).
 			// Two pods of one index would share a host name and a rank.
 			WithPodReplacementPolicy(batchv1.Failed).
 			WithPodFailurePolicy(podFailurePolicy()).
@@ -46,7 +51,7 @@ func Job(mc *api.MiniCluster, size, maximum int32) (*batchv1ac.JobApplyConfigura
 }
 
 // podFailurePolicy keeps an intended stop (scaling down, eviction, node drain)
-// from counting as a failure, which would make replacements wait ever longer.
+// from counting as a failure of the Job.
 func podFailurePolicy() *batchv1ac.PodFailurePolicyApplyConfiguration {
 	return batchv1ac.PodFailurePolicy().WithRules(
 		batchv1ac.PodFailurePolicyRule().

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+)
+
+// auditPolicy logs each write of the operator once, when it is answered.
+const auditPolicy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- level: Metadata
+  users: [` + operatorUser + `]
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+`
+
+// startAPIServer starts etcd and kube-apiserver with our resource definition. The
+// environment is to be stopped also when there is an error.
+func startAPIServer(bin, dir string) (*envtest.Environment, error) {
+	definition, err := crd()
+	if err != nil {
+		return nil, err
+	}
+	policy := filepath.Join(dir, "audit-policy.yaml")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		return nil, err
+	}
+	world.auditLog = filepath.Join(dir, "audit.log")
+
+	env := &envtest.Environment{CRDs: []*apiextensionsv1.CustomResourceDefinition{definition}}
+	server := env.ControlPlane.GetAPIServer()
+	server.Path = filepath.Join(bin, "kube-apiserver")
+	server.Configure().
+		Set("audit-policy-file", policy).
+		Set("audit-log-path", world.auditLog).
+		// So that a write is in the log before its author has the answer.
+		Set("audit-log-mode", "blocking-strict").
+		// Stricter than the default: it asks for miniclusters/finalizers.
+		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	env.ControlPlane.Etcd = &envtest.Etcd{Path: filepath.Join(bin, "etcd")}
+	env.ControlPlane.KubectlPath = filepath.Join(bin, "kubectl")
+	if _, err := env.Start(); err != nil {
+		return env, fmt.Errorf("start the API server: %w", err)
+	}
+	return env, nil
+}
+
+// startControllerManager starts the controllers that the operator builds upon.
+func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
+	return startProcess(filepath.Join(dir, "kube-controller-manager.log"),
+		filepath.Join(bin, "kube-controller-manager"),
+		"--kubeconfig="+kubeconfig,
+		"--leader-elect=false",
+		"--secure-port=0",
+		"--controllers=job-controller,garbage-collector-controller",
+		// The tests run side by side; the default of 20 requests per second would
+		// make them wait for each other.
+		"--kube-api-qps=500", "--kube-api-burst=1000")
+}
+
+// decodeRoles reads the two documents of package rbac.
+func decodeRoles(data []byte, clusterRole *rbacv1.ClusterRole, role *rbacv1.Role) error {
+	documents := bytes.Split(bytes.TrimPrefix(data, []byte("---\n")), []byte("\n---\n"))
+	if len(documents) != 2 {
+		return fmt.Errorf("the generated rules have %d documents, want a ClusterRole and a Role", len(documents))
+	}
+	if err := yaml.UnmarshalStrict(documents[0], clusterRole); err != nil {
+		return fmt.Errorf("decode the ClusterRole: %w", err)
+	}
+	if err := yaml.UnmarshalStrict(documents[1], role); err != nil {
+		return fmt.Errorf("decode the Role: %w", err)
+	}
+	return nil
+}
