@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// module is a Go module that programs are compiled from, in one go command, so
+// that they share what they have in common and are linked in parallel.
+type module struct {
+	name     string // Of the step and its log.
+	title    string // What the user reads, with the version.
+	dir      string // Absolute.
+	ldflags  string // Of the linker; the same for all programs.
+	programs []program
+	// closure says that a program's key covers the packages that it imports,
+	// and not the module's whole folder: right for a module that changes often.
+	closure bool
+	fork    *fork // Of a module that does not compile as it is; nil for none.
+}
+
+// program is one executable file.
+type program struct {
+	name string
+	// pkg is the import path, or relative to the module's folder; its last
+	// element is the name, as `go build -o DIR/` names its results.
+	pkg   string
+	links []string // Further names, for programs that look at the name they are called by.
+}
+
+// kubernetesLinks are the names that the multi-call binary goes by, but kubectl.
+var kubernetesLinks = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"}
+
+const (
+	pulumiModule    = "github.com/pulumi/pulumi/pkg/v3"
+	pulumiPackage   = pulumiModule + "/cmd/pulumi"
+	pulumiVersion   = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+	pluginModule    = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+	pluginVersion   = pluginModule + "/pkg/version.Version"
+	pluginSDKModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4"
+	stripped        = "-s -w" // No symbol tables: smaller files and faster linking.
+)
+
+// versions are what the go.mod files pin.
+type versions struct {
+	kubernetes string // v1.34.2
+	pulumi     string // v3.256.0
+	pluginSDK  string // v4.25.0: the plugin must say the same, or every command warns.
+}
+
+func (t *tree) readVersions() (versions, error) {
+	root, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
+	if err != nil {
+		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
+	}
+	kubernetes, err := os.ReadFile(filepath.Join(t.root, "toolchain/kubernetes/go.mod"))
+	if err != nil {
+		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
+	}
+	v := versions{
+		kubernetes: requiredVersion(kubernetes, "k8s.io/kubernetes"),
+		pulumi:     requiredVersion(root, pulumiModule),
+		pluginSDK:  requiredVersion(root, pluginSDKModule),
+	}
+	if v.kubernetes == "" || v.pulumi == "" || v.pluginSDK == "" {
+		return v, fmt.Errorf("go.mod and toolchain/kubernetes/go.mod must require k8s.io/kubernetes, %s and %s; found %+v", pulumiModule, pluginSDKModule, v)
+	}
+	return v, nil
+}
+
+// requiredVersion returns the version of a module that a go.mod requires, or "".
+func requiredVersion(gomod []byte, path string) string {
+	line := regexp.MustCompile(`(?m)^(?:require)?\s+` + regexp.QuoteMeta(path) + ` (v\S+)`)
+	if match := line.FindSubmatch(gomod); match != nil {
+		return string(match[1])
+	}
+	return ""
+}
+
+// catalogue lists the modules and programs to provide, less what the plan takes
+// from the machine.
+func (t *tree) catalogue(v versions, plan plan) []module {
+	ours := module{
+		name:    "gopherlocks",
+		title:   "Gopherlocks",
+		dir:     t.root,
+		closure: true,
+		ldflags: fmt.Sprintf("%s -X %s=%s", stripped, pulumiVersion, v.pulumi),
+		programs: []program{
+			{name: "pulumi-resource-gopherlocks", pkg: "./provider/cmd/pulumi-resource-gopherlocks"},
+			{name: "gopherlocks-operator", pkg: "./operator/cmd/gopherlocks-operator"},
+			{name: "gopherlocks-demo-workload", pkg: "./demo/cmd/gopherlocks-demo-workload"},
+			{name: "gopherlocks-demo", pkg: "./demo/cmd/gopherlocks-demo"},
+			{name: "pause", pkg: "./provider/cmd/pause"},
+		},
+	}
+	if plan.pulumi.build {
+		ours.title += " and Pulumi " + v.pulumi
+		ours.programs = append(ours.programs,
+			program{name: "pulumi", pkg: pulumiPackage},
+			program{name: "pulumi-language-go", pkg: "./toolchain/langhost/cmd/pulumi-language-go"})
+	}
+	modules := []module{ours}
+	if plan.cluster.build || plan.kubectl.build {
+		modules = append(modules, t.kubernetes(v.kubernetes, plan))
+	}
+	if plan.cluster.build {
+		modules = append(modules, t.metricsServer())
+	}
+	if plan.plugin.build {
+		modules = append(modules, t.plugin(v.pluginSDK))
+	}
+	return modules
+}
+
+// kubernetes is the module of the cluster's programs, all unchanged upstream.
+func (t *tree) kubernetes(version string, plan plan) module {
+	v := parseVersion(version)
+	const kubernetesVersion = "k8s.io/component-base/version."
+	multicall := program{name: "kubernetes", pkg: "./cmd/kubernetes"}
+	if plan.cluster.build {
+		multicall.links = append(multicall.links, kubernetesLinks...)
+	}
+	if plan.kubectl.build {
+		multicall.links = append(multicall.links, "kubectl")
+	}
+	m := module{
+		name:  "kubernetes",
+		title: "Kubernetes " + version,
+		dir:   filepath.Join(t.root, "toolchain/kubernetes"),
+		ldflags: fmt.Sprintf("%s -X %[2]sgitVersion=%[3]s -X %[2]sgitMajor=%[4]d -X %[2]sgitMinor=%[5]d -X k8s.io/client-go/pkg/version.gitVersion=%[3]s",
+			stripped, kubernetesVersion, version, v.major, v.minor),
+		programs: []program{multicall},
+	}
+	if plan.cluster.build {
+		for _, name := range []string{"etcd", "coredns"} {
+			m.programs = append(m.programs, program{name: name, pkg: "./cmd/" + name})
+		}
+	}
+	return m
+}
+
+// metricsServer is a module of its own, since its generated code needs a later
+// version of the Kubernetes libraries than Kubernetes itself is built with here.
+func (t *tree) metricsServer() module {
+	return module{
+		name:     "metrics-server",
+		title:    "metrics-server",
+		dir:      filepath.Join(t.root, "toolchain/metrics-server"),
+		ldflags:  stripped,
+		programs: []program{{name: "metrics-server", pkg: "."}},
+	}
+}
+
+// plugin is the module of Pulumi's Kubernetes plugin. The last version that is
+// published as a Go module wants an older Pulumi than we pin; with the one edit
+// it compiles with ours, and shares its compiled packages.
+func (t *tree) plugin(version string) module {
+	const command = "cmd/pulumi-resource-kubernetes"
+	return module{
+		name:     "pulumi-kubernetes",
+		title:    "Pulumi's Kubernetes plugin " + version,
+		dir:      filepath.Join(t.root, "toolchain/pulumi-kubernetes"),
+		ldflags:  fmt.Sprintf("%s -X %s=%s", stripped, pluginVersion, strings.TrimPrefix(version, "v")),
+		programs: []program{{name: "pulumi-resource-kubernetes", pkg: pluginModule + "/" + command}},
+		fork: &fork{
+			module:  pluginModule,
+			folders: []string{"pkg", command},
+			edits:   []edit{{file: "pkg/gen/schema.go", old: "Provider: pschema.ResourceSpec{", new: "Provider: &pschema.ResourceSpec{"}},
+			embeds: map[string]string{
+				command + "/schema-embed.json":            command + "/schema.json",
+				command + "/terraform-mapping-embed.json": command + "/terraform-mapping.json",
+			},
+			version: strings.TrimPrefix(version, "v"),
+		},
+	}
+}
+
+// everyName lists all names that the bin folder may ever hold.
+func (t *tree) everyName(v versions) []string {
+	all := choice{build: true}
+	var names []string
+	for _, m := range t.catalogue(v, plan{pulumi: all, plugin: all, kubectl: all, cluster: all}) {
+		for _, p := range m.programs {
+			names = append(append(names, p.name), p.links...)
+		}
+	}
+	return names
+}

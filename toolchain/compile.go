@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// compile builds the module's programs into the folder dir. All that the
+// compiler says goes to the file at logPath.
+//
+// Nothing is lost when it is interrupted: every package that was compiled until
+// then lies in Go's build cache, and the next run goes on from there.
+func (m module) compile(ctx context.Context, dir, logPath string, s *step) error {
+	flags := slices.Clone(buildFlags)
+	if m.fork != nil {
+		s.set("copying %s", m.fork.module)
+		modfile, err := m.fork.make(ctx, m, filepath.Join(dir, "source"))
+		if err != nil {
+			return err
+		}
+		flags = append(flags, "-modfile="+modfile)
+	}
+	order, err := m.order(ctx, flags, downloads(s))
+	if err != nil {
+		return err
+	}
+	args := slices.Concat([]string{"build", "-v", "-ldflags=" + m.ldflags, "-o", dir + string(filepath.Separator)}, flags, m.packages())
+	log, err := os.Create(logPath)
+	if err != nil {
+		return fmt.Errorf("make the compiler's log: %w", err)
+	}
+	defer log.Close()
+
+	count := newCompileCount(order)
+	s.set("%s", count)
+	var said strings.Builder // Besides the names of packages.
+	cmd := goCommand(ctx, m.dir, args...)
+	cmd.Stderr = io.MultiWriter(log, lineWriter(func(line string) {
+		if count.note(line) {
+			s.set("%s", count)
+		} else {
+			said.WriteString(line + "\n")
+		}
+	}))
+	cmd.Stdout = cmd.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("compile %s: %w\n%s\nthe whole log is in %s; correct the cause and run the command again, what was compiled until here is kept",
+			m.title, err, lastLines(said.String(), shownLines), logPath)
+	}
+	return nil
+}
+
+// order returns the packages that the programs are compiled from in the order
+// in which the go command works through them, and downloads what is missing.
+func (m module) order(ctx context.Context, flags []string, progress func(line string)) ([]string, error) {
+	cmd := goCommand(ctx, m.dir, slices.Concat([]string{"list", "-deps"}, flags, m.packages())...)
+	var stderr strings.Builder
+	cmd.Stderr = io.MultiWriter(&stderr, lineWriter(progress))
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list what %s is compiled from: %w\n%s\ncheck that the module proxy can be reached (go env GOPROXY), then run the command again",
+			m.title, err, lastLines(stderr.String(), shownLines))
+	}
+	return strings.Fields(string(out)), nil
+}

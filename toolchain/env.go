@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// export is a shell variable to set.
+type export struct{ name, value string }
+
+// printEnvironment prints the exports that make plain pulumi and kubectl work
+// on this tree, for `eval "$(make -s env)"`.
+func printEnvironment(out io.Writer, t *tree) error {
+	if _, err := os.Stat(t.bin); err != nil {
+		return fmt.Errorf("no programs in %s; run `make tools` first", t.bin)
+	}
+	for _, e := range environment(t, t.clusterProvider(os.Getenv), os.LookupEnv) {
+		fmt.Fprintf(out, "export %s=%s\n", e.name, quoteShell(e.value))
+	}
+	return nil
+}
+
+// environment returns the exports for a tree whose stack has the given cluster
+// provider. What the user has chosen by hand stays. PULUMI_HOME is left alone:
+// with a backend that is named by PULUMI_BACKEND_URL, Pulumi writes no
+// credentials there, and the user's plugins are to be found.
+func environment(t *tree, clusterProvider string, lookup func(string) (string, bool)) []export {
+	get := func(name string) string { value, _ := lookup(name); return value }
+	exports := []export{
+		{"PATH", prependPath(t.bin, get("PATH"))},
+		{"GOPHERLOCKS_BIN", t.bin},
+	}
+	if clusterProvider == "embedded" {
+		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig")})
+	}
+	backend := get("PULUMI_BACKEND_URL")
+	if backend == "" {
+		backend = "file://" + filepath.Join(t.state, "pulumi")
+	}
+	exports = append(exports, export{"PULUMI_BACKEND_URL", backend})
+	// Pulumi refuses to start without a passphrase, or a file with one; an empty
+	// one will do for a stack without secrets of its own.
+	_, hasPassphrase := lookup("PULUMI_CONFIG_PASSPHRASE")
+	if _, hasFile := lookup("PULUMI_CONFIG_PASSPHRASE_FILE"); !hasPassphrase && !hasFile {
+		exports = append(exports, export{"PULUMI_CONFIG_PASSPHRASE", ""})
+	}
+	return append(exports,
+		export{"PULUMI_SKIP_UPDATE_CHECK", "true"},
+		// Pulumi compiles the program by itself: with the flags of all other
+		// builds here, what they have compiled serves it too.
+		export{"CGO_ENABLED", "0"},
+		export{"GOFLAGS", addFlags(get("GOFLAGS"), buildFlags)},
+	)
+}
+
+// prependPath puts dir first in a PATH, and only there.
+func prependPath(dir, path string) string {
+	rest := slices.DeleteFunc(filepath.SplitList(path), func(entry string) bool { return entry == dir })
+	return strings.Join(append([]string{dir}, rest...), string(filepath.ListSeparator))
+}
+
+// addFlags adds flags to a list that is separated by spaces, unless they are
+// there with this or another value.
+func addFlags(list string, flags []string) string {
+	all := strings.Fields(list)
+	for _, flag := range flags {
+		name, _, _ := strings.Cut(flag, "=")
+		if !slices.ContainsFunc(all, func(have string) bool { return have == name || strings.HasPrefix(have, name+"=") }) {
+			all = append(all, flag)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// quoteShell quotes a value for a POSIX shell.
+func quoteShell(value string) string {
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// lookupIn stands for [os.LookupEnv].
+func lookupIn(vars map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { value, ok := vars[name]; return value, ok }
+}
+
+func exportsOf(t *testing.T, provider string, vars map[string]string) map[string]string {
+	t.Helper()
+	tree := &tree{root: "/tree", bin: "/tree/.gopherlocks/bin", state: "/tree/.gopherlocks"}
+	exports := map[string]string{}
+	for _, e := range environment(tree, provider, lookupIn(vars)) {
+		if _, twice := exports[e.name]; twice {
+			t.Errorf("%s is set twice", e.name)
+		}
+		exports[e.name] = e.value
+	}
+	return exports
+}
+
+func TestEnvironmentSelectsTheTree(t *testing.T) {
+	got := exportsOf(t, "embedded", map[string]string{"PATH": "/usr/bin:/tree/.gopherlocks/bin:/bin", "GOFLAGS": "-mod=mod -buildvcs=auto"})
+	for name, want := range map[string]string{
+		"PATH":                     "/tree/.gopherlocks/bin:/usr/bin:/bin",
+		"GOPHERLOCKS_BIN":          "/tree/.gopherlocks/bin",
+		"KUBECONFIG":               "/tree/.gopherlocks/kubeconfig",
+		"PULUMI_BACKEND_URL":       "file:///tree/.gopherlocks/pulumi",
+		"PULUMI_CONFIG_PASSPHRASE": "",
+		"PULUMI_SKIP_UPDATE_CHECK": "true",
+		"CGO_ENABLED":              "0",
+		"GOFLAGS":                  "-mod=mod -buildvcs=auto -trimpath",
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s = %q (set: %v), want %q", name, value, ok, want)
+		}
+	}
+	if _, ok := got["PULUMI_HOME"]; ok {
+		t.Error("PULUMI_HOME is changed: the user's plugins are lost")
+	}
+}
+
+func TestEnvironmentKeepsWhatTheUserHasChosen(t *testing.T) {
+	got := exportsOf(t, "existing", map[string]string{
+		"KUBECONFIG": "/home/me/config", "PULUMI_BACKEND_URL": "s3://team", "PULUMI_CONFIG_PASSPHRASE_FILE": "/secret",
+	})
+	if _, ok := got["KUBECONFIG"]; ok {
+		t.Error("KUBECONFIG of an existing cluster is replaced")
+	}
+	if got["PULUMI_BACKEND_URL"] != "s3://team" {
+		t.Errorf("the backend is %q", got["PULUMI_BACKEND_URL"])
+	}
+	if _, ok := got["PULUMI_CONFIG_PASSPHRASE"]; ok {
+		t.Error("an empty passphrase takes the place of the user's file")
+	}
+	if _, ok := exportsOf(t, "embedded", map[string]string{"PULUMI_CONFIG_PASSPHRASE": "x"})["PULUMI_CONFIG_PASSPHRASE"]; ok {
+		t.Error("the user's passphrase is replaced")
+	}
+}
+
+func TestExportsSurviveTheShell(t *testing.T) {
+	root := filepath.Join(t.TempDir(), `it's a "$HOME" \folder;`)
+	tree := &tree{root: root, bin: filepath.Join(root, "bin"), state: root}
+	var refused bytes.Buffer
+	if err := printEnvironment(&refused, tree); err == nil || !strings.Contains(err.Error(), "make tools") || refused.Len() > 0 {
+		t.Errorf("without a bin folder: error %v and output %q, want only the advice to run make tools", err, refused.String())
+	}
+	if err := os.MkdirAll(tree.bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var script bytes.Buffer
+	if err := printEnvironment(&script, tree); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("/bin/sh", "-c", script.String()+`printf %s "$GOPHERLOCKS_BIN"`).CombinedOutput()
+	if err != nil || string(out) != tree.bin {
+		t.Errorf("a shell reads %q (%v), want %q", out, err, tree.bin)
+	}
+}
+
+func TestSelectedStackAndItsClusterProvider(t *testing.T) {
+	root, home := t.TempDir(), t.TempDir()
+	tree := &tree{root: root}
+	vars := map[string]string{"PULUMI_HOME": home}
+	getenv := func(name string) string { return vars[name] }
+	if got := tree.selectedStack(getenv); got != defaultStack {
+		t.Errorf("nothing selected: %q", got)
+	}
+	if got := tree.clusterProvider(getenv); got != "embedded" {
+		t.Errorf("no stack: %q", got)
+	}
+	vars["PULUMI_STACK"] = "organization/gopherlocks/prod"
+	config := "config:\n  # gopherlocks:clusterProvider: embedded\n  gopherlocks:clusterProvider: \"existing\"\n"
+	if err := os.WriteFile(filepath.Join(root, "Pulumi.prod.yaml"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := tree.clusterProvider(getenv); got != "existing" {
+		t.Errorf("stack of PULUMI_STACK: %q, want existing", got)
+	}
+}
+
+func TestCacheDir(t *testing.T) {
+	for name, test := range map[string]struct {
+		vars map[string]string
+		want string
+	}{
+		"own variable": {map[string]string{"GOPHERLOCKS_CACHE": "/c", "XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/c"},
+		"XDG":          {map[string]string{"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/gopherlocks"},
+		"relative XDG": {map[string]string{"XDG_CACHE_HOME": "x", "HOME": "/h"}, "/h/.cache/gopherlocks"},
+		"home":         {map[string]string{"HOME": "/h"}, "/h/.cache/gopherlocks"},
+		"relative":     {map[string]string{"GOPHERLOCKS_CACHE": "c", "HOME": "/h"}, ""},
+		"nothing":      {nil, ""},
+	} {
+		got, err := cacheDir(func(name string) string { return test.vars[name] })
+		if got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
+		}
+	}
+}

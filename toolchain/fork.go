@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// fork is a copy of a module with small changes, made for one build. It is for
+// a module that does not compile as it is published: files of Go's module cache
+// cannot be changed, nor be shown changed by an overlay.
+type fork struct {
+	module  string   // Path of the module.
+	folders []string // What is copied of it, besides its go.mod.
+	edits   []edit
+	// embeds are JSON files to write, which the module's release build makes of
+	// others: name → original, relative to the module.
+	embeds map[string]string
+	// version goes into those files that have a top-level "version".
+	version string
+}
+
+// edit replaces a text that occurs exactly once in a file.
+type edit struct{ file, old, new string }
+
+func (e edit) apply(content []byte) ([]byte, error) {
+	if count := bytes.Count(content, []byte(e.old)); count != 1 {
+		return nil, fmt.Errorf("%s has %q %d times, not once: the pinned version has changed, look whether the edit is still needed", e.file, e.old, count)
+	}
+	return bytes.Replace(content, []byte(e.old), []byte(e.new), 1), nil
+}
+
+// ingredients tell the fork's part in a program's key; the module's own content
+// is pinned by go.sum.
+func (f *fork) ingredients() ingredients {
+	if f == nil {
+		return nil
+	}
+	in := ingredients{fmt.Sprintf("fork %s %s %q", f.module, f.version, f.edits)}
+	for name, original := range f.embeds {
+		in = append(in, fmt.Sprintf("embed %s of %s", name, original))
+	}
+	return in
+}
+
+// make copies and changes the module into the folder dir, and writes a go.mod
+// for the go command's -modfile that uses the copy. It returns the latter's path.
+func (f *fork) make(ctx context.Context, m module, dir string) (modfile string, err error) {
+	out, err := goOutput(ctx, m.dir, "mod", "download", "-json", f.module)
+	if err != nil {
+		return "", err
+	}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal([]byte(out), &downloaded); err != nil {
+		return "", fmt.Errorf("read the answer of go mod download: %w", err)
+	}
+	target := filepath.Join(dir, "fork")
+	if err := f.copy(downloaded.Dir, target); err != nil {
+		return "", fmt.Errorf("copy %s: %w", f.module, err)
+	}
+	for _, e := range f.edits {
+		if err := rewrite(filepath.Join(target, e.file), filepath.Join(target, e.file), e.apply); err != nil {
+			return "", fmt.Errorf("change %s: %w", f.module, err)
+		}
+	}
+	for name, original := range f.embeds {
+		if err := rewrite(filepath.Join(target, original), filepath.Join(target, name), f.stamp); err != nil {
+			return "", fmt.Errorf("make %s of %s: %w", name, f.module, err)
+		}
+	}
+
+	modfile = filepath.Join(dir, "go.mod")
+	replace := fmt.Sprintf("\nreplace %s => %s\n", f.module, quoteModfile(target))
+	addReplace := func(gomod []byte) ([]byte, error) { return append(gomod, replace...), nil }
+	if err := rewrite(filepath.Join(m.dir, "go.mod"), modfile, addReplace); err != nil {
+		return "", err
+	}
+	asItIs := func(gosum []byte) ([]byte, error) { return gosum, nil }
+	if err := rewrite(filepath.Join(m.dir, "go.sum"), filepath.Join(dir, "go.sum"), asItIs); err != nil {
+		return "", err
+	}
+	return modfile, nil
+}
+
+// copy copies what the fork needs of the module. Module caches are read-only,
+// the copy is not.
+func (f *fork) copy(source, target string) error {
+	for _, folder := range slices.Concat([]string{"go.mod"}, f.folders) {
+		err := filepath.WalkDir(filepath.Join(source, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			relative, err := filepath.Rel(source, path)
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() {
+				return os.MkdirAll(filepath.Join(target, relative), 0o755)
+			}
+			if strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			return rewrite(path, filepath.Join(target, relative), func(content []byte) ([]byte, error) { return content, nil })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stamp makes a JSON document compact and sets its version, if it has one.
+func (f *fork) stamp(document []byte) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return nil, err
+	}
+	if _, ok := fields["version"]; ok {
+		fields["version"] = json.RawMessage(fmt.Sprintf("%q", f.version))
+	}
+	return json.Marshal(fields)
+}
+
+// rewrite writes what change makes of one file into another, or the same.
+func rewrite(source, target string, change func([]byte) ([]byte, error)) error {
+	content, err := os.ReadFile(source)
+	if err != nil {
+		return err
+	}
+	changed, err := change(content)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(target, changed, 0o644)
+}
+
+// quoteModfile quotes a path for a go.mod.
+func quoteModfile(path string) string { return fmt.Sprintf("%q", path) }

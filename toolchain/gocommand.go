@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// All builds of the project use the same flags and environment: a package that
+// two modules need in the same version is then compiled once. With -trimpath a
+// compiled package does not depend on the folder that it lies in, and neither
+// does the program; -buildvcs is off for the same reason.
+var (
+	buildFlags       = []string{"-trimpath", "-buildvcs=false"}
+	buildEnvironment = []string{"CGO_ENABLED=0", "GOWORK=off"}
+)
+
+// interruptGrace is how long the go command may take to clean up.
+const interruptGrace = 5 * time.Second
+
+// goCommand prepares a run of the go command in the module's folder.
+func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	// GOFLAGS of the user could change what is built without changing its key.
+	cmd.Env = append(os.Environ(), append([]string{"GOFLAGS="}, buildEnvironment...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = interruptGrace
+	return cmd
+}
+
+// goOutput runs the go command and returns its output.
+func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := goCommand(ctx, dir, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s in %s: %w\n%s", strings.Join(args, " "), dir, err, lastLines(stderr.String(), shownLines))
+	}
+	return string(out), nil
+}
+
+// list returns all packages that the module's programs are compiled from. It
+// downloads modules that are not there, and hands each line that the go
+// command says about it to progress.
+func (m module) list(ctx context.Context, progress func(line string)) (map[string]*listedPackage, error) {
+	args := append([]string{"list", "-deps", "-json=" + packageFields}, buildFlags...)
+	cmd := goCommand(ctx, m.dir, append(args, m.packages()...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout = &stdout
+	cmd.Stderr = io.MultiWriter(&stderr, lineWriter(progress))
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("list what %s is compiled from: %w\n%s\ncheck that the module proxy can be reached (go env GOPROXY), then run the command again", m.title, err, lastLines(stderr.String(), shownLines))
+	}
+	return parsePackages(&stdout)
+}
+
+func (m module) packages() []string {
+	var packages []string
+	for _, p := range m.programs {
+		packages = append(packages, p.pkg)
+	}
+	return packages
+}
+
+// lines is an [io.Writer] that hands on whole lines.
+type lines struct {
+	rest []byte
+	line func(string)
+}
+
+func lineWriter(line func(string)) *lines { return &lines{line: line} }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		l.line(string(line))
+		l.rest = append([]byte(nil), rest...)
+	}
+}
+
+// shownLines is how much of a long log a failure shows.
+const shownLines = 20
+
+// lastLines returns the last n lines of a text.
+func lastLines(text string, n int) string {
+	var kept []string
+	for scanner := bufio.NewScanner(strings.NewReader(strings.TrimSpace(text))); scanner.Scan(); {
+		kept = append(kept, "  "+scanner.Text())
+	}
+	if len(kept) > n {
+		kept = kept[len(kept)-n:]
+	}
+	return strings.Join(kept, "\n")
+}

@@ -1,0 +1,84 @@
+// Command toolchain provides the programs that Gopherlocks runs on.
+//
+// What is officially installed is used; what is missing is compiled from Go
+// modules, into a cache that all work trees of a user share. The cache is keyed
+// by content: an entry's key is a hash of everything that its program is built
+// from, so a fresh clone on a warm machine only links the programs into its own
+// bin folder. The Makefile calls it; it uses the standard library alone, so
+// that `go run ./toolchain` starts at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `usage: go run ./toolchain COMMAND
+
+  tools [--bin DIR]   provide every program that "make up" needs
+  packages            install the Debian packages that the embedded cluster needs
+  env [--bin DIR]     print the shell exports that select this work tree's tools and state
+  lint [ARGUMENTS]    provide golangci-lint and run it
+
+Environment:
+  GOPHERLOCKS_CACHE   where compiled programs are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/gopherlocks)
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "toolchain: interrupted; run the command again, it goes on where it was")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "toolchain:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return flag.ErrHelp
+	}
+	tree, err := findTree()
+	if err != nil {
+		return err
+	}
+	command, args := args[0], args[1:]
+	if command == "lint" {
+		return lint(ctx, tree, args)
+	}
+
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.Usage = func() {}
+	flags.StringVar(&tree.bin, "bin", tree.bin, "folder of the programs")
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("%w\n%s", err, usage)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s takes no argument %q\n%s", command, flags.Arg(0), usage)
+	}
+	if err := tree.makeAbsolute(); err != nil {
+		return err
+	}
+	switch command {
+	case "tools":
+		return provideTools(ctx, tree)
+	case "packages":
+		return installPackages(ctx, tree)
+	case "env":
+		return printEnvironment(os.Stdout, tree)
+	default:
+		return fmt.Errorf("no command %q\n%s", command, usage)
+	}
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestMissingPackages(t *testing.T) {
+	complete := []string{
+		"/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/usr/bin/ctr", "/usr/sbin/runc",
+		"/usr/sbin/iptables", "/usr/sbin/iptables-save", "/usr/sbin/iptables-restore",
+		"/opt/cni/bin/bridge", "/opt/cni/bin/host-local", "/usr/lib/cni/loopback", "/usr/lib/cni/portmap",
+	}
+	for name, test := range map[string]struct {
+		without []string
+		want    string
+	}{
+		"all there, partly from elsewhere": {nil, ""},
+		"one program of a package":         {[]string{"/usr/bin/ctr"}, "containerd"},
+		"one CNI plugin":                   {[]string{"/usr/lib/cni/portmap"}, "containernetworking-plugins"},
+		"nothing":                          {complete, "containerd runc iptables containernetworking-plugins"},
+	} {
+		// The sbin folders are not on the PATH of a plain user.
+		missing := missingPackages(debianPackages, "/usr/bin:/bin", func(path string) bool {
+			return slices.Contains(complete, path) && !slices.Contains(test.without, path)
+		})
+		if got := strings.Join(missing, " "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}

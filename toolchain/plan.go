@@ -1,0 +1,148 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// choice is the decision about one part: compiled here, or taken from the
+// machine, and why, in words for the user.
+type choice struct {
+	what   string
+	build  bool
+	reason string
+}
+
+func (c choice) String() string { return c.what + ": " + c.reason }
+
+// plan says where each part comes from.
+type plan struct {
+	pulumi  choice // The command line and its Go language host.
+	plugin  choice // Pulumi's Kubernetes plugin.
+	kubectl choice
+	cluster choice // The programs of the embedded cluster.
+}
+
+func (p plan) choices() []choice { return []choice{p.pulumi, p.plugin, p.kubectl, p.cluster} }
+
+// tool is a program that the machine has; the zero tool is none.
+type tool struct {
+	path    string
+	version string // As it reports it; "" when it did not answer.
+}
+
+// machine is what was found on the machine, outside of our own bin folders.
+type machine struct {
+	os              string // GOOS
+	pulumi          tool
+	languageHost    string // pulumi-language-go beside that pulumi.
+	plugin          error  // Why an official pulumi cannot use the Kubernetes plugin; nil when it can.
+	kubectl         tool
+	clusterProvider string
+}
+
+// minimumPulumi is the first release that runs a compiled policy pack given by
+// its path (pulumi/pulumi, --policy-pack with an executable).
+var minimumPulumi = version{major: 3, minor: 255}
+
+// choose decides where each part comes from. It asks nothing of the machine.
+func choose(found machine, pinned versions) plan {
+	p := plan{pulumi: choosePulumi(found, pinned), kubectl: chooseKubectl(found, pinned)}
+	p.plugin = choosePlugin(found, pinned, p.pulumi)
+	p.cluster = chooseCluster(found, pinned)
+	return p
+}
+
+func choosePulumi(found machine, pinned versions) choice {
+	c := choice{what: "pulumi", build: true}
+	v := parseVersion(found.pulumi.version)
+	switch {
+	case found.pulumi.path == "":
+		c.reason = fmt.Sprintf("none on PATH; using %s compiled from its Go module", pinned.pulumi)
+	case v == version{}:
+		c.reason = fmt.Sprintf("%s does not tell its version; using %s compiled from its Go module", found.pulumi.path, pinned.pulumi)
+	case v.compare(minimumPulumi) < 0:
+		c.reason = fmt.Sprintf("%s is %s, older than %s; using %s compiled from its Go module", found.pulumi.path, found.pulumi.version, minimumPulumi, pinned.pulumi)
+	case found.languageHost == "":
+		c.reason = fmt.Sprintf("%s has no pulumi-language-go beside it; using %s compiled from its Go module", found.pulumi.path, pinned.pulumi)
+	default:
+		c.build = false
+		c.reason = fmt.Sprintf("using %s, %s", found.pulumi.path, found.pulumi.version)
+	}
+	return c
+}
+
+func choosePlugin(found machine, pinned versions, pulumi choice) choice {
+	c := choice{what: "Kubernetes plugin", build: true}
+	switch {
+	case pulumi.build:
+		c.reason = fmt.Sprintf("no official pulumi to install it; using %s compiled from its Go module", pinned.pluginSDK)
+	case found.plugin != nil:
+		c.reason = fmt.Sprintf("pulumi cannot install it (%v); using %s compiled from its Go module", found.plugin, pinned.pluginSDK)
+	default:
+		c.build = false
+		c.reason = fmt.Sprintf("using %s, installed by pulumi", pinned.pluginSDK)
+	}
+	return c
+}
+
+// chooseKubectl takes a kubectl that is at most one minor version away from
+// the cluster: https://kubernetes.io/releases/version-skew-policy/#kubectl
+func chooseKubectl(found machine, pinned versions) choice {
+	c := choice{what: "kubectl", build: true}
+	v, server := parseVersion(found.kubectl.version), parseVersion(pinned.kubernetes)
+	switch {
+	case found.kubectl.path == "":
+		c.reason = fmt.Sprintf("none on PATH; using %s compiled from its Go module", pinned.kubernetes)
+	case v == version{}:
+		c.reason = fmt.Sprintf("%s does not tell its version; using %s compiled from its Go module", found.kubectl.path, pinned.kubernetes)
+	case v.major != server.major || v.minor < server.minor-1 || v.minor > server.minor+1:
+		c.reason = fmt.Sprintf("%s is %s, more than one minor version from the cluster's; using %s compiled from its Go module", found.kubectl.path, found.kubectl.version, pinned.kubernetes)
+	default:
+		c.build = false
+		c.reason = fmt.Sprintf("using %s, %s", found.kubectl.path, found.kubectl.version)
+	}
+	return c
+}
+
+func chooseCluster(found machine, pinned versions) choice {
+	c := choice{what: "cluster"}
+	switch {
+	case found.clusterProvider != "embedded":
+		c.reason = fmt.Sprintf("nothing to provide, the stack's clusterProvider is %s", found.clusterProvider)
+	case found.os != "linux":
+		c.reason = fmt.Sprintf("nothing to provide, an embedded cluster needs Linux and this is %s; set gopherlocks:clusterProvider to existing", found.os)
+	default:
+		c.build = true
+		c.reason = fmt.Sprintf("using Kubernetes %s compiled from its Go modules", pinned.kubernetes)
+	}
+	return c
+}
+
+// version is the part of a semantic version that decisions need.
+type version struct{ major, minor int }
+
+var versionPattern = regexp.MustCompile(`^v?(\d+)\.(\d+)(?:[.+-]|$)`)
+
+// parseVersion reads "v1.34.2", "3.256.0-dev" and the like; the zero version
+// when text is no version.
+func parseVersion(text string) version {
+	match := versionPattern.FindStringSubmatch(text)
+	if match == nil {
+		return version{}
+	}
+	major, errMajor := strconv.Atoi(match[1])
+	minor, errMinor := strconv.Atoi(match[2])
+	if errMajor != nil || errMinor != nil {
+		return version{}
+	}
+	return version{major: major, minor: minor}
+}
+
+func (v version) compare(other version) int {
+	return cmp.Or(cmp.Compare(v.major, other.major), cmp.Compare(v.minor, other.minor))
+}
+
+func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// answerTimeout bounds how long a program may take to tell its version.
+const answerTimeout = 20 * time.Second
+
+// installTimeout bounds the download of the Kubernetes plugin, about 60 MB.
+const installTimeout = 5 * time.Minute
+
+// probe looks at what the machine has.
+func (t *tree) probe(ctx context.Context, pinned versions) machine {
+	m := machine{
+		os:              runtime.GOOS,
+		clusterProvider: t.clusterProvider(os.Getenv),
+		pulumi:          tool{path: lookOutside(t.bin, "pulumi")},
+		kubectl:         tool{path: lookOutside(t.bin, "kubectl")},
+	}
+	if m.pulumi.path != "" {
+		m.pulumi.version = askVersion(ctx, m.pulumi.path, "version")
+		m.languageHost = lookBeside(m.pulumi.path, "pulumi-language-go")
+	}
+	if m.kubectl.path != "" {
+		m.kubectl.version = kubectlVersion(ctx, m.kubectl.path)
+	}
+	if !choosePulumi(m, pinned).build {
+		m.plugin = installPlugin(ctx, m.pulumi.path, pinned.pluginSDK)
+	}
+	return m
+}
+
+// lookOutside finds a program on PATH, leaving out our bin folder, and that of
+// any other work tree.
+func lookOutside(bin, name string) string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if dir == bin || strings.HasSuffix(dir, "/.gopherlocks/bin") || !filepath.IsAbs(dir) {
+			continue
+		}
+		if path := filepath.Join(dir, name); isExecutable(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// lookBeside finds a program in the folder of another, and in the folder that
+// the other is a link into: package managers link only some into PATH.
+func lookBeside(path, name string) string {
+	dirs := []string{filepath.Dir(path)}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		dirs = append(dirs, filepath.Dir(real))
+	}
+	for _, dir := range dirs {
+		if beside := filepath.Join(dir, name); isExecutable(beside) {
+			return beside
+		}
+	}
+	return ""
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+// askVersion runs the program and returns the first line of its answer, or "".
+func askVersion(ctx context.Context, path string, args ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), "PULUMI_SKIP_UPDATE_CHECK=true")
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	return string(bytes.TrimSpace(line))
+}
+
+func kubectlVersion(ctx context.Context, path string) string {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, "version", "--client", "-o", "json").Output()
+	if err != nil {
+		return ""
+	}
+	var answer struct {
+		ClientVersion struct {
+			GitVersion string `json:"gitVersion"`
+		} `json:"clientVersion"`
+	}
+	if json.Unmarshal(out, &answer) != nil {
+		return ""
+	}
+	return answer.ClientVersion.GitVersion
+}
+
+// installPlugin has the official pulumi install the Kubernetes plugin, which
+// is what its first `pulumi up` would do; at once if it is installed already.
+func installPlugin(ctx context.Context, pulumi, version string) error {
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, pulumi, "plugin", "install", "resource", "kubernetes", version, "--non-interactive")
+	cmd.Env = append(os.Environ(), "PULUMI_SKIP_UPDATE_CHECK=true")
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer within %s", installTimeout)
+	}
+	if err != nil {
+		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		return errors.New(strings.TrimPrefix(line, "error: "))
+	}
+	return nil
+}

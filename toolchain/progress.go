@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// quietInterval is how often a step says that it still works when its output
+// is no terminal; liveInterval is how often it does on a terminal.
+const (
+	quietInterval = 15 * time.Second
+	liveInterval  = 200 * time.Millisecond
+)
+
+// step is one line of progress: a live one on a terminal, repeated now and
+// then in a log, and a last one with the time that the step took.
+type step struct {
+	out     io.Writer
+	live    bool
+	heading string // "[2/3] Kubernetes v1.34.2 (4 programs)"
+	started time.Time
+	now     func() time.Time
+
+	mu    sync.Mutex
+	state string
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// startStep shows the heading until end is called.
+func startStep(out *os.File, heading string) *step {
+	s := &step{out: out, live: isTerminal(out), heading: heading, started: time.Now(), now: time.Now, stop: make(chan struct{})}
+	interval := quietInterval
+	if s.live {
+		interval = liveInterval
+	} else {
+		fmt.Fprintln(out, heading)
+	}
+	ticker := time.NewTicker(interval)
+	s.done.Go(func() {
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				s.show()
+			case <-s.stop:
+				return
+			}
+		}
+	})
+	return s
+}
+
+// set changes what the step says it is doing.
+func (s *step) set(format string, args ...any) {
+	s.mu.Lock()
+	s.state = fmt.Sprintf(format, args...)
+	s.mu.Unlock()
+}
+
+func (s *step) elapsed() time.Duration { return s.now().Sub(s.started) }
+
+func (s *step) show() {
+	s.mu.Lock()
+	line := fmt.Sprintf("%s … %s, %s", s.heading, s.state, shortTime(s.elapsed()))
+	s.mu.Unlock()
+	if s.live {
+		fmt.Fprintf(s.out, "\r\x1b[K%s", line)
+	} else {
+		fmt.Fprintln(s.out, line)
+	}
+}
+
+// end writes the step's last line.
+func (s *step) end(result string) {
+	close(s.stop)
+	s.done.Wait()
+	if s.live {
+		fmt.Fprint(s.out, "\r\x1b[K")
+	}
+	fmt.Fprintf(s.out, "%s: %s, %s\n", s.heading, result, shortTime(s.elapsed()))
+}
+
+// isTerminal says whether a person may look at the file: it is a character
+// device, but not the null device, and the terminal can move its cursor.
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// shortTime is a duration for people: 0.4s, 12s, 1m20s.
+func shortTime(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	default:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+}
+
+// compileCount follows a `go build -v`, which names each package when it is
+// compiled and says nothing of those that lie compiled in Go's cache. Since the
+// go command works through packages in the order of `go list -deps`, the
+// furthest one that was named tells how many are behind.
+type compileCount struct {
+	position map[string]int
+	total    int
+	compiled int // Packages that were really compiled.
+	behind   int
+}
+
+func newCompileCount(order []string) *compileCount {
+	c := &compileCount{position: make(map[string]int, len(order)), total: len(order)}
+	for i, path := range order {
+		c.position[path] = i
+	}
+	return c
+}
+
+// note takes a line of the output and says whether it named a package.
+func (c *compileCount) note(line string) bool {
+	position, ok := c.position[line]
+	if !ok {
+		return false
+	}
+	c.compiled++
+	c.behind = max(c.behind, position+1)
+	return true
+}
+
+func (c *compileCount) String() string {
+	switch {
+	case c.compiled == 0:
+		return "looking for what is compiled already"
+	case c.behind == c.total:
+		return fmt.Sprintf("%d of %d packages, linking", c.behind, c.total)
+	default:
+		return fmt.Sprintf("%d of %d packages", c.behind, c.total)
+	}
+}

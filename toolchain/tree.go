@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// tree is the work tree that the command runs in, and where its things lie.
+type tree struct {
+	root  string // Folder of the root go.mod.
+	bin   string // Where the programs are linked to.
+	state string // State of this tree: kubeconfig, Pulumi's backend.
+	cache string // Compiled programs, shared by all trees.
+}
+
+const rootModule = "github.com/gopherlocks/gopherlocks"
+
+// findTree looks upwards from the working folder for the project's go.mod.
+func findTree() (*tree, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find the work tree: %w", err)
+	}
+	cache, err := cacheDir(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(gomod, []byte("module "+rootModule+"\n")) {
+			state := filepath.Join(dir, ".gopherlocks")
+			return &tree{root: dir, bin: filepath.Join(state, "bin"), state: state, cache: cache}, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil, fmt.Errorf("no go.mod of %s here or above; run the command inside its work tree", rootModule)
+		}
+		dir = parent
+	}
+}
+
+func (t *tree) makeAbsolute() (err error) {
+	t.bin, err = filepath.Abs(t.bin)
+	if err != nil {
+		return fmt.Errorf("resolve the bin folder: %w", err)
+	}
+	return nil
+}
+
+// cacheDir returns the folder of compiled programs. getenv is [os.Getenv].
+func cacheDir(getenv func(string) string) (string, error) {
+	if dir := getenv("GOPHERLOCKS_CACHE"); dir != "" {
+		if !filepath.IsAbs(dir) {
+			return "", fmt.Errorf("GOPHERLOCKS_CACHE=%s: it must be an absolute path", dir)
+		}
+		return dir, nil
+	}
+	if dir := getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gopherlocks"), nil
+	}
+	if home := getenv("HOME"); home != "" {
+		return filepath.Join(home, ".cache", "gopherlocks"), nil
+	}
+	return "", fmt.Errorf("neither GOPHERLOCKS_CACHE, XDG_CACHE_HOME nor HOME is set; set GOPHERLOCKS_CACHE to a folder for compiled programs")
+}
+
+// defaultStack is the stack of `make up`.
+const defaultStack = "dev"
+
+// clusterProvider returns the setting of that name of the selected stack;
+// "embedded", the project's default, when the stack does not say.
+func (t *tree) clusterProvider(getenv func(string) string) string {
+	config, err := os.ReadFile(filepath.Join(t.root, "Pulumi."+t.selectedStack(getenv)+".yaml"))
+	if err != nil {
+		return "embedded" // The stack is not made yet.
+	}
+	return readClusterProvider(config)
+}
+
+var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
+
+func readClusterProvider(stackConfig []byte) string {
+	match := clusterProviderLine.FindSubmatch(stackConfig)
+	if match == nil {
+		return "embedded"
+	}
+	return string(match[1])
+}
+
+// selectedStack returns the name of the stack that `pulumi` would work on in
+// this tree: PULUMI_STACK, or what `pulumi stack select` has written down, in a
+// file named after the project and a hash of the path of its Pulumi.yaml
+// (sdk/go/common/workspace, settingsPath).
+func (t *tree) selectedStack(getenv func(string) string) string {
+	stack := getenv("PULUMI_STACK")
+	if stack == "" {
+		home := getenv("PULUMI_HOME")
+		if home == "" {
+			home = filepath.Join(getenv("HOME"), ".pulumi")
+		}
+		name := fmt.Sprintf("gopherlocks-%x-workspace.json", sha1.Sum([]byte(filepath.Join(t.root, "Pulumi.yaml"))))
+		var selection struct {
+			Stack string `json:"stack"`
+		}
+		content, err := os.ReadFile(filepath.Join(home, "workspaces", name))
+		if err == nil && json.Unmarshal(content, &selection) == nil {
+			stack = selection.Stack
+		}
+	}
+	// Names may be qualified: organization/project/stack.
+	stack = stack[strings.LastIndex(stack, "/")+1:]
+	if stack == "" {
+		return defaultStack
+	}
+	return stack
+}
