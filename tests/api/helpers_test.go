@@ -40,6 +40,7 @@ func eventually(t *testing.T, check func() error) {
 // controller runs, and the API server ends with the tests.
 func newNamespace(t *testing.T) string {
 	t.Helper()
+	needWorld(t)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	if err := world.client.Create(t.Context(), ns); err != nil {
 		t.Fatalf("create a namespace: %v", err)

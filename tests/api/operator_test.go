@@ -219,6 +219,7 @@ func TestSizeThatGotPastTheRuleIsClamped(t *testing.T) {
 // back; so does the end of the test.
 func withoutRules(t *testing.T) (restore func()) {
 	t.Helper()
+	needWorld(t)
 	open, err := crd()
 	if err != nil {
 		t.Fatal(err)

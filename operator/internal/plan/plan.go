@@ -114,7 +114,7 @@ func planJob(o Observed, p *Plan) {
 	switch {
 	case o.Job == nil && p.Ranks.Earlier > 0:
 		p.State = api.ReasonRecreating
-		p.Message = fmt.Sprintf("waiting for %d pods of an earlier Job to end", p.Ranks.Earlier)
+		p.Message = fmt.Sprintf("pods of an earlier Job that have still to end: %d", p.Ranks.Earlier)
 	case o.Job == nil:
 		planCreate(o, p)
 	case o.Job.DeletionTimestamp != nil:

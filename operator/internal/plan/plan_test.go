@@ -200,7 +200,7 @@ func TestTemplateChangeDeletesThenWaitsThenCreates(t *testing.T) {
 	o.Pods = []corev1.Pod{ending(pod("job", 0, true))}
 	p = Make(o)
 	quiet(t, p)
-	wantState(t, p, api.ReasonRecreating, "1 pods")
+	wantState(t, p, api.ReasonRecreating, "still to end: 1")
 
 	o.Pods = nil
 	if p = Make(o); p.Job == nil {
