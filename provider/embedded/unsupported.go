@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-
-	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
 func errUnsupported() error {
@@ -23,7 +21,5 @@ func create(context.Context, Spec, Progress) (Cluster, error) { return Cluster{}
 func update(context.Context, Spec, Progress) (Cluster, error) { return Cluster{}, errUnsupported() }
 
 func inspect(Ref) (Cluster, error) { return Cluster{}, errUnsupported() }
-
-func programsChanged(state.Dir, string) (bool, error) { return false, errUnsupported() }
 
 func remove(context.Context, Ref, Progress) error { return errUnsupported() }
