@@ -36,7 +36,7 @@ func (s Store) Load(ctx context.Context, image Image) error {
 	reader, writer := io.Pipe()
 	go func() {
 		_, err := image.WriteTo(writer)
-		writer.CloseWithError(err)
+		_ = writer.CloseWithError(err)
 	}()
 	// Whatever ends first, the other side must not wait for it.
 	defer reader.Close()

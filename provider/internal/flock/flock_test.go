@@ -28,7 +28,7 @@ func TestWaitForALockEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Hold(ctx, path); !errors.Is(err, context.Canceled) {

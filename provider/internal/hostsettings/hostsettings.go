@@ -114,13 +114,13 @@ func (r Registry) Release(ctx context.Context, dir state.Dir) error {
 
 // edit runs change on the registry under its lock, without those users whose
 // state folder is gone, and saves it.
-func (r Registry) edit(ctx context.Context, change func(*registry) error) error {
+func (r Registry) edit(ctx context.Context, change func(*registry) error) (err error) {
 	// The lock is on the parent folder: a lock file would have to stay behind.
 	lock, err := flock.AcquireFolder(ctx, filepath.Dir(r.Folder))
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	file := &registry{Users: map[string]netip.Prefix{}}
 	data, err := os.ReadFile(r.path())
 	if err == nil {

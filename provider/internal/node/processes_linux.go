@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -64,7 +65,7 @@ func (p *processes) reapOne() bool {
 	defer p.mu.Unlock()
 	var status syscall.WaitStatus
 	pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-	if err == syscall.EINTR {
+	if errors.Is(err, syscall.EINTR) {
 		return true
 	}
 	if err != nil || pid <= 0 {

@@ -57,7 +57,8 @@ func run(ctx context.Context, dir state.Dir, control *os.File, events *events, l
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	// Released with the process at the latest; nothing to do about a failure.
+	defer func() { _ = lock.Release() }()
 	record, err := state.Load(dir)
 	if err != nil {
 		return err

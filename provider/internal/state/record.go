@@ -114,7 +114,7 @@ func WriteFile(path string, data []byte) error {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		os.Remove(file.Name())
+		return errors.Join(err, os.Remove(file.Name()))
 	}
-	return err
+	return nil
 }
