@@ -107,9 +107,6 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 	if plan.cluster.build || plan.kubectl.build {
 		modules = append(modules, t.kubernetes(v.kubernetes, plan))
 	}
-	if plan.cluster.build {
-		modules = append(modules, t.metricsServer())
-	}
 	if plan.plugin.build {
 		modules = append(modules, t.plugin(v.pluginSDK))
 	}
@@ -136,23 +133,11 @@ func (t *tree) kubernetes(version string, plan plan) module {
 		programs: []program{multicall},
 	}
 	if plan.cluster.build {
-		for _, name := range []string{"etcd", "coredns"} {
+		for _, name := range []string{"etcd", "coredns", "metrics-server"} {
 			m.programs = append(m.programs, program{name: name, pkg: "./cmd/" + name})
 		}
 	}
 	return m
-}
-
-// metricsServer is a module of its own, since its generated code needs a later
-// version of the Kubernetes libraries than Kubernetes itself is built with here.
-func (t *tree) metricsServer() module {
-	return module{
-		name:     "metrics-server",
-		title:    "metrics-server",
-		dir:      filepath.Join(t.root, "toolchain/metrics-server"),
-		ldflags:  stripped,
-		programs: []program{{name: "metrics-server", pkg: "."}},
-	}
 }
 
 // plugin is the module of Pulumi's Kubernetes plugin. The last version that is

@@ -37,11 +37,7 @@ func environment(t *tree, clusterProvider string, lookup func(string) (string, b
 	if clusterProvider == "embedded" {
 		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig")})
 	}
-	backend := get("PULUMI_BACKEND_URL")
-	if backend == "" {
-		backend = "file://" + filepath.Join(t.state, "pulumi")
-	}
-	exports = append(exports, export{"PULUMI_BACKEND_URL", backend})
+	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
 	// Pulumi refuses to start without a passphrase, or a file with one; an empty
 	// one will do for a stack without secrets of its own.
 	_, hasPassphrase := lookup("PULUMI_CONFIG_PASSPHRASE")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,7 +90,7 @@ func TestExportsSurviveTheShell(t *testing.T) {
 
 func TestSelectedStackAndItsClusterProvider(t *testing.T) {
 	root, home := t.TempDir(), t.TempDir()
-	tree := &tree{root: root}
+	tree := &tree{root: root, state: "/state"}
 	vars := map[string]string{"PULUMI_HOME": home}
 	getenv := func(name string) string { return vars[name] }
 	if got := tree.selectedStack(getenv); got != defaultStack {
@@ -96,6 +98,17 @@ func TestSelectedStackAndItsClusterProvider(t *testing.T) {
 	}
 	if got := tree.clusterProvider(getenv); got != "embedded" {
 		t.Errorf("no stack: %q", got)
+	}
+	// As `pulumi stack select` leaves it.
+	selection := fmt.Sprintf("gopherlocks-%x-workspace.json", sha1.Sum([]byte(filepath.Join(root, "Pulumi.yaml"))))
+	if err := os.MkdirAll(filepath.Join(home, "workspaces"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "workspaces", selection), []byte(`{"stacks":{"s3://other":"x","file:///state/pulumi":"organization/gopherlocks/selected"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := tree.selectedStack(getenv); got != "selected" {
+		t.Errorf("selected stack: %q", got)
 	}
 	vars["PULUMI_STACK"] = "organization/gopherlocks/prod"
 	config := "config:\n  # gopherlocks:clusterProvider: embedded\n  gopherlocks:clusterProvider: \"existing\"\n"

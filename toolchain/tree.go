@@ -83,6 +83,15 @@ func (t *tree) clusterProvider(getenv func(string) string) string {
 	return readClusterProvider(config)
 }
 
+// backend returns the URL of where Pulumi keeps its state: where the user has
+// chosen, or in this tree.
+func (t *tree) backend(getenv func(string) string) string {
+	if url := getenv("PULUMI_BACKEND_URL"); url != "" {
+		return url
+	}
+	return "file://" + filepath.Join(t.state, "pulumi")
+}
+
 var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
 
 func readClusterProvider(stackConfig []byte) string {
@@ -106,11 +115,11 @@ func (t *tree) selectedStack(getenv func(string) string) string {
 		}
 		name := fmt.Sprintf("gopherlocks-%x-workspace.json", sha1.Sum([]byte(filepath.Join(t.root, "Pulumi.yaml"))))
 		var selection struct {
-			Stack string `json:"stack"`
+			Stacks map[string]string `json:"stacks"` // By the URL of the backend.
 		}
 		content, err := os.ReadFile(filepath.Join(home, "workspaces", name))
 		if err == nil && json.Unmarshal(content, &selection) == nil {
-			stack = selection.Stack
+			stack = selection.Stacks[t.backend(getenv)]
 		}
 	}
 	// Names may be qualified: organization/project/stack.
