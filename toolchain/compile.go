@@ -25,7 +25,8 @@ func (m module) compile(ctx context.Context, dir, logPath string, s *step) error
 		}
 		flags = append(flags, "-modfile="+modfile)
 	}
-	order, err := m.order(ctx, flags, downloads(s))
+	// In the order in which the go command works through them.
+	packages, err := m.list(ctx, downloads(s), flags...)
 	if err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (m module) compile(ctx context.Context, dir, logPath string, s *step) error
 	}
 	defer log.Close()
 
-	count := newCompileCount(order)
+	count := newCompileCount(strings.Fields(packages))
 	s.set("%s", count)
 	var said strings.Builder // Besides the names of packages.
 	cmd := goCommand(ctx, m.dir, args...)
@@ -53,18 +54,4 @@ func (m module) compile(ctx context.Context, dir, logPath string, s *step) error
 			m.title, err, lastLines(said.String(), shownLines), logPath)
 	}
 	return nil
-}
-
-// order returns the packages that the programs are compiled from in the order
-// in which the go command works through them, and downloads what is missing.
-func (m module) order(ctx context.Context, flags []string, progress func(line string)) ([]string, error) {
-	cmd := goCommand(ctx, m.dir, slices.Concat([]string{"list", "-deps"}, flags, m.packages())...)
-	var stderr strings.Builder
-	cmd.Stderr = io.MultiWriter(&stderr, lineWriter(progress))
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("list what %s is compiled from: %w\n%s\ncheck that the module proxy can be reached (go env GOPROXY), then run the command again",
-			m.title, err, lastLines(stderr.String(), shownLines))
-	}
-	return strings.Fields(string(out)), nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,19 +49,19 @@ func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// list returns all packages that the module's programs are compiled from. It
-// downloads modules that are not there, and hands each line that the go
+// list runs `go list -deps` with further arguments for the module's programs.
+// It downloads modules that are not there, and hands each line that the go
 // command says about it to progress.
-func (m module) list(ctx context.Context, progress func(line string)) (map[string]*listedPackage, error) {
-	args := append([]string{"list", "-deps", "-json=" + packageFields}, buildFlags...)
-	cmd := goCommand(ctx, m.dir, append(args, m.packages()...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout = &stdout
+func (m module) list(ctx context.Context, progress func(line string), args ...string) (string, error) {
+	cmd := goCommand(ctx, m.dir, slices.Concat([]string{"list", "-deps"}, args, m.packages())...)
+	var stderr bytes.Buffer
 	cmd.Stderr = io.MultiWriter(&stderr, lineWriter(progress))
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("list what %s is compiled from: %w\n%s\ncheck that the module proxy can be reached (go env GOPROXY), then run the command again", m.title, err, lastLines(stderr.String(), shownLines))
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("list what %s is compiled from: %w\n%s\ncheck that the module proxy can be reached (go env GOPROXY), then run the command again",
+			m.title, err, lastLines(stderr.String(), shownLines))
 	}
-	return parsePackages(&stdout)
+	return string(out), nil
 }
 
 func (m module) packages() []string {

@@ -179,7 +179,11 @@ func (m module) keys(ctx context.Context, progress func(line string)) (map[strin
 		return keys, nil
 	}
 
-	packages, err := m.list(ctx, progress)
+	listed, err := m.list(ctx, progress, append(slices.Clone(buildFlags), "-json="+packageFields)...)
+	if err != nil {
+		return nil, err
+	}
+	packages, err := parsePackages(strings.NewReader(listed))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,8 @@ func (s *step) show() {
 	line := fmt.Sprintf("%s … %s, %s", s.heading, s.state, shortTime(s.elapsed()))
 	s.mu.Unlock()
 	if s.live {
-		fmt.Fprintf(s.out, "\r\x1b[K%s", line)
+		// Without wrapping, a long line is cut and the next one can replace it.
+		fmt.Fprintf(s.out, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line)
 	} else {
 		fmt.Fprintln(s.out, line)
 	}

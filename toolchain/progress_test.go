@@ -62,7 +62,7 @@ func TestShortTime(t *testing.T) {
 func TestStepSaysWhatItDoesAndForHowLong(t *testing.T) {
 	started := time.Now()
 	for live, want := range map[bool]string{
-		true:  "\r\x1b[K[1/2] etcd … 3 of 5 packages, 20s",
+		true:  "\r\x1b[K\x1b[?7l[1/2] etcd … 3 of 5 packages, 20s\x1b[?7h",
 		false: "[1/2] etcd … 3 of 5 packages, 20s\n",
 	} {
 		var out bytes.Buffer
