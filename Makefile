@@ -6,7 +6,7 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy tools env demo test test-unit test-e2e bench fuzz verify generate lint
+.PHONY: help up destroy tools env demo test test-unit test-node test-e2e fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -31,10 +31,15 @@ env: ## Shell exports for this project: eval "$(make -s env)"
 demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
 	@$(WITH_ENV) gopherlocks-demo
 
-test: test-unit test-e2e ## All tests
+test: test-unit test-node test-e2e ## All tests
 
-test-unit: tools ## Unit tests, and tests against a real API server and a real node
-	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v /tests/e2e)
+test-unit: tools ## Unit tests, and the operator against a real API server
+	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /provider/embedded)
+
+# These two look at the whole machine for what a cluster left behind, so nothing
+# else may start or stop one meanwhile.
+test-node: tools ## Embedded clusters, from their plans to their removal
+	@$(WITH_ENV) $(GO) test -timeout 20m ./provider/embedded
 
 test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
