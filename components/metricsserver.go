@@ -53,19 +53,24 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 	if err != nil {
 		return nil, err
 	}
+	// The Deployment is waited for; to wait for the Service's endpoints besides
+	// would only add the time that Pulumi gives them to settle.
+	serviceMeta := metricsServerMeta()
+	serviceMeta.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
 	service, err := corev1.NewService(ctx, name, &corev1.ServiceArgs{
-		Metadata: metricsServerMeta(),
+		Metadata: serviceMeta,
 		Spec: corev1.ServiceSpecArgs{
 			Selector: metricsServerLabels(),
 			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
 				Name: pulumi.String("https"), Port: pulumi.Int(443), TargetPort: pulumi.String("https"),
 			}},
 		},
-	}, child, pulumi.DependsOn(rules))
+	}, child)
 	if err != nil {
 		return nil, fmt.Errorf("metrics-server's Service: %w", err)
 	}
-	if _, err := newMetricsServerDeployment(ctx, name, args, account, m, rules); err != nil {
+	deployment, err := newMetricsServerDeployment(ctx, name, args, account, m, rules)
+	if err != nil {
 		return nil, err
 	}
 	_, err = apiregistrationv1.NewAPIService(ctx, name, &apiregistrationv1.APIServiceArgs{
@@ -81,7 +86,7 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 				Name: service.Metadata.Name(), Namespace: service.Metadata.Namespace(),
 			},
 		},
-	}, child)
+	}, child, pulumi.DependsOn([]pulumi.Resource{deployment}))
 	if err != nil {
 		return nil, fmt.Errorf("metrics-server's APIService: %w", err)
 	}
