@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -35,16 +37,15 @@ func defaults(t *testing.T) map[string]string {
 		if declared.Default == nil {
 			continue
 		}
-		value, err := yaml.Marshal(declared.Default)
-		if err != nil {
-			t.Fatal(err)
-		}
+		value := fmt.Sprint(declared.Default)
 		if declared.Type == "object" {
-			if value, err = yaml.YAMLToJSON(value); err != nil {
+			encoded, err := json.Marshal(declared.Default)
+			if err != nil {
 				t.Fatal(err)
 			}
+			value = string(encoded)
 		}
-		values[strings.TrimPrefix(key, "gopherlocks:")] = strings.TrimSpace(string(value))
+		values[strings.TrimPrefix(key, "gopherlocks:")] = value
 	}
 	return values
 }
