@@ -36,10 +36,10 @@ func (c cache) has(name, key string) bool {
 }
 
 // put moves a compiled file into the cache, whole or not at all, and removes
-// the oldest versions of the same program. The file must lie in the cache's
-// work folder.
+// the oldest versions of the same program. The file must lie in a work folder
+// of the cache, so that a rename can publish it.
 func (c cache) put(name, key, file string) error {
-	staged, err := os.MkdirTemp(c.workDir(), "entry-*")
+	staged, err := os.MkdirTemp(filepath.Dir(file), "entry-*")
 	if err != nil {
 		return fmt.Errorf("make a cache entry: %w", err)
 	}
@@ -89,25 +89,25 @@ func (c cache) prune(name string) error {
 	return nil
 }
 
-// workDir is where programs are compiled into. It is inside of the cache, so
-// that a rename can publish them.
-func (c cache) workDir() string { return filepath.Join(c.dir, "work") }
+// workDir is where a module's programs are compiled into.
+func (c cache) workDir(module string) string { return filepath.Join(c.dir, "work", module) }
 
 func (c cache) logFile(module string) string {
 	return filepath.Join(c.dir, "log", module+".log")
 }
 
-// lock makes this run the only one that compiles into the cache, until release
-// is called. While it waits for another run, waiting is called once.
-func (c cache) lock(ctx context.Context, waiting func()) (release func(), err error) {
-	for _, dir := range []string{c.workDir(), filepath.Join(c.dir, "log")} {
+// lock makes this run the only one that compiles the module's programs, until
+// release is called. While it waits for another run, waiting is called once.
+func (c cache) lock(ctx context.Context, module string, waiting func()) (release func(), err error) {
+	locks := filepath.Join(c.dir, "locks")
+	for _, dir := range []string{c.workDir(module), filepath.Dir(c.logFile(module)), locks} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make the cache: %w; set GOPHERLOCKS_CACHE to a folder that can be written", err)
 		}
 	}
-	file, err := os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(filepath.Join(locks, module), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open the cache's lock: %w", err)
+		return nil, fmt.Errorf("open the lock of %s: %w", module, err)
 	}
 	release = func() { file.Close() } // The kernel releases the lock with the file, also when we are killed.
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -120,10 +120,15 @@ func (c cache) lock(ctx context.Context, waiting func()) (release func(), err er
 		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	// What an interrupted run has left behind; nobody else is at work now.
-	entries, err := os.ReadDir(c.workDir())
-	if err == nil {
-		for _, entry := range entries {
-			os.RemoveAll(filepath.Join(c.workDir(), entry.Name()))
+	entries, err := os.ReadDir(c.workDir(module))
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("clean up after an earlier run: %w", err)
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(c.workDir(module), entry.Name())); err != nil {
+			file.Close()
+			return nil, fmt.Errorf("clean up after an earlier run: %w", err)
 		}
 	}
 	return release, nil

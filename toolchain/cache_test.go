@@ -14,7 +14,7 @@ import (
 func newCache(t *testing.T) cache {
 	t.Helper()
 	c := cache{t.TempDir()}
-	release, err := c.lock(t.Context(), func() { t.Error("an unused cache is locked") })
+	release, err := c.lock(t.Context(), "m", func() { t.Error("an unused cache is locked") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func newCache(t *testing.T) cache {
 
 func (c cache) mustPut(t *testing.T, name, key, content string) {
 	t.Helper()
-	file := filepath.Join(c.workDir(), "compiled")
+	file := filepath.Join(c.workDir("m"), "compiled")
 	if err := os.WriteFile(file, []byte(content), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -131,22 +131,28 @@ func TestLinkedProgramOutlivesItsEntry(t *testing.T) {
 
 func TestLockLetsTheSecondRunWait(t *testing.T) {
 	c := cache{t.TempDir()}
-	release, err := c.lock(t.Context(), func() {})
+	release, err := c.lock(t.Context(), "m", func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(c.workDir(), "half"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(c.workDir("m"), "half"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	waiting, done := make(chan struct{}), make(chan error)
 	go func() {
-		second, err := c.lock(context.Background(), func() { close(waiting) })
+		second, err := c.lock(context.Background(), "m", func() { close(waiting) })
 		if err == nil {
 			defer second()
 		}
 		done <- err
 	}()
 	<-waiting
+	// Another module's programs are nobody's concern.
+	other, err := c.lock(t.Context(), "other", func() { t.Error("another module waits too") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
 	select {
 	case err := <-done:
 		t.Fatalf("the second run did not wait (%v)", err)
@@ -156,20 +162,20 @@ func TestLockLetsTheSecondRunWait(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(c.workDir(), "half")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.workDir("m"), "half")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the next run does not clean up after an interrupted one (%v)", err)
 	}
 }
 
 func TestLockGivesUpWhenInterrupted(t *testing.T) {
 	c := cache{t.TempDir()}
-	release, err := c.lock(t.Context(), func() {})
+	release, err := c.lock(t.Context(), "m", func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = c.lock(ctx, cancel)
+	_, err = c.lock(ctx, "m", cancel)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the interruption", err)
 	}

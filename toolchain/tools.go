@@ -51,12 +51,6 @@ func provideTools(ctx context.Context, t *tree) error {
 func (c cache) provide(ctx context.Context, modules []module) (map[string]string, []result, error) {
 	keys := map[string]string{}
 	var results []result
-	var release func()
-	defer func() {
-		if release != nil {
-			release()
-		}
-	}()
 	for i, m := range modules {
 		s := startStep(os.Stderr, fmt.Sprintf("[%d/%d] %s (%s)", i+1, len(modules), m.title, plural(len(m.programs), "program")))
 		s.set("looking for it in the cache")
@@ -71,12 +65,11 @@ func (c cache) provide(ctx context.Context, modules []module) (map[string]string
 			if len(c.missing(m.programs, keys)) == 0 {
 				return "cached", nil
 			}
-			if release == nil {
-				release, err = c.lock(ctx, func() { s.set("waiting for another run that compiles into %s", c.dir) })
-				if err != nil {
-					return "", err
-				}
+			release, err := c.lock(ctx, m.name, func() { s.set("waiting for another run that compiles it into %s", c.dir) })
+			if err != nil {
+				return "", err
 			}
+			defer release()
 			// Another run may have compiled them while this one waited.
 			missing := c.missing(m.programs, keys)
 			if len(missing) == 0 {
@@ -122,7 +115,7 @@ func (c cache) missing(programs []program, keys map[string]string) []program {
 
 // build compiles the module's programs and puts them into the cache.
 func (c cache) build(ctx context.Context, m module, keys map[string]string, s *step) error {
-	work, err := os.MkdirTemp(c.workDir(), m.name+"-*")
+	work, err := os.MkdirTemp(c.workDir(m.name), "build-*")
 	if err != nil {
 		return fmt.Errorf("make a folder to compile into: %w", err)
 	}
