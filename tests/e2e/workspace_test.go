@@ -32,9 +32,12 @@ func newWorkspace(t *testing.T) *workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copyTree := fmt.Sprintf("mkdir -p %[1]q && cd %[2]q && git ls-files -z --cached --others --exclude-standard | "+
-		"xargs -0 sh -c 'for f; do [ -e \"$f\" ] && printf \"%%s\\0\" \"$f\"; done' sh | tar -c --null -T - | tar -x -C %[1]q", w.dir, root)
-	w.run(t, "sh", "-c", "cd / && "+copyTree)
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Files that were deleted and not yet committed are listed too.
+	w.run(t, "sh", "-c", fmt.Sprintf("target=$PWD; cd %q; git ls-files -z --cached --others --exclude-standard | "+
+		`tar -c --null --ignore-failed-read -T - | tar -x -C "$target"`, root))
 	w.run(t, "make", "tools")
 	w.env = append(w.env, exports(w.run(t, "sh", "-c", `eval "$(make -s env)" && env -0`))...)
 	return w
