@@ -144,9 +144,10 @@ func testDemo(t *testing.T, w *workspace) {
 
 func testWarning(t *testing.T, w *workspace) {
 	w.run(t, "pulumi", "config", "set", "size", "3")
-	out := w.run(t, "pulumi", "preview", "--diff")
-	if !strings.Contains(out, "HorizontalPodAutoscaler flux-sample-hpa owns") {
-		t.Errorf("the preview does not warn that the HPA owns the size:\n%s", out)
+	// With --diff Pulumi writes warnings to standard error.
+	out, errOut, err := w.try("pulumi", "preview", "--diff")
+	if err != nil || !strings.Contains(out+errOut, "HorizontalPodAutoscaler flux-sample-hpa owns") {
+		t.Errorf("the preview does not warn that the HPA owns the size: %v\n%s\n%s", err, out, errOut)
 	}
 	w.run(t, "pulumi", "config", "rm", "size")
 }
