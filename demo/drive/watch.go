@@ -80,15 +80,15 @@ func (w *watcher) notify() {
 
 // observe reads what is watched; CPU use is not part of it.
 func (w *watcher) observe(ctx context.Context) (Observation, error) {
-	var cluster v1alpha2.MiniCluster
-	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
-		return Observation{}, fmt.Errorf("MiniCluster %s (run \"make up\" first): %w", w.cluster, err)
+	cluster, selected, err := w.miniCluster(ctx)
+	if err != nil {
+		return Observation{}, err
 	}
 	var hpa autoscalingv2.HorizontalPodAutoscaler
 	if err := w.cache.Get(ctx, w.hpa, &hpa); err != nil {
 		return Observation{}, fmt.Errorf("HPA %s (is gopherlocks:autoscale on?): %w", w.hpa, err)
 	}
-	pods, err := w.ranks(ctx, &cluster)
+	pods, err := w.ranks(ctx, selected)
 	if err != nil {
 		return Observation{}, err
 	}
@@ -109,14 +109,25 @@ func (w *watcher) observe(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// ranks are the pods of the MiniCluster that are not terminating, by rank.
-func (w *watcher) ranks(ctx context.Context, cluster *v1alpha2.MiniCluster) (map[int]*corev1.Pod, error) {
+// miniCluster is the MiniCluster, and what selects its ranks' pods in a list.
+func (w *watcher) miniCluster(ctx context.Context) (*v1alpha2.MiniCluster, []client.ListOption, error) {
+	var cluster v1alpha2.MiniCluster
+	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
+		return nil, nil, fmt.Errorf("MiniCluster %s (run \"make up\" first): %w", w.cluster, err)
+	}
 	selector, err := labels.Parse(cluster.Status.Selector)
 	if err != nil {
-		return nil, fmt.Errorf("status.selector of MiniCluster %s: %w", w.cluster, err)
+		return nil, nil, fmt.Errorf("status.selector of MiniCluster %s: %w", w.cluster, err)
 	}
+	return &cluster, []client.ListOption{
+		client.InNamespace(w.cluster.Namespace), client.MatchingLabelsSelector{Selector: selector},
+	}, nil
+}
+
+// ranks are the selected pods that are not terminating, by rank.
+func (w *watcher) ranks(ctx context.Context, selected []client.ListOption) (map[int]*corev1.Pod, error) {
 	var pods corev1.PodList
-	if err := w.cache.List(ctx, &pods, client.InNamespace(w.cluster.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+	if err := w.cache.List(ctx, &pods, selected...); err != nil {
 		return nil, fmt.Errorf("pods of MiniCluster %s: %w", w.cluster, err)
 	}
 	ranks := map[int]*corev1.Pod{}
@@ -130,13 +141,13 @@ func (w *watcher) ranks(ctx context.Context, cluster *v1alpha2.MiniCluster) (map
 	return ranks, nil
 }
 
-// lead is the pod of rank 0, and the CPU request of a rank.
+// lead is the pod of rank 0.
 func (w *watcher) lead(ctx context.Context) (*corev1.Pod, error) {
-	var cluster v1alpha2.MiniCluster
-	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
-		return nil, fmt.Errorf("MiniCluster %s: %w", w.cluster, err)
+	_, selected, err := w.miniCluster(ctx)
+	if err != nil {
+		return nil, err
 	}
-	ranks, err := w.ranks(ctx, &cluster)
+	ranks, err := w.ranks(ctx, selected)
 	if err != nil {
 		return nil, err
 	}
@@ -150,17 +161,12 @@ func (w *watcher) lead(ctx context.Context) (*corev1.Pod, error) {
 // millicores is the CPU use of all ranks that metrics-server knows, and their
 // number.
 func (w *watcher) millicores(ctx context.Context) (used int64, ranks int, err error) {
-	var cluster v1alpha2.MiniCluster
-	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
-		return 0, 0, fmt.Errorf("MiniCluster %s: %w", w.cluster, err)
-	}
-	selector, err := labels.Parse(cluster.Status.Selector)
+	_, selected, err := w.miniCluster(ctx)
 	if err != nil {
-		return 0, 0, fmt.Errorf("status.selector of MiniCluster %s: %w", w.cluster, err)
+		return 0, 0, err
 	}
 	var metrics metricsv1beta1.PodMetricsList
-	err = w.direct.List(ctx, &metrics, client.InNamespace(w.cluster.Namespace), client.MatchingLabelsSelector{Selector: selector})
-	if err != nil {
+	if err := w.direct.List(ctx, &metrics, selected...); err != nil {
 		return 0, 0, fmt.Errorf("metrics of MiniCluster %s: %w", w.cluster, err)
 	}
 	for _, pod := range metrics.Items {
