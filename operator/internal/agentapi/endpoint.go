@@ -1,0 +1,52 @@
+package agentapi
+
+// The lead's endpoint. Every request bears the header
+// "Authorization: Bearer TOKEN"; without it the answer is 401 and nothing else.
+// Errors are answered with a status of 4xx or 5xx and an Error.
+const (
+	// PathDrain takes a PUT of a DrainRequest and answers with a DrainReport.
+	PathDrain = "/v1/drain"
+	// PathQueue takes a GET and answers with a QueueReport.
+	PathQueue = "/v1/queue"
+)
+
+// DrainReason begins the reason of each rank that we drain, in Flux's list. What
+// bears another reason is an administrator's, and is left alone.
+const DrainReason = "gopherlocks:"
+
+// DrainRequest says which ranks are to be drained by us: those and no others. It
+// is a wish, not a step: the same request twice changes nothing, and a rank that
+// we drained and that is not in it is undrained.
+type DrainRequest struct {
+	// Ranks as Flux writes a set, such as "2-3"; empty for none.
+	Ranks string `json:"ranks"`
+	// WaitSeconds, when above 0, holds the answer back until the ranks are idle,
+	// a job on them ends, or the time is over.
+	WaitSeconds int32 `json:"waitSeconds,omitempty"`
+	// Known, with WaitSeconds, is the Busy that the caller has been told last:
+	// another one is answered at once.
+	Known string `json:"known,omitempty"`
+}
+
+// DrainReport tells of the ranks of a DrainRequest, once they are drained.
+type DrainReport struct {
+	// Busy are those of the ranks that run jobs, such as "2"; empty: all are idle.
+	Busy string `json:"busy"`
+	// Jobs are the IDs of the jobs on them, at most 10, and JobCount is their
+	// number.
+	Jobs     []string `json:"jobs,omitempty"`
+	JobCount int      `json:"jobCount"`
+}
+
+// QueueReport tells of the instance's jobs and ranks.
+type QueueReport struct {
+	Pending  int    `json:"pending"`
+	Running  int    `json:"running"`
+	Finished int    `json:"finished"`
+	Online   string `json:"online"`
+}
+
+// Error is the body of an answer that is no success.
+type Error struct {
+	Error string `json:"error"`
+}
