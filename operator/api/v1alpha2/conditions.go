@@ -1,6 +1,6 @@
 package v1alpha2
 
-// Types of the conditions in a MiniCluster's status. All three are always there
+// Types of the conditions in a MiniCluster's status. All five are always there
 // once the operator has seen the MiniCluster.
 const (
 	// ConditionReady is true when every desired rank is ready.
@@ -12,6 +12,14 @@ const (
 	// contradict each other; the operator then runs the nearest allowed size. Its
 	// reason is ReasonWithinBounds or one of package bounds.
 	ConditionSizeWithinBounds = "SizeWithinBounds"
+	// ConditionComplete is true once the MiniCluster has done its work: the lead's
+	// command (without Flux: every rank's) has ended with exit code 0. It never
+	// becomes false again unless the ranks are started anew. As with a Job,
+	// "kubectl wait --for=condition=Complete" waits for it.
+	ConditionComplete = "Complete"
+	// ConditionFailed is true once the MiniCluster has given up; its reason says
+	// why. It excludes ConditionComplete.
+	ConditionFailed = "Failed"
 )
 
 // ReasonWithinBounds is the reason of a true SizeWithinBounds.
@@ -26,32 +34,69 @@ const (
 	// ReasonScalingUp: some of the desired ranks are not ready yet, after growing
 	// or because a lost rank is being replaced.
 	ReasonScalingUp = "ScalingUp"
-	// ReasonScalingDown: ranks above the desired size still exist.
+	// ReasonDraining: ranks above the desired size take no more jobs, and the
+	// operator waits for those that still run there. No pod has been stopped yet.
+	ReasonDraining = "Draining"
+	// ReasonDrainTimedOut: jobs still ran on ranks above the desired size when
+	// scaleDown.drainTimeoutSeconds were over. The ranks go, and those jobs fail.
+	ReasonDrainTimedOut = "DrainTimedOut"
+	// ReasonScalingDown: ranks above the desired size, idle by now, still exist.
 	ReasonScalingDown = "ScalingDown"
+	// ReasonLeadLost: the pod of the lead, rank 0, was lost and is being replaced.
+	// Until it is back the instance takes no jobs; what becomes of the running
+	// ones, see flux.stateDir.
+	ReasonLeadLost = "LeadLost"
 	// ReasonRecreating: ranks of an earlier Job must end before new ones start.
 	ReasonRecreating = "Recreating"
-	// ReasonCompleting: some ranks have ended with exit code 0; a Job does not
-	// run them again.
+	// ReasonCompleting: the command has ended with exit code 0 on the lead, or
+	// without Flux on some ranks, which a Job does not run again; other ranks
+	// still run.
 	ReasonCompleting = "Completing"
-	// ReasonCompleted: every rank has ended with exit code 0.
+	// ReasonCompleted: every rank has ended, and the command with exit code 0.
 	ReasonCompleted = "Completed"
 	// ReasonJobFailed: the Job has given up.
 	ReasonJobFailed = "JobFailed"
 	// ReasonDeleting: the MiniCluster is being deleted.
 	ReasonDeleting = "Deleting"
-	// ReasonNameConflict: a Service or Job of the same name belongs to somebody
-	// else, and is left alone.
+	// ReasonNameConflict: an object of a name that the operator needs, such as
+	// the Service or the Job, belongs to somebody else, and is left alone.
 	ReasonNameConflict = "NameConflict"
 	// ReasonInvalidCommand: the command cannot be split into words.
 	ReasonInvalidCommand = "InvalidCommand"
+	// ReasonInvalidSpec: the spec cannot be made into objects for another reason
+	// that only the operator can see, such as a configuration that is too large.
+	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonApplyFailed: the API server refused what the operator wrote.
 	ReasonApplyFailed = "ApplyFailed"
 )
 
+// Reasons of the conditions Complete and Failed.
+const (
+	// ReasonRunning: neither has happened yet; the reason of both while they are
+	// false.
+	ReasonRunning = "Running"
+	// ReasonCommandSucceeded: the command has ended with exit code 0. Complete is
+	// true.
+	ReasonCommandSucceeded = "CommandSucceeded"
+	// ReasonCommandFailed: the command has ended with another exit code, which is
+	// in status.exitCode. Failed is true.
+	ReasonCommandFailed = "CommandFailed"
+	// ReasonDeadlineExceeded: deadlineSeconds were over before the command had
+	// ended. Failed is true.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonBackoffLimitExceeded: pods of ranks failed more often than
+	// backoffLimit allows. Failed is true.
+	ReasonBackoffLimitExceeded = "BackoffLimitExceeded"
+	// ReasonRankUnusable: a rank cannot run, and trying again does not help: its
+	// image holds no Flux, or Flux refuses its configuration. Failed is true.
+	ReasonRankUnusable = "RankUnusable"
+)
+
 // Reasons of events on a MiniCluster. The reasons of the conditions
-// SizeWithinBounds and Progressing that need somebody's attention
-// (ReasonNameConflict, ReasonInvalidCommand, ReasonJobFailed, ReasonApplyFailed,
-// and those of package bounds) are used for warnings besides.
+// SizeWithinBounds, Progressing and Failed that need somebody's attention
+// (ReasonLeadLost, ReasonNameConflict, ReasonInvalidCommand, ReasonInvalidSpec,
+// ReasonJobFailed, ReasonApplyFailed, those of Failed and of package bounds) are
+// used for warnings besides, and ReasonCommandSucceeded for a normal event.
 const (
 	// EventCreated: the Job was created.
 	EventCreated = "Created"
@@ -62,4 +107,19 @@ const (
 	// EventRecreating: the Job is deleted and created anew, because its pod
 	// template cannot change.
 	EventRecreating = "Recreating"
+	// EventDraining: ranks that are to go take no more jobs from now on.
+	EventDraining = "Draining"
+	// EventDrained: no job runs any more on the ranks that are to go.
+	EventDrained = "Drained"
+	// EventDrainCanceled: the wished size rose before the ranks had gone; those
+	// that stay take jobs again.
+	EventDrainCanceled = "DrainCanceled"
+	// EventDrainTimedOut, a warning: scaleDown.drainTimeoutSeconds were over, and
+	// the jobs that its message names fail with their ranks.
+	EventDrainTimedOut = "DrainTimedOut"
+	// EventLeadBack: the lead is ready again after ReasonLeadLost.
+	EventLeadBack = "LeadBack"
+	// EventCleanedUp: with cleanup, what the MiniCluster consisted of was deleted
+	// after its command had ended.
+	EventCleanedUp = "CleanedUp"
 )

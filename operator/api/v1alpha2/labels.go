@@ -1,5 +1,6 @@
 package v1alpha2
 
+// Labels of the objects that the operator makes.
 const (
 	// LabelMiniCluster is on every object that the operator makes, with the
 	// MiniCluster's name as its value. The operator watches only what bears it.
@@ -9,12 +10,22 @@ const (
 	LabelRole = "flux-framework.org/role"
 	// RoleRank is the role of the pods that are ranks.
 	RoleRank = "rank"
-
-	// AnnotationTemplateHash, on a Job, is the hash of all that its pod template
-	// was made from.
-	AnnotationTemplateHash = "flux-framework.org/template-hash"
+	// RoleServices is the role of the pod of spec.services.
+	RoleServices = "services"
 
 	// LabelManagedBy and ManagedBy are the recommended label of Kubernetes.
+	// Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	ManagedBy      = "gopherlocks-operator"
+)
+
+// Annotations of the objects that the operator makes.
+const (
+	// AnnotationTemplateHash, on a Job and on the Deployment of the services, is
+	// the hash of all that the pod template was made from.
+	AnnotationTemplateHash = "flux-framework.org/template-hash"
+	// AnnotationDefaultContainer, on a rank's pod, names the container that runs
+	// the rank, so that "kubectl logs" and "kubectl exec" take it without -c.
+	// Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container
+	AnnotationDefaultContainer = "kubectl.kubernetes.io/default-container"
 )

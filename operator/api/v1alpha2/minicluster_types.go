@@ -58,6 +58,14 @@ type MiniClusterList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize <= 100000",messageExpression="'maxSize %d must be at most 100000'.format([self.maxSize])",fieldPath=".maxSize"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.minSize <= self.maxSize",messageExpression="'minSize %d must be at most maxSize %d'.format([self.minSize, self.maxSize])",fieldPath=".minSize"
 // +kubebuilder:validation:XValidation:rule="self.size >= (self.minSize < 1 ? 1 : self.minSize)",messageExpression="self.minSize < 1 ? 'size %d must be at least 1'.format([self.size]) : 'size %d must be at least minSize %d'.format([self.size, self.minSize])",fieldPath=".size"
+//
+// +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.filter(c, has(c.runFlux) && c.runFlux).size() == 1",messageExpression="'%d of %d containers have runFlux: exactly one must'.format([self.containers.filter(c, has(c.runFlux) && c.runFlux).size(), size(self.containers)])",fieldPath=".containers"
+// +kubebuilder:validation:XValidation:rule="self.containers.all(c, size(self.containers) == 1 || (has(c.runFlux) && c.runFlux) || (has(c.name) && size(c.name) != 0))",message="a container that does not run Flux needs a name",fieldPath=".containers"
+// +kubebuilder:validation:XValidation:rule="self.containers.all(c, !has(c.name) || size(c.name) == 0 || self.containers.exists_one(d, has(d.name) && d.name == c.name))",message="two containers have the same name",fieldPath=".containers"
+// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, has(c.name) && size(c.name) != 0)",message="a container of services needs a name",fieldPath=".services"
+// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !has(c.name) || self.services.exists_one(d, has(d.name) && d.name == c.name))",message="two containers of services have the same name",fieldPath=".services"
+// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !has(c.runFlux) || !c.runFlux)",message="a container of services cannot run Flux",fieldPath=".services"
+// +kubebuilder:validation:XValidation:rule="!has(self.selfScaling) || !self.selfScaling || !has(self.pod) || !has(self.pod.serviceAccountName) || size(self.pod.serviceAccountName) == 0",message="selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName",fieldPath=".selfScaling"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size %d must be at most maxSize %d'.format([self.size, self.maxSize])",fieldPath=".size"
 type MiniClusterSpec struct {
 	// Size is the wished number of ranks. It belongs to whoever scales: the
@@ -83,82 +91,129 @@ type MiniClusterSpec struct {
 	// +optional
 	MaxSize int32 `json:"maxSize,omitempty"`
 
-	// Containers holds the container that each rank runs: exactly one.
+	// Containers of every rank's pod. Exactly one runs the rank; the others run
+	// beside it.
 	//
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=1
+	// +kubebuilder:validation:MaxItems=16
 	Containers []Container `json:"containers"`
+
+	// Services are containers of one further pod beside the ranks, reachable at
+	// the host NAME-services of the headless Service. They live as long as the
+	// instance.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Services []Container `json:"services,omitempty"`
+
+	// Flux is how the instance of Flux is set up.
+	//
+	// +optional
+	Flux Flux `json:"flux,omitempty"`
+
+	// Interactive keeps the instance waiting for work, to be given by people who
+	// enter the lead's pod, instead of running the command.
+	//
+	// +optional
+	Interactive bool `json:"interactive,omitempty"`
+
+	// Tasks is the number of tasks of the submitted command, over all its ranks.
+	// Default: 1. From size on, the command is spread over size ranks.
+	//
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	Tasks int32 `json:"tasks,omitempty"`
+
+	// ScaleDown is how ranks leave.
+	//
+	// +optional
+	ScaleDown ScaleDown `json:"scaleDown,omitempty"`
+
+	// SelfScaling gives the pods a ServiceAccount whose token may get and change
+	// the scale of their own MiniCluster, and nothing else.
+	//
+	// +optional
+	SelfScaling bool `json:"selfScaling,omitempty"`
+
+	// Archive keeps the instance's state over its clean end.
+	//
+	// +optional
+	Archive Archive `json:"archive,omitempty"`
+
+	// Cleanup deletes all that the MiniCluster consists of when the lead's
+	// command has ended; the MiniCluster stays, with the exit code in its status.
+	//
+	// +optional
+	Cleanup bool `json:"cleanup,omitempty"`
+
+	// BackoffLimit is how often a rank's pod that fails by itself is replaced
+	// before the MiniCluster fails. Stops from outside do not count. Default (or
+	// 0): without end.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	BackoffLimit int32 `json:"backoffLimit,omitempty"`
+
+	// DeadlineSeconds is the longest time, in seconds, that the MiniCluster may
+	// run; then it fails. Default (or 0): no limit.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	DeadlineSeconds int64 `json:"deadlineSeconds,omitempty"`
+
+	// JobLabels are labels to add to the Job and its pods.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	JobLabels map[string]string `json:"jobLabels,omitempty"`
+
+	// ShareProcessNamespace lets the containers of a pod see each other's processes.
+	//
+	// +optional
+	ShareProcessNamespace bool `json:"shareProcessNamespace,omitempty"`
+
+	// Network is how the ranks reach each other.
+	//
+	// +optional
+	Network Network `json:"network,omitempty"`
+
+	// Logging is what ranks print.
+	//
+	// +optional
+	Logging Logging `json:"logging,omitempty"`
+
+	// Pod are options of every rank's pod.
+	//
+	// +optional
+	Pod Pod `json:"pod,omitempty"`
 }
 
-// Container is what every rank runs. A change to it restarts all ranks, since the
-// pod template of a Job cannot change.
-type Container struct {
-	// Name of the container; by default the MiniCluster's name.
+// ScaleDown is how ranks leave. It can be changed at any time, also while they do.
+type ScaleDown struct {
+	// DrainTimeoutSeconds is how long, in seconds, to wait for the jobs on ranks
+	// that are to go. They are drained at once, so that no new job starts there.
+	// When the time is over they go, and their jobs fail. 0 waits for nothing.
+	// Default: 3600.
 	//
 	// +optional
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Name string `json:"name,omitempty"`
-
-	// Image is the container image.
-	//
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	Image string `json:"image"`
-
-	// Command is the program that each rank runs, with its arguments; by default
-	// the image's own. No shell reads it. It is split into words as a shell
-	// would: at white space, with '…' for text as it is, "…" and \ as usual.
-	// $(NAME) stands for a variable of the environment, written \$(NAME) or in
-	// '…' for the text itself. What would need a shell (| & ; < > ` ( ) and other
-	// uses of $) is refused outside quotes: write sh -c '…' to have one.
-	//
-	// +optional
-	Command string `json:"command,omitempty"`
-
-	// WorkingDir is the folder that the command runs in; by default the image's.
-	//
-	// +optional
-	WorkingDir string `json:"workingDir,omitempty"`
-
-	// Environment holds variables for the command. Names that begin with
-	// GOPHERLOCKS_ are ours.
-	//
-	// +optional
-	// +kubebuilder:validation:MaxProperties=256
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",message="names of variables must not begin with GOPHERLOCKS_: the operator sets those"
-	Environment map[string]string `json:"environment,omitempty"`
-
-	// Ports are the TCP ports that the command listens on, reachable at each
-	// rank's host name.
-	//
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:Minimum=1
-	// +kubebuilder:validation:items:Maximum=65535
-	Ports []int32 `json:"ports,omitempty"`
-
-	// Resources that each rank requests and may use. A HorizontalPodAutoscaler on
-	// CPU needs a CPU request.
-	//
-	// +optional
-	Resources Resources `json:"resources,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	DrainTimeoutSeconds *int32 `json:"drainTimeoutSeconds,omitempty"`
 }
 
-// Resources are the resources of one rank.
-type Resources struct {
-	// Requests is what the scheduler sets aside.
+// Archive keeps the instance's state, its queue and finished jobs, in a file.
+type Archive struct {
+	// Path of the file, on a volume of the lead. It is read when the instance
+	// starts without other state, and written when it stops cleanly. Against the
+	// loss of the lead only flux.stateDir helps.
 	//
 	// +optional
-	Requests corev1.ResourceList `json:"requests,omitempty"`
-
-	// Limits is what the rank cannot exceed.
-	//
-	// +optional
-	Limits corev1.ResourceList `json:"limits,omitempty"`
+	// +kubebuilder:validation:MaxLength=4096
+	// +kubebuilder:validation:Pattern=`^(/.*)?$`
+	Path string `json:"path,omitempty"`
 }
 
 // MiniClusterStatus is what the operator observes.
@@ -168,7 +223,8 @@ type MiniClusterStatus struct {
 	// +optional
 	Size int32 `json:"size"`
 
-	// Ready is the number of ranks whose pods are ready.
+	// Ready is the number of ranks whose pods are ready: with Flux, those whose
+	// broker is up.
 	//
 	// +optional
 	Ready int32 `json:"ready"`
@@ -197,10 +253,40 @@ type MiniClusterStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Conditions are Ready, Progressing and SizeWithinBounds.
+	// Drain tells of ranks that are to go and may still run jobs.
+	//
+	// +optional
+	Drain *Drain `json:"drain,omitempty"`
+
+	// ExitCode is what the lead's command has ended with.
+	//
+	// +optional
+	ExitCode *int32 `json:"exitCode,omitempty"`
+
+	// Conditions are Ready, Progressing, SizeWithinBounds, Complete and Failed.
 	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Drain tells of ranks that are to go.
+type Drain struct {
+	// Ranks that take no more jobs, as Flux writes a set: "2-3".
+	//
+	// +required
+	Ranks string `json:"ranks"`
+
+	// StartTime is when the operator decided that they go. The drain timeout
+	// counts from here.
+	//
+	// +required
+	StartTime metav1.Time `json:"startTime"`
+
+	// Busy are those of the ranks that still run jobs, or of which that is not
+	// known because the lead does not answer.
+	//
+	// +optional
+	Busy string `json:"busy,omitempty"`
 }

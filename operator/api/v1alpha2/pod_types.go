@@ -1,0 +1,152 @@
+package v1alpha2
+
+import corev1 "k8s.io/api/core/v1"
+
+// Pod are options of every rank's pod.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.restartPolicy) || size(self.restartPolicy) == 0 || self.restartPolicy == 'Never'",messageExpression="'restartPolicy %s is not supported: it must be Never; the agent restarts brokers in their pod, and the Job replaces pods'.format([self.restartPolicy])",fieldPath=".restartPolicy"
+// +kubebuilder:validation:XValidation:rule="!has(self.resources) || size(self.resources) == 0",message="pod.resources is not supported: set resources of the containers",fieldPath=".resources"
+type Pod struct {
+	// Labels to add to each pod. Ours and Kubernetes' own keep their values.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Annotations to add to each pod.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// ServiceAccountName of the pods. Default: the namespace's default, or one of
+	// their own with selfScaling.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+
+	// AutomountServiceAccountToken mounts the ServiceAccount's token. Default:
+	// only with selfScaling.
+	//
+	// +optional
+	AutomountServiceAccountToken bool `json:"automountServiceAccountToken,omitempty"`
+
+	// SchedulerName of the pods. Default: Kubernetes' default scheduler.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SchedulerName string `json:"schedulerName,omitempty"`
+
+	// RuntimeClassName of the pods.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RuntimeClassName string `json:"runtimeClassName,omitempty"`
+
+	// NodeSelector are labels that a node must have.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// NodeAffinity lists, by node label, the values that a node may have.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	NodeAffinity map[string][]string `json:"nodeAffinity,omitempty"`
+
+	// Tolerations of node taints.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// DNSPolicy of the pods. Default: ClusterFirst.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum=ClusterFirst;ClusterFirstWithHostNet;Default;None
+	DNSPolicy corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
+
+	// HostIPC shares the node's IPC namespace with the pods.
+	//
+	// +optional
+	HostIPC bool `json:"hostIPC,omitempty"`
+
+	// HostPID shares the node's process namespace with the pods.
+	//
+	// +optional
+	HostPID bool `json:"hostPID,omitempty"`
+
+	// RestartPolicy must be Never or empty.
+	//
+	// +optional
+	RestartPolicy string `json:"restartPolicy,omitempty"`
+
+	// Resources is not supported; it is here to be refused with a reason.
+	//
+	// +optional
+	Resources corev1.ResourceList `json:"resources,omitempty"`
+
+	// TerminationGracePeriodSeconds is the time, in seconds, that a rank has from
+	// being told to stop until it is killed. A rank that somebody else than the
+	// operator stops (eviction, node drain) drains itself and waits so long for
+	// its jobs. Default: 30.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=5
+	TerminationGracePeriodSeconds *int64 `json:"terminationGracePeriodSeconds,omitempty"`
+
+	// SecurityContext of the pods, as Kubernetes defines it. A rank whose image
+	// does not run as root needs fsGroup, to read the certificate of its MiniCluster.
+	//
+	// +optional
+	SecurityContext *corev1.PodSecurityContext `json:"securityContext,omitempty"`
+}
+
+// Network is how the ranks reach each other.
+type Network struct {
+	// HeadlessName is the name of the headless Service, part of each rank's host
+	// name. Default: the MiniCluster's name.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	HeadlessName string `json:"headlessName,omitempty"`
+
+	// DisableAffinity leaves the choice of nodes to the scheduler alone. Default:
+	// the pods prefer a node without another rank of the MiniCluster.
+	//
+	// +optional
+	DisableAffinity bool `json:"disableAffinity,omitempty"`
+}
+
+// Logging is what ranks print.
+type Logging struct {
+	// Quiet prints nothing but what the command prints. Default: the agent says
+	// what it does, and Flux logs as flux.logLevel says.
+	//
+	// +optional
+	Quiet bool `json:"quiet,omitempty"`
+
+	// Strict ends a rank when one of its commands.{init,pre,…} fails.
+	//
+	// +optional
+	Strict bool `json:"strict,omitempty"`
+
+	// Debug makes Flux and the agent tell more.
+	//
+	// +optional
+	Debug bool `json:"debug,omitempty"`
+
+	// Zeromq makes Flux tell of the connections between brokers.
+	//
+	// +optional
+	Zeromq bool `json:"zeromq,omitempty"`
+
+	// Timed prints how long each command took.
+	//
+	// +optional
+	Timed bool `json:"timed,omitempty"`
+}
