@@ -235,6 +235,8 @@ type SecurityContext struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:Type=string
+	// +kubebuilder:validation:items:MaxLength=64
 	// +kubebuilder:validation:items:Pattern=`^[A-Z][A-Z_]*$`
 	AddCapabilities []corev1.Capability `json:"addCapabilities,omitempty"`
 }
