@@ -25,8 +25,11 @@ func (m module) compile(ctx context.Context, dir, logPath string, s *step) error
 		}
 		flags = append(flags, "-modfile="+modfile)
 	}
-	// In the order in which the go command works through them.
 	packages, err := m.list(ctx, downloads(s), flags...)
+	if err != nil {
+		return err
+	}
+	programs, err := goOutput(ctx, m.dir, slices.Concat([]string{"list"}, flags, m.packages())...)
 	if err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func (m module) compile(ctx context.Context, dir, logPath string, s *step) error
 	}
 	defer log.Close()
 
-	count := newCompileCount(strings.Fields(packages))
+	count := newCompileCount(strings.Fields(packages), strings.Fields(programs))
 	s.set("%s", count)
 	var said strings.Builder // Besides the names of packages.
 	cmd := goCommand(ctx, m.dir, args...)

@@ -110,42 +110,42 @@ func shortTime(d time.Duration) string {
 }
 
 // compileCount follows a `go build -v`, which names each package when it is
-// compiled and says nothing of those that lie compiled in Go's cache. Since the
-// go command works through packages in the order of `go list -deps`, the
-// furthest one that was named tells how many are behind.
+// compiled and says nothing of those that lie compiled in Go's cache. How many
+// are still to come is therefore not known, only how many there are in all.
 type compileCount struct {
-	position map[string]int
+	packages map[string]bool // Those not named yet.
+	programs map[string]bool // The main packages not named yet.
 	total    int
-	compiled int // Packages that were really compiled.
-	behind   int
 }
 
-func newCompileCount(order []string) *compileCount {
-	c := &compileCount{position: make(map[string]int, len(order)), total: len(order)}
-	for i, path := range order {
-		c.position[path] = i
+func newCompileCount(packages, programs []string) *compileCount {
+	c := &compileCount{packages: make(map[string]bool, len(packages)), programs: make(map[string]bool, len(programs)), total: len(packages)}
+	for _, path := range packages {
+		c.packages[path] = true
+	}
+	for _, path := range programs {
+		c.programs[path] = true
 	}
 	return c
 }
 
 // note takes a line of the output and says whether it named a package.
 func (c *compileCount) note(line string) bool {
-	position, ok := c.position[line]
-	if !ok {
+	if !c.packages[line] {
 		return false
 	}
-	c.compiled++
-	c.behind = max(c.behind, position+1)
+	delete(c.packages, line)
+	delete(c.programs, line)
 	return true
 }
 
 func (c *compileCount) String() string {
-	switch {
-	case c.compiled == 0:
+	switch compiled := c.total - len(c.packages); {
+	case compiled == 0:
 		return "looking for what is compiled already"
-	case c.behind == c.total:
-		return fmt.Sprintf("%d of %d packages, linking", c.behind, c.total)
+	case len(c.programs) == 0:
+		return fmt.Sprintf("%d of at most %d packages compiled, linking", compiled, c.total)
 	default:
-		return fmt.Sprintf("%d of %d packages", c.behind, c.total)
+		return fmt.Sprintf("%d of at most %d packages compiled", compiled, c.total)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"text/tabwriter"
 )
 
@@ -51,6 +52,11 @@ func provideTools(ctx context.Context, t *tree) error {
 func (c cache) provide(ctx context.Context, modules []module) (map[string]string, []result, error) {
 	keys := map[string]string{}
 	var results []result
+	var ahead sync.Once
+	ctx, cancel := context.WithCancel(ctx)
+	var prefetch sync.WaitGroup
+	defer prefetch.Wait()
+	defer cancel()
 	for i, m := range modules {
 		s := startStep(os.Stderr, fmt.Sprintf("[%d/%d] %s (%s)", i+1, len(modules), m.title, plural(len(m.programs), "program")))
 		s.set("looking for it in the cache")
@@ -76,6 +82,7 @@ func (c cache) provide(ctx context.Context, modules []module) (map[string]string
 				return "cached", nil
 			}
 			m.programs = missing
+			ahead.Do(func() { prefetch.Go(func() { download(ctx, modules[i+1:]) }) })
 			if err := c.build(ctx, m, keys, s); err != nil {
 				return "", err
 			}
@@ -89,6 +96,15 @@ func (c cache) provide(ctx context.Context, modules []module) (map[string]string
 		results = append(results, result{module: m.title, time: shortTime(s.elapsed()), how: how})
 	}
 	return keys, results, nil
+}
+
+// download fetches what later steps need while the compiler works: the network
+// and the processor then wait less for each other. A failure is not told here;
+// the step that needs the module meets it again, and tells.
+func download(ctx context.Context, modules []module) {
+	for _, m := range modules {
+		_, _ = m.list(ctx, func(string) {})
+	}
 }
 
 // downloads returns a function that shows the modules which the go command
