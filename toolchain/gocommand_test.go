@@ -1,0 +1,23 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestCompilerCollectsLessWhereThereIsMemory(t *testing.T) {
+	for _, test := range []struct {
+		environment []string
+		memory      uint64
+		want        []string
+	}{
+		{[]string{"HOME=/root"}, amply, []string{"GOGC=400"}},
+		{[]string{"HOME=/root"}, amply - 1, nil},
+		{nil, 0, nil},
+		{[]string{"GOGC=50"}, amply, nil}, // The user's choice.
+	} {
+		if got := collectLess(test.environment, test.memory); !slices.Equal(got, test.want) {
+			t.Errorf("collectLess(%v, %d) = %v, want %v", test.environment, test.memory, got, test.want)
+		}
+	}
+}
