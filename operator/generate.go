@@ -7,6 +7,10 @@
 // rbac the generated rules, cmd the program.
 package operator
 
-// The deep copies, the CustomResourceDefinition and the RBAC rules are made from
-// the types and the markers in the code; they are committed.
-//go:generate go tool controller-gen object crd:crdVersions=v1 rbac:roleName=gopherlocks-operator paths=./... output:crd:dir=../crds output:rbac:dir=rbac
+// The deep copies and the CustomResourceDefinition are made from the types and
+// their markers, the RBAC rules from markers in the code; they are committed.
+// The definition's older version is a copy that crds/serveversion makes, so that
+// it needs no Go types of its own.
+//go:generate go tool controller-gen object crd:crdVersions=v1 paths=./api/... output:crd:dir=../crds
+//go:generate go run ../crds/serveversion -as v1alpha1 ../crds/flux-framework.org_miniclusters.yaml
+//go:generate go tool controller-gen rbac:roleName=gopherlocks-operator paths=./... output:rbac:dir=rbac

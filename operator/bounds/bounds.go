@@ -4,7 +4,8 @@
 //	minSize <= minReplicas <= maxReplicas <= maxSize     (HorizontalPodAutoscaler)
 //
 // Where maxSize is not set, the size at creation is the maximum; the operator
-// remembers it in status.maximumSize.
+// remembers it in status.maximumSize. A maxSize that is changed must leave room
+// for the ranks that are there: whoever wants fewer shrinks first.
 //
 // The program that reads the stack's configuration, the policy pack and the
 // operator all call this package. The API server cannot: it runs the same rule
@@ -30,6 +31,10 @@ type Sizes struct {
 	// MaximumSize is status.maximumSize; 0 means that the operator has not seen
 	// the MiniCluster yet. It counts only while MaxSize is not set.
 	MaximumSize int
+	// LiveSize is status.size, the number of ranks that exist, where MaxSize is
+	// about to replace another one; otherwise 0, since a maxSize that stays is not
+	// to blame for ranks beyond it.
+	LiveSize int
 }
 
 // maximum returns the upper bound of the size and the name of the field that

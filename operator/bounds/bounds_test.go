@@ -26,6 +26,11 @@ func TestCheckNamesFieldValueAndBound(t *testing.T) {
 		{"minimum above maximum", Sizes{Size: 4, MinSize: 5, MaxSize: 4}, []string{
 			"minSize 5 must be at most maxSize 4", "size 4 must be at least minSize 5",
 		}},
+		{"room for the live ranks", Sizes{Size: 3, MinSize: 1, MaxSize: 4, LiveSize: 4}, nil},
+		{"less room than live ranks", Sizes{Size: 2, MinSize: 1, MaxSize: 3, LiveSize: 4}, []string{
+			"maxSize 3 must be at least the live size 4",
+		}},
+		{"no maxSize, so no less room", Sizes{Size: 2, MinSize: 1, LiveSize: 4}, nil},
 		{"beyond what a Job can hold", Sizes{Size: 100_001, MinSize: 1, MaxSize: 100_001}, []string{
 			"maxSize 100001 must be at most 100000",
 		}},
@@ -53,6 +58,17 @@ func TestViolationCarriesItsParts(t *testing.T) {
 	}
 	if got[0].Error() != want.Message {
 		t.Errorf("Error() = %q, want the message", got[0].Error())
+	}
+}
+
+func TestViolationByLiveRanksNamesTheStatusField(t *testing.T) {
+	got := Check(Sizes{Size: 2, MinSize: 1, MaxSize: 3, LiveSize: 4})
+	want := Violation{
+		Field: "maxSize", Value: 3, BoundField: "status.size", Bound: 4,
+		Reason: ReasonMaxSizeBelowLive, Message: "maxSize 3 must be at least the live size 4",
+	}
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
@@ -108,14 +124,14 @@ func TestBoundsPreferTheMaximum(t *testing.T) {
 // Bounds are consistent, Clamp keeps to them and changes nothing twice; and where
 // only the size can be wrong, Check finds it exactly when Clamp moves it.
 func FuzzClamp(f *testing.F) {
-	f.Add(2, 2, 4, 0)
-	f.Add(9, 2, 4, 0)
-	f.Add(1, 5, 4, 3)
-	f.Add(7, 1, 0, 5)
-	f.Add(-1, -1, -1, -1)
-	f.Add(Limit+1, 1, Limit+1, 0)
-	f.Fuzz(func(t *testing.T, size, minSize, maxSize, maximumSize int) {
-		s := Sizes{Size: size, MinSize: minSize, MaxSize: maxSize, MaximumSize: maximumSize}
+	f.Add(2, 2, 4, 0, 5)
+	f.Add(9, 2, 4, 0, 0)
+	f.Add(1, 5, 4, 3, 0)
+	f.Add(7, 1, 0, 5, 0)
+	f.Add(-1, -1, -1, -1, 0)
+	f.Add(Limit+1, 1, Limit+1, 0, 0)
+	f.Fuzz(func(t *testing.T, size, minSize, maxSize, maximumSize, liveSize int) {
+		s := Sizes{Size: size, MinSize: minSize, MaxSize: maxSize, MaximumSize: maximumSize, LiveSize: liveSize}
 		b := s.Bounds()
 		if b.Min < 1 || b.Min > b.Max || b.Max > Limit {
 			t.Fatalf("%+v: inconsistent bounds %+v", s, b)
@@ -128,6 +144,9 @@ func FuzzClamp(f *testing.F) {
 			t.Fatalf("%+v: Clamp is not idempotent: %d, then %d", s, clamped, again)
 		}
 		violations := Check(s)
+		if len(violations) == 0 && maxSize != 0 && liveSize != 0 && b.Clamp(liveSize) != max(liveSize, b.Min) {
+			t.Fatalf("%+v: no violation, yet no room for the live ranks in %+v", s, b)
+		}
 		if len(violations) == 0 && clamped != size {
 			t.Fatalf("%+v: no violation, yet clamped to %d", s, clamped)
 		}

@@ -7,6 +7,7 @@ import "fmt"
 const (
 	ReasonMinSizeTooSmall     = "MinSizeTooSmall"
 	ReasonMaxSizeTooLarge     = "MaxSizeTooLarge"
+	ReasonMaxSizeBelowLive    = "MaxSizeBelowLiveSize"
 	ReasonMinAboveMaxSize     = "MinSizeAboveMaxSize"
 	ReasonSizeBelowMinimum    = "SizeBelowMinimum"
 	ReasonSizeAboveMaximum    = "SizeAboveMaximum"
@@ -41,6 +42,7 @@ type check func(Sizes) *Violation
 var checks = []check{
 	checkMinSizeIsPositive,
 	checkMaxSizeWithinLimit,
+	checkMaxSizeHoldsLiveRanks,
 	checkMinSizeWithinMaxSize,
 	checkSizeReachesMinSize,
 	checkSizeWithinMaximum,
@@ -63,6 +65,17 @@ func checkMinSizeIsPositive(s Sizes) *Violation {
 
 func checkMaxSizeWithinLimit(s Sizes) *Violation {
 	return atMost("maxSize", s.MaxSize, "", Limit, ReasonMaxSizeTooLarge)
+}
+
+func checkMaxSizeHoldsLiveRanks(s Sizes) *Violation {
+	if s.MaxSize == 0 || s.LiveSize == 0 {
+		return nil
+	}
+	v := atLeast("maxSize", s.MaxSize, "the live size", s.LiveSize, ReasonMaxSizeBelowLive)
+	if v != nil {
+		v.BoundField = "status.size"
+	}
+	return v
 }
 
 func checkMinSizeWithinMaxSize(s Sizes) *Violation {

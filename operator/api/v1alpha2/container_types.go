@@ -8,13 +8,15 @@ import corev1 "k8s.io/api/core/v1"
 // +kubebuilder:validation:XValidation:rule="!(has(self.launcher) && self.launcher && has(self.batch) && self.batch)",message="launcher and batch exclude each other: choose one"
 // +kubebuilder:validation:XValidation:rule="!has(self.batchRaw) || !self.batchRaw || (has(self.batch) && self.batch)",message="batchRaw needs batch: true",fieldPath=".batchRaw"
 // +kubebuilder:validation:XValidation:rule="!has(self.batch) || !self.batch || (has(self.command) && size(self.command) != 0) || (has(self.commands) && has(self.commands.script) && size(self.commands.script) != 0)",message="batch needs a command or commands.script: the text of the batch script"
+// +kubebuilder:validation:XValidation:rule="!has(self.commands) || !has(self.commands.script) || size(self.commands.script) == 0 || (has(self.batch) && self.batch)",message="commands.script needs batch: true",fieldPath=".commands.script"
+// +kubebuilder:validation:XValidation:rule="!has(self.commands) || !has(self.commands.script) || size(self.commands.script) == 0 || !has(self.command) || size(self.command) == 0",message="command and commands.script exclude each other: choose one",fieldPath=".commands.script"
 type Container struct {
 	// Name of the container. Default: the MiniCluster's name for the container
 	// that runs Flux; all others need one.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 
 	// Image is the container image.

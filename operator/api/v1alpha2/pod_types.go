@@ -112,7 +112,7 @@ type Network struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:Pattern=`^([a-z]([-a-z0-9]*[a-z0-9])?)?$`
 	HeadlessName string `json:"headlessName,omitempty"`
 
 	// DisableAffinity leaves the choice of nodes to the scheduler alone. Default:

@@ -60,7 +60,7 @@ type Volume struct {
 	// EmptyDirMedium is Memory for a folder in memory. Default: the node's disk.
 	//
 	// +optional
-	// +kubebuilder:validation:Pattern=`^([Mm]emory|)$`
+	// +kubebuilder:validation:Enum="";memory;Memory
 	EmptyDirMedium string `json:"emptyDirMedium,omitempty"`
 
 	// EmptyDirSizeLimit is the most that an emptyDir may hold, in bytes, such as
