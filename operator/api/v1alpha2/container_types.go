@@ -109,14 +109,14 @@ type Container struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=256
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",message="names of variables must not begin with GOPHERLOCKS_: the operator sets those"
+	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// Secrets are variables whose values come from Secrets, by the variable's name.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",message="names of variables must not begin with GOPHERLOCKS_: the operator sets those"
+	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
 	Secrets map[string]SecretKey `json:"secrets,omitempty"`
 
 	// Ports are the TCP ports that the commands listen on, reachable at each
@@ -134,6 +134,7 @@ type Container struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'))",messageExpression="'volume %s must be named with at most 63 characters a-z, 0-9 and -'.format([self.filter(name, !name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'))[0]])"
 	Volumes map[string]Volume `json:"volumes,omitempty"`
 
 	// LifeCycle are commands of the container's life-cycle hooks.

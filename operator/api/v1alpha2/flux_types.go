@@ -84,7 +84,7 @@ type Flux struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=256
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",message="names of variables must not begin with GOPHERLOCKS_: the operator sets those"
+	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// StateDir is a folder on a volume of the lead that keeps the instance's
