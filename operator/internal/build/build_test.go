@@ -2,17 +2,30 @@ package build
 
 import (
 	"encoding/json"
-	"math"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
+var update = flag.Bool("update", false, "write testdata as it is built now")
+
+// settings are those of an operator in a recent Kubernetes.
+func settings() Settings {
+	return Settings{AgentImage: "agent:1", OperatorNamespace: "operator-ns", Features: FeaturesOf(1, 34)}
+}
+
+// sample is a MiniCluster of Flux with nothing but what it needs.
 func sample() *api.MiniCluster {
 	return &api.MiniCluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "sample", Namespace: "ns", UID: "mc"},
@@ -21,6 +34,40 @@ func sample() *api.MiniCluster {
 			Resources: api.Resources{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}},
 		}}},
 	}
+}
+
+// plainSample is one without Flux.
+func plainSample() *api.MiniCluster {
+	mc := sample()
+	mc.Spec.Flux.Enabled = ptr.To(false)
+	return mc
+}
+
+// with returns mc after the change.
+func with(mc *api.MiniCluster, change func(*api.MiniClusterSpec)) *api.MiniCluster {
+	change(&mc.Spec)
+	return mc
+}
+
+// builtPod is the template of the ranks in the API's own type, which is easy to
+// look into.
+func builtPod(t *testing.T, mc *api.MiniCluster) corev1.PodTemplateSpec {
+	t.Helper()
+	job, err := Job(mc, 2, 4, settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode[corev1.PodTemplateSpec](t, job.Spec.Template)
+}
+
+// decode gives an apply configuration the type that it is of.
+func decode[T any](t *testing.T, v any) T {
+	t.Helper()
+	var decoded T
+	if err := yaml.UnmarshalStrict([]byte(encode(t, v)), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
 }
 
 // encode gives objects of pointers a form to compare.
@@ -33,117 +80,103 @@ func encode(t *testing.T, v any) string {
 	return string(data)
 }
 
-func TestTemplateDependsOnMaximumAndNotOnSize(t *testing.T) {
-	template := func(size, maximum int32) string {
-		job, err := Job(sample(), size, maximum)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if *job.Spec.Completions != size || *job.Spec.Parallelism != size || *job.Spec.BackoffLimit != math.MaxInt32 {
-			t.Errorf("size %d: %s", size, encode(t, job.Spec))
-		}
-		return encode(t, job.Spec.Template)
-	}
-	if template(1, 4) != template(3, 4) {
-		t.Error("the size changes the template")
-	}
-	if template(1, 4) == template(1, 5) {
-		t.Error("the maximum does not reach the template")
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
-func TestRanksPodIsRestricted(t *testing.T) {
-	job, err := Job(sample(), 1, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pod := job.Spec.Template.Spec
-	container := pod.Containers[0]
-	if *pod.AutomountServiceAccountToken || *pod.EnableServiceLinks || *pod.RestartPolicy != corev1.RestartPolicyNever {
-		t.Errorf("pod %s", encode(t, pod))
-	}
-	if *pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-		t.Errorf("seccomp %s", encode(t, pod.SecurityContext))
-	}
-	if *container.SecurityContext.AllowPrivilegeEscalation || encode(t, container.SecurityContext.Capabilities.Drop) != `["ALL"]` {
-		t.Errorf("container %s", encode(t, container.SecurityContext))
-	}
-	if *container.Name != "sample" {
-		t.Errorf("the container is called %s, want the MiniCluster's name", *container.Name)
-	}
-}
-
-func TestSelectorMatchesThePodsLabels(t *testing.T) {
-	selector, err := metav1.ParseToLabelSelector(Selector("sample"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := metav1.LabelSelectorAsSelector(selector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	job, err := Job(sample(), 1, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !s.Matches(labels.Set(job.Spec.Template.Labels)) {
-		t.Errorf("%s does not select a rank's pod", s)
-	}
-	if s.Matches(labels.Set(Labels("sample"))) {
-		t.Errorf("%s selects what is no rank", s)
-	}
-}
-
-func TestHashSeesChangesAndNotSpellings(t *testing.T) {
-	base := TemplateHash(sample(), 4)
-	same := sample()
-	same.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("1000m")
-	same.Spec.Size, same.Spec.MinSize = 3, 2
-	if TemplateHash(same, 4) != base {
-		t.Error("another spelling of a quantity, or the size, changes the hash")
-	}
-	changes := map[string]func(*api.Container){
-		"image":       func(c *api.Container) { c.Image = "b" },
-		"command":     func(c *api.Container) { c.Command = "b" },
-		"environment": func(c *api.Container) { c.Environment = map[string]string{"A": "1"} },
-		"ports":       func(c *api.Container) { c.Ports = []int32{1} },
-		"resources":   func(c *api.Container) { c.Resources.Limits = c.Resources.Requests },
-		"name":        func(c *api.Container) { c.Name = "b" },
-		"workingDir":  func(c *api.Container) { c.WorkingDir = "/b" },
-	}
-	for what, change := range changes {
-		mc := sample()
-		change(&mc.Spec.Containers[0])
-		if TemplateHash(mc, 4) == base {
-			t.Errorf("%s does not change the hash", what)
+func container(t *testing.T, pod corev1.PodTemplateSpec, name string) corev1.Container {
+	t.Helper()
+	for _, c := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+		if c.Name == name {
+			return c
 		}
 	}
-	if TemplateHash(sample(), 5) == base {
-		t.Error("the maximum does not change the hash")
-	}
+	t.Fatalf("the pod has no container %q", name)
+	return corev1.Container{}
 }
 
-// TestHashIsStable: another hash for the same input would restart every
-// MiniCluster when the operator is updated.
-func TestHashIsStable(t *testing.T) {
-	if got, want := TemplateHash(sample(), 4), "c79ecee0a0f80af7"; got != want {
-		t.Errorf("hash %s, want %s as ever", got, want)
+// mustRefuse demands an error with all of the texts.
+func mustRefuse(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("accepted; want an error with %q", texts)
+		return
 	}
-}
-
-func TestHosts(t *testing.T) {
-	for maximum, want := range map[int32]string{1: "s-0", 2: "s-[0-1]", 12: "s-[0-11]"} {
-		if got := Hosts("s", maximum); got != want {
-			t.Errorf("Hosts(%d) = %s, want %s", maximum, got, want)
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("error %q lacks %q", err, text)
 		}
 	}
 }
 
-func TestServiceHasANamedPortForEach(t *testing.T) {
-	mc := sample()
-	mc.Spec.Containers[0].Ports = []int32{80, 8050}
-	service := Service(mc)
-	if len(service.Spec.Ports) != 2 || *service.Spec.Ports[1].Name != "port-8050" || *service.Spec.ClusterIP != "None" {
-		t.Errorf("service %s", encode(t, service.Spec))
+// TestObjectsAreAsRecorded compares all objects of a few MiniClusters with
+// testdata. After a change that is meant, write it anew:
+// go test ./operator/internal/build -run AsRecorded -update
+func TestObjectsAreAsRecorded(t *testing.T) {
+	inputs, err := filepath.Glob("testdata/*.minicluster.yaml")
+	if err != nil || len(inputs) < 3 {
+		t.Fatalf("%d MiniClusters in testdata: %v", len(inputs), err)
 	}
+	for _, input := range inputs {
+		t.Run(filepath.Base(input), func(t *testing.T) {
+			data, err := os.ReadFile(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mc := &api.MiniCluster{}
+			if err := yaml.UnmarshalStrict(data, mc); err != nil {
+				t.Fatal(err)
+			}
+			var documents []string
+			for _, object := range allObjects(t, mc, mc.Spec.Size, max(mc.Spec.MaxSize, mc.Spec.Size)) {
+				document, err := yaml.Marshal(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				documents = append(documents, string(document))
+			}
+			got := strings.Join(documents, "---\n")
+			golden := strings.TrimSuffix(input, ".minicluster.yaml") + ".objects.yaml"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, golden, got, string(want))
+		})
+	}
+}
+
+// allObjects returns what there is of a MiniCluster.
+func allObjects(t *testing.T, mc *api.MiniCluster, size, maximum int32) []any {
+	t.Helper()
+	job, err := Job(mc, size, maximum, settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, err := ServicesPod(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := []any{Service(mc), job}
+	if services != nil {
+		objects = append(objects, services)
+	}
+	if budget := DisruptionBudget(mc); budget != nil {
+		objects = append(objects, budget)
+	}
+	if policy := NetworkPolicy(mc, settings()); policy != nil {
+		objects = append(objects, policy)
+	}
+	if account, role, binding := SelfScaling(mc); account != nil {
+		objects = append(objects, account, role, binding)
+	}
+	return objects
 }

@@ -10,28 +10,52 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
-// environment returns the variables of a rank: the user's, then ours. There is
-// none for the current size, which changes while a rank runs; whoever needs it
-// reads the scale subresource.
-func environment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApplyConfiguration {
+// userEnvironment returns the variables of a container that its author has set:
+// those of each of plain, of which a later one wins, and those out of Secrets. A
+// variable must not come twice: the API server applies the list by name.
+func userEnvironment(secrets map[string]api.SecretKey, plain ...map[string]string) []*corev1ac.EnvVarApplyConfiguration {
+	values := map[string]string{}
+	for _, variables := range plain {
+		maps.Copy(values, variables)
+	}
 	var env []*corev1ac.EnvVarApplyConfiguration
-	user := mc.Spec.Containers[0].Environment
-	for _, name := range slices.Sorted(maps.Keys(user)) {
-		env = append(env, corev1ac.EnvVar().WithName(name).WithValue(user[name]))
+	for _, name := range sortedKeys(values) {
+		if _, secret := secrets[name]; !secret {
+			env = append(env, corev1ac.EnvVar().WithName(name).WithValue(values[name]))
+		}
 	}
-	set := func(name, value string) {
-		env = append(env, corev1ac.EnvVar().WithName(name).WithValue(value))
+	for _, name := range sortedKeys(secrets) {
+		env = append(env, corev1ac.EnvVar().WithName(name).
+			WithValueFrom(corev1ac.EnvVarSource().WithSecretKeyRef(corev1ac.SecretKeySelector().
+				WithName(secrets[name].Name).
+				WithKey(secrets[name].Key))))
 	}
-	// The rank is the index that the Job gives the pod.
-	env = append(env, corev1ac.EnvVar().WithName("GOPHERLOCKS_RANK").
-		WithValueFrom(corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().
-			WithAPIVersion("v1").
-			WithFieldPath(fmt.Sprintf("metadata.annotations['%s']", batchv1.JobCompletionIndexAnnotation)))))
-	set("GOPHERLOCKS_MAX_SIZE", strconv.Itoa(int(maximum)))
-	set("GOPHERLOCKS_HOSTS", Hosts(mc.Name, maximum))
-	set("GOPHERLOCKS_SERVICE", mc.Name)
-	set("GOPHERLOCKS_LEAD_HOST", fmt.Sprintf("%s-0.%s.%s.svc", mc.Name, mc.Name, mc.Namespace))
 	return env
 }
+
+// rankEnvironment returns our variables in every container of a rank's pod.
+// There is none for the current size, which changes while a rank runs; whoever
+// needs it reads the scale subresource.
+func rankEnvironment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApplyConfiguration {
+	variable := func(name, value string) *corev1ac.EnvVarApplyConfiguration {
+		return corev1ac.EnvVar().WithName(name).WithValue(value)
+	}
+	return []*corev1ac.EnvVarApplyConfiguration{
+		// The rank is the index that the Job gives the pod.
+		corev1ac.EnvVar().WithName(agentapi.RankVariable).
+			WithValueFrom(corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().
+				WithAPIVersion("v1").
+				WithFieldPath(fmt.Sprintf("metadata.annotations['%s']", batchv1.JobCompletionIndexAnnotation)))),
+		variable("GOPHERLOCKS_MAX_SIZE", strconv.Itoa(int(maximum))),
+		// Each resolves in the MiniCluster's namespace with ".<service>" behind it.
+		variable("GOPHERLOCKS_HOSTS", fluxconf.Hosts(mc.Name, maximum)),
+		variable("GOPHERLOCKS_SERVICE", ServiceName(mc)),
+		variable("GOPHERLOCKS_LEAD_HOST", fmt.Sprintf("%s-0.%s.%s.svc", mc.Name, ServiceName(mc), mc.Namespace)),
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -5,24 +5,78 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+
+	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// TemplateHash returns a hash of what the pod template is made from. It covers
-// the input, not the template: a newer operator that makes the template in
-// another way leaves running ranks alone, and so does a field of the API that it
-// adds, as long as nobody sets it.
+// TemplateHash returns a hash of what the Job is made from, but for its size:
+// whatever reaches the pod template, the Job's policies, or what ranks are told.
+// It covers the input, not the Job: a newer operator that makes it in another way
+// leaves running ranks alone, and so does a field of the API that it adds, as long
+// as nobody sets it.
 func TemplateHash(mc *api.MiniCluster, maximum int32) string {
-	input := struct {
-		Container api.Container `json:"container"`
-		Maximum   int32         `json:"maximum"`
-	}{mc.Spec.Containers[0], maximum}
-	data, err := json.Marshal(input)
+	spec := mc.Spec.DeepCopy()
+	// What can change under running ranks: the sizes, how ranks leave, what comes
+	// after them, and what runs in another pod.
+	spec.Size, spec.MinSize, spec.MaxSize = 0, 0, 0
+	spec.ScaleDown = api.ScaleDown{}
+	spec.Cleanup = false
+	spec.Services = nil
+	// What changes nothing, and another spelling of a default.
+	spec.Flux.NoWaitSocket = false
+	spec.Flux.Enabled = ptr.To(FluxEnabled(mc))
+	spec.Tasks = max(spec.Tasks, 1)
+	return hash(struct {
+		Spec    *api.MiniClusterSpec `json:"spec"`
+		Maximum int32                `json:"maximum"`
+	}{spec, maximum})
+}
+
+// hash returns a hash of the JSON of v. Objects without content count as if they
+// were not there, since a struct of no set field is written as one.
+func hash(v any) string {
+	data, err := json.Marshal(prune(asJSON(v)))
 	if err != nil {
-		// Strings, numbers, maps and quantities always have a JSON form.
-		panic(fmt.Sprintf("encode the input of a pod template: %v", err))
+		// asJSON returns nothing but what JSON has.
+		panic(fmt.Sprintf("encode for a hash: %v", err))
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
+}
+
+// asJSON returns v as maps, slices, strings, numbers and booleans.
+func asJSON(v any) any {
+	data, err := json.Marshal(v)
+	if err != nil {
+		// Types of Kubernetes and of our API always have a JSON form.
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	var decoded any
+	if err := json.Unmarshal(data, &decoded); err != nil {
+		panic(fmt.Sprintf("decode %T: %v", v, err))
+	}
+	return decoded
+}
+
+// prune removes empty objects from v, which asJSON has made, and returns nil for
+// one that is empty itself.
+func prune(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			v[name] = prune(value)
+		}
+		maps.DeleteFunc(v, func(_ string, value any) bool { return value == nil })
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = prune(value)
+		}
+	}
+	return v
 }

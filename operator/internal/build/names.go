@@ -1,11 +1,13 @@
 // Package build makes the objects that a MiniCluster consists of, as apply
-// configurations. It is pure: the same MiniCluster and maximum give the same
-// object.
+// configurations. It is pure: the same MiniCluster, sizes and settings give the
+// same objects. Where a MiniCluster does without an object, its builder returns
+// nil.
+//
+// Builders return errors for what the API's own rules cannot see, or did not
+// because they were bypassed. Each names the field below spec.
 package build
 
 import (
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/labels"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
@@ -33,15 +35,25 @@ func Selector(name string) string {
 	return labels.SelectorFromSet(RankLabels(name)).String()
 }
 
-// Hosts returns the host names of all ranks up to maximum, as a host list of
-// Flux: "name-[0-3]". Each resolves in the MiniCluster's namespace with
-// ".<service>" behind it.
-func Hosts(name string, maximum int32) string {
-	if maximum == 1 {
-		return name + "-0"
+// ServiceName returns the name of the headless Service, the subdomain of all
+// host names of the MiniCluster.
+func ServiceName(mc *api.MiniCluster) string {
+	if name := mc.Spec.Network.HeadlessName; name != "" {
+		return name
 	}
-	return fmt.Sprintf("%s-[0-%d]", name, maximum-1)
+	return mc.Name
 }
+
+// SecretName returns the name of the Secret of the MiniCluster called name.
+func SecretName(name string) string { return name + "-flux" }
+
+// ServicesName returns the name of the Deployment of the side services, which is
+// their pod's host name too.
+func ServicesName(name string) string { return name + "-services" }
+
+// SelfScalingName returns the name of the ServiceAccount, Role and RoleBinding
+// that let the MiniCluster called name scale itself.
+func SelfScalingName(name string) string { return name + "-self-scaling" }
 
 // ownerReference makes the garbage collector delete an object with its
 // MiniCluster.

@@ -1,7 +1,7 @@
 package build
 
 import (
-	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -10,24 +10,45 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// Service returns the headless Service that gives each rank its host name.
+// Service returns the headless Service that gives each rank, and the pod of
+// services, its host name. Its ports are those of all containers: a headless
+// Service forwards nothing, but they become DNS records of type SRV, and some
+// networks (service meshes) look at them.
 func Service(mc *api.MiniCluster) *corev1ac.ServiceApplyConfiguration {
 	spec := corev1ac.ServiceSpec().
 		WithClusterIP(corev1.ClusterIPNone).
 		// Ranks look each other up to become ready.
 		WithPublishNotReadyAddresses(true).
-		WithSelector(RankLabels(mc.Name))
-	for _, port := range mc.Spec.Containers[0].Ports {
+		WithSelector(ServiceSelector(mc))
+	for _, port := range servicePorts(mc) {
 		spec.WithPorts(corev1ac.ServicePort().
 			WithName(portName(port)).
 			WithProtocol(corev1.ProtocolTCP).
 			WithPort(port).
 			WithTargetPort(intstr.FromInt32(port)))
 	}
-	return corev1ac.Service(mc.Name, mc.Namespace).
+	service := corev1ac.Service(ServiceName(mc), mc.Namespace).
 		WithLabels(Labels(mc.Name)).
 		WithOwnerReferences(ownerReference(mc)).
 		WithSpec(spec)
+	return service.WithAnnotations(contentAnnotation(service))
 }
 
-func portName(port int32) string { return fmt.Sprintf("port-%d", port) }
+// ServiceSelector returns the labels of the pods that have host names: ranks, and
+// with services their pod too.
+func ServiceSelector(mc *api.MiniCluster) map[string]string {
+	if len(mc.Spec.Services) == 0 {
+		return RankLabels(mc.Name)
+	}
+	return map[string]string{api.LabelMiniCluster: mc.Name}
+}
+
+// servicePorts returns the ports of all containers in ascending order.
+func servicePorts(mc *api.MiniCluster) []int32 {
+	var ports []int32
+	for _, c := range slices.Concat(mc.Spec.Containers, mc.Spec.Services) {
+		ports = append(ports, c.Ports...)
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
