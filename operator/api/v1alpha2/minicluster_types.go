@@ -19,7 +19,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // The name is the name of a Service (RFC 1035) and, with "-99999" behind it, a
 // host name of at most 63 characters.
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name becomes part of host names: at most 57 characters a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name %s becomes part of host names: it must have at most 57 characters a-z, 0-9 and -, begin with a letter and not end with -'.format([self.metadata.name])",fieldPath=".metadata"
 //
 // The part of the bounds rule that needs the status. The last line lets writes
 // pass that leave both numbers as they were, so that the operator can still
@@ -62,7 +62,7 @@ type MiniClusterList struct {
 //
 // The containers as a whole.
 //
-// +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.filter(c, has(c.runFlux) && c.runFlux).size() == 1",messageExpression="'%d of %d containers have runFlux: exactly one must'.format([self.containers.filter(c, has(c.runFlux) && c.runFlux).size(), size(self.containers)])",fieldPath=".containers"
+// +kubebuilder:validation:XValidation:rule="size(self.containers) < 2 || self.containers.filter(c, has(c.runFlux) && c.runFlux).size() == 1",messageExpression="'%d of %d containers have runFlux: exactly one must'.format([self.containers.filter(c, has(c.runFlux) && c.runFlux).size(), size(self.containers)])",fieldPath=".containers"
 // +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.all(c, (has(c.runFlux) && c.runFlux) || (has(c.name) && size(c.name) != 0))",messageExpression="'the container with image %s needs a name: only the one that runs Flux has one by default'.format([self.containers.filter(c, !(has(c.runFlux) && c.runFlux) && !(has(c.name) && size(c.name) != 0))[0].image])",fieldPath=".containers"
 // +kubebuilder:validation:XValidation:rule="self.containers.all(c, !has(c.name) || size(c.name) == 0 || self.containers.exists_one(d, has(d.name) && d.name == c.name))",messageExpression="'name %s is used by more than one container'.format([self.containers.filter(c, has(c.name) && size(c.name) != 0 && !self.containers.exists_one(d, has(d.name) && d.name == c.name))[0].name])",fieldPath=".containers"
 // +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.all(c, (has(c.runFlux) && c.runFlux) || !((has(c.launcher) && c.launcher) || (has(c.batch) && c.batch)))",message="launcher and batch are for the container that runs Flux: set its runFlux",fieldPath=".containers"
