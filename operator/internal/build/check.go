@@ -90,7 +90,12 @@ func checkNames(mc *api.MiniCluster) error {
 	rank := rankIndex(mc)
 	claim(containerPath("containers", rank)+".name", RankContainerName(mc), containerPath("containers", rank)+", which runs the rank")
 	for i, c := range mc.Spec.Containers {
-		if i != rank {
+		if i == rank {
+			continue
+		}
+		if c.Name == "" {
+			errs = append(errs, fmt.Errorf("%s.name: the container needs a name, since it does not run the rank", containerPath("containers", i)))
+		} else {
 			claim(containerPath("containers", i)+".name", c.Name, containerPath("containers", i))
 		}
 	}
@@ -137,6 +142,7 @@ func checkMeaning(at string, c api.Container, r role) error {
 	}{
 		{r != fluxRank && c.Launcher, "launcher", byFlux + " it"},
 		{r != fluxRank && c.Batch, "batch", byFlux + " it"},
+		{r != fluxRank && c.BatchRaw, "batchRaw", byFlux + " it"},
 		{r != fluxRank && c.Logs != "", "logs", byFlux + " it"},
 		{r != fluxRank && c.Commands.BrokerPre != "", "commands.brokerPre", byFlux + " it; use commands.init"},
 		{r != fluxRank && c.Commands.WorkerPre != "", "commands.workerPre", byFlux + " it; use commands.init"},

@@ -44,8 +44,15 @@ func ServiceName(mc *api.MiniCluster) string {
 	return mc.Name
 }
 
-// SecretName returns the name of the Secret of the MiniCluster called name.
-func SecretName(name string) string { return name + "-flux" }
+// SecretName returns the name of the MiniCluster's Secret. Another certificate of
+// the user's is another Secret, since ranks of the earlier Job may still need theirs.
+func SecretName(mc *api.MiniCluster) string {
+	name := mc.Name + "-flux"
+	if cert := mc.Spec.Flux.CurveCert; cert != "" {
+		name += "-" + hash(cert)
+	}
+	return name
+}
 
 // ServicesName returns the name of the Deployment of the side services, which is
 // their pod's host name too.

@@ -45,7 +45,7 @@ func Secret(mc *api.MiniCluster, content SecretContent) (*corev1ac.SecretApplyCo
 	if err != nil {
 		return nil, err
 	}
-	return corev1ac.Secret(SecretName(mc.Name), mc.Namespace).
+	return corev1ac.Secret(SecretName(mc), mc.Namespace).
 		WithLabels(Labels(mc.Name)).
 		WithOwnerReferences(ownerReference(mc)).
 		WithType(corev1.SecretTypeOpaque).

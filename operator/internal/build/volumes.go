@@ -118,7 +118,7 @@ func fluxVolumes(mc *api.MiniCluster) []*corev1ac.VolumeApplyConfiguration {
 	const ownerReads = 0o400
 	volumes := []*corev1ac.VolumeApplyConfiguration{
 		corev1ac.Volume().WithName(secretVolume).WithSecret(corev1ac.SecretVolumeSource().
-			WithSecretName(SecretName(mc.Name)).
+			WithSecretName(SecretName(mc)).
 			WithDefaultMode(ownerReads)),
 	}
 	if mc.Spec.Flux.StateDir == "" {

@@ -1,0 +1,85 @@
+package build
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+
+	corev1 "k8s.io/api/core/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
+	base := TemplateHash(sample(), 4)
+	for what, change := range map[string]func(*api.MiniClusterSpec){
+		"another spelling of a quantity": func(s *api.MiniClusterSpec) {
+			s.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("1000m")
+		},
+		"size":              func(s *api.MiniClusterSpec) { s.Size = 3 },
+		"minSize":           func(s *api.MiniClusterSpec) { s.MinSize = 2 },
+		"maxSize":           func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, // the maximum counts
+		"scaleDown":         func(s *api.MiniClusterSpec) { s.ScaleDown.DrainTimeoutSeconds = ptr.To[int32](1) },
+		"cleanup":           func(s *api.MiniClusterSpec) { s.Cleanup = true },
+		"services":          func(s *api.MiniClusterSpec) { s.Services = []api.Container{{Name: "db", Image: "i"}} },
+		"flux.noWaitSocket": func(s *api.MiniClusterSpec) { s.Flux.NoWaitSocket = true },
+		"flux.enabled, as by default": func(s *api.MiniClusterSpec) {
+			s.Flux.Enabled = ptr.To(true)
+		},
+		"tasks, as by default": func(s *api.MiniClusterSpec) { s.Tasks = 1 },
+		"empty maps": func(s *api.MiniClusterSpec) {
+			s.JobLabels, s.Containers[0].Environment = map[string]string{}, map[string]string{}
+		},
+	} {
+		if TemplateHash(with(sample(), change), 4) != base {
+			t.Errorf("%s changes the hash", what)
+		}
+	}
+}
+
+func TestHashSeesTheMaximum(t *testing.T) {
+	if TemplateHash(sample(), 4) == TemplateHash(sample(), 5) {
+		t.Error("the maximum does not change the hash")
+	}
+}
+
+func TestHashLeavesTheMiniClusterAsItIs(t *testing.T) {
+	mc := with(sample(), func(s *api.MiniClusterSpec) { s.Size, s.Flux.NoWaitSocket = 3, true })
+	before := mc.DeepCopy()
+	TemplateHash(mc, 4)
+	equal(t, "MiniCluster", mc, before)
+}
+
+// TestHashIgnoresFieldsThatNobodySets: a field that a newer operator adds must
+// not restart ranks.
+func TestHashIgnoresFieldsThatNobodySets(t *testing.T) {
+	type inner struct {
+		Set string `json:"set,omitempty"`
+	}
+	type old struct {
+		A string `json:"a,omitempty"`
+	}
+	type newer struct {
+		A     string  `json:"a,omitempty"`
+		Added inner   `json:"added,omitempty"`
+		List  []inner `json:"list,omitempty"`
+	}
+	if hash(old{"x"}) != hash(newer{A: "x"}) {
+		t.Error("an added field changes the hash")
+	}
+	if hash(newer{A: "x"}) == hash(newer{A: "x", Added: inner{"y"}}) {
+		t.Error("a set field does not change the hash")
+	}
+	if hash(newer{List: []inner{{}}}) == hash(newer{List: []inner{{}, {}}}) {
+		t.Error("an item of a list does not change the hash")
+	}
+}
+
+// TestHashIsStable: another hash for the same input would restart every
+// MiniCluster when the operator is updated.
+func TestHashIsStable(t *testing.T) {
+	if got, want := TemplateHash(sample(), 4), "fe1e88510fb27707"; got != want {
+		t.Errorf("hash %s, want %s as ever", got, want)
+	}
+}
