@@ -1,0 +1,80 @@
+package fluxcli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// CommandTimeout is how long a command may take, but for those that wait for
+// jobs. On an idle machine they take 0.2 to 0.6 s.
+const CommandTimeout = 10 * time.Second
+
+// CommandError is a command of Flux that did not succeed.
+type CommandError struct {
+	// Args of the command, without "flux".
+	Args []string
+	// Stderr is what it printed there, shortened.
+	Stderr string
+	// Err is why: an *exec.ExitError, or that the command could not start.
+	Err error
+}
+
+// Error names the command, how it ended and what it said.
+func (e *CommandError) Error() string {
+	text := fmt.Sprintf("flux %s: %v", strings.Join(e.Args, " "), e.Err)
+	if e.Stderr != "" {
+		text += ": " + e.Stderr
+	}
+	return text
+}
+
+// Unwrap is why the command did not succeed.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// run runs a command that must end within CommandTimeout.
+func (c *Client) run(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, CommandTimeout, fmt.Errorf("no answer within %v", CommandTimeout))
+	defer cancel()
+	return c.runLong(ctx, args...)
+}
+
+// runLong runs a command and returns what it printed on stdout. ctx alone bounds
+// its time.
+func (c *Client) runLong(ctx context.Context, args ...string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Env = append([]string{}, c.env...) // nil would be this process's own
+	// A child that holds the pipes open must not hold us.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return "", &CommandError{Args: args, Stderr: shorten(stderr.String()), Err: err}
+	}
+	return stdout.String(), nil
+}
+
+// shorten leaves of an output what fits a message. The end of it is kept: Flux
+// says there what went wrong.
+func shorten(output string) string {
+	const most = 1000 // bytes
+	output = strings.TrimSpace(output)
+	if len(output) > most {
+		output = "…" + strings.ToValidUTF8(output[len(output)-most:], "")
+	}
+	return output
+}
+
+// isExit says whether the command ran and ended by itself with another code
+// than 0.
+func isExit(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.Exited()
+}

@@ -1,0 +1,158 @@
+package fluxcli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// Drain keeps new jobs from ranks. Running ones go on. Ranks that are drained
+// already stay so and keep their reason. Ranks that are not online can be drained
+// too; ranks that the instance does not have are an error, and then none is.
+// reason is one line.
+func (c *Client) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
+	if ranks.Len() == 0 {
+		return nil
+	}
+	_, err := c.run(ctx, "resource", "drain", "--update", ranks.String(), reason)
+	return err
+}
+
+// Undrain gives ranks back to the scheduler. Ranks that are not drained stay as
+// they are. When somebody else undrains some of them at the same time, two more
+// commands are run.
+//
+// It does without "undrain --update", which older versions do not have.
+func (c *Client) Undrain(ctx context.Context, ranks fluxconf.Set) error {
+	if ranks.Len() == 0 {
+		return nil
+	}
+	_, err := c.run(ctx, "resource", "undrain", ranks.String())
+	if err == nil || !isExit(err) {
+		return err
+	}
+	// Flux refuses the whole set when one of it is not drained.
+	drains, lookErr := c.Drained(ctx)
+	if lookErr != nil {
+		return err
+	}
+	drained := intersection(ranks, drains.Ranks())
+	switch drained.Len() {
+	case 0:
+		return nil
+	case ranks.Len():
+		return err
+	}
+	_, err = c.run(ctx, "resource", "undrain", drained.String())
+	return err
+}
+
+// Drains are the drained ranks of an instance.
+type Drains []Drain
+
+// Drain are the ranks that were drained for one reason, which may be empty.
+type Drain struct {
+	Ranks  fluxconf.Set
+	Reason string
+}
+
+// Ranks are all of them, whatever the reason.
+func (d Drains) Ranks() fluxconf.Set { return d.Because("") }
+
+// Because are those whose reason begins with prefix.
+func (d Drains) Because(prefix string) fluxconf.Set {
+	var ranks fluxconf.Set
+	for _, drain := range d {
+		if strings.HasPrefix(drain.Reason, prefix) {
+			ranks = ranks.Union(drain.Ranks)
+		}
+	}
+	return ranks
+}
+
+// drainMark begins each line about drained ranks. A reason can have line ends in
+// it, and what follows them must not be taken for ranks.
+const drainMark = "drained="
+
+// Drained lists the drained ranks, online or not.
+func (c *Client) Drained(ctx context.Context) (Drains, error) {
+	output, err := c.run(ctx, "resource", "drain", "--no-header", "--format", drainMark+"{ranks} {reason}")
+	if err != nil {
+		return nil, err
+	}
+	return parseDrains(output)
+}
+
+func parseDrains(output string) (Drains, error) {
+	var drains Drains
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		text, marked := strings.CutPrefix(line, drainMark)
+		if !marked {
+			if len(drains) > 0 {
+				drains[len(drains)-1].Reason += "\n" + line
+				continue
+			}
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not with %q", shorten(line), drainMark)
+		}
+		ranksText, reason, _ := strings.Cut(text, " ")
+		ranks, err := fluxconf.Parse(ranksText)
+		if err != nil {
+			return nil, fmt.Errorf("output of flux resource drain: %w", err)
+		}
+		drains = append(drains, Drain{Ranks: ranks, Reason: strings.TrimSpace(reason)})
+	}
+	return drains, nil
+}
+
+// Allocated are those of ranks that run jobs, or clean up after one.
+func (c *Client) Allocated(ctx context.Context, ranks fluxconf.Set) (fluxconf.Set, error) {
+	if ranks.Len() == 0 {
+		return fluxconf.Set{}, nil
+	}
+	// Chosen here and not by --include, which is an error for ranks that the
+	// instance does not have.
+	allocated, err := c.ranks(ctx, "resource", "list", "--states", "allocated", "--no-header", "--format", "{ranks}")
+	if err != nil {
+		return fluxconf.Set{}, err
+	}
+	return intersection(ranks, allocated), nil
+}
+
+// Online are the ranks whose brokers are up, drained or not.
+func (c *Client) Online(ctx context.Context) (fluxconf.Set, error) {
+	return c.ranks(ctx, "resource", "status", "--states", "online", "--no-header", "--format", "{ranks}")
+}
+
+// ranks runs a command that prints sets of ranks, and is all of them.
+func (c *Client) ranks(ctx context.Context, args ...string) (fluxconf.Set, error) {
+	output, err := c.run(ctx, args...)
+	if err != nil {
+		return fluxconf.Set{}, err
+	}
+	ranks, err := parseRanks(output)
+	if err != nil {
+		return fluxconf.Set{}, fmt.Errorf("output of flux %s: %w", strings.Join(args[:2], " "), err)
+	}
+	return ranks, nil
+}
+
+// parseRanks reads lines that are sets of ranks, and is all of them.
+func parseRanks(output string) (fluxconf.Set, error) {
+	var all fluxconf.Set
+	for line := range strings.Lines(output) {
+		ranks, err := fluxconf.Parse(strings.TrimSpace(line))
+		if err != nil {
+			return fluxconf.Set{}, err
+		}
+		all = all.Union(ranks)
+	}
+	return all, nil
+}
+
+func intersection(a, b fluxconf.Set) fluxconf.Set { return a.Minus(a.Minus(b)) }
