@@ -2,10 +2,6 @@ package v1alpha2
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// MiniCluster is a cluster of ranks, one pod each, that grows and shrinks within
-// bounds while it runs. Scale it with "kubectl scale", a HorizontalPodAutoscaler,
-// or by its spec.size.
-//
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=miniclusters,shortName=mc,categories=all
 // +kubebuilder:subresource:status
@@ -29,12 +25,20 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Ranks that are there must not become more than the maximum: the hosts of an
 // instance are those up to its maximum. Whoever wants fewer shrinks first.
 // +kubebuilder:validation:XValidation:rule="self.spec.?maxSize.orValue(0) == 0 || self.spec.maxSize == oldSelf.spec.?maxSize.orValue(0) || !has(oldSelf.status) || oldSelf.status.?size.orValue(0) == 0 || self.spec.maxSize >= oldSelf.status.size",messageExpression="'maxSize %d must be at least the live size %d'.format([self.spec.maxSize, oldSelf.status.size])",fieldPath=".spec.maxSize"
+
+// MiniCluster is a cluster of ranks, one pod each, that grows and shrinks within
+// bounds while it runs. Scale it with "kubectl scale", a HorizontalPodAutoscaler,
+// or by its spec.size.
 type MiniCluster struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// Spec is what the author of the MiniCluster wishes.
+	//
 	// +required
 	Spec MiniClusterSpec `json:"spec"`
+	// Status is what the operator observes.
+	//
 	// +optional
 	Status MiniClusterStatus `json:"status,omitempty"`
 }
@@ -49,16 +53,15 @@ type MiniClusterList struct {
 	Items []MiniCluster `json:"items"`
 }
 
-// MiniClusterSpec is what the author of a MiniCluster wishes.
-//
-// The rules below are package bounds in CEL; a test in package crds holds the two
-// together. CEL, not "minimum" and "maximum" of OpenAPI: those give other
-// messages, and where they fail, CEL rules are not checked.
+// The sizes: package bounds in CEL; a test in package crds holds the two together.
+// CEL, not "minimum" and "maximum" of OpenAPI: those give other messages, and
+// where they fail, CEL rules are not checked.
 //
 // +kubebuilder:validation:XValidation:rule="self.minSize >= 1",messageExpression="'minSize %d must be at least 1'.format([self.minSize])",fieldPath=".minSize"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize <= 100000",messageExpression="'maxSize %d must be at most 100000'.format([self.maxSize])",fieldPath=".maxSize"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.minSize <= self.maxSize",messageExpression="'minSize %d must be at most maxSize %d'.format([self.minSize, self.maxSize])",fieldPath=".minSize"
 // +kubebuilder:validation:XValidation:rule="self.size >= (self.minSize < 1 ? 1 : self.minSize)",messageExpression="self.minSize < 1 ? 'size %d must be at least 1'.format([self.size]) : 'size %d must be at least minSize %d'.format([self.size, self.minSize])",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size %d must be at most maxSize %d'.format([self.size, self.maxSize])",fieldPath=".size"
 //
 // The containers as a whole.
 //
@@ -76,20 +79,23 @@ type MiniClusterList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !has(c.name) || size(c.name) == 0 || self.services.exists_one(d, has(d.name) && d.name == c.name))",messageExpression="'name %s is used by more than one container of services'.format([self.services.filter(c, has(c.name) && size(c.name) != 0 && !self.services.exists_one(d, has(d.name) && d.name == c.name))[0].name])",fieldPath=".services"
 // +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !(has(c.runFlux) && c.runFlux) && !(has(c.launcher) && c.launcher) && !(has(c.batch) && c.batch))",message="containers of services do not run Flux: runFlux, launcher and batch have no meaning there",fieldPath=".services"
 //
+// What excludes each other.
+//
 // +kubebuilder:validation:XValidation:rule="!has(self.selfScaling) || !self.selfScaling || !has(self.pod) || !has(self.pod.serviceAccountName) || size(self.pod.serviceAccountName) == 0",messageExpression="'selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName %s'.format([self.pod.serviceAccountName])",fieldPath=".selfScaling"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size %d must be at most maxSize %d'.format([self.size, self.maxSize])",fieldPath=".size"
+
+// MiniClusterSpec is what the author of a MiniCluster wishes.
 type MiniClusterSpec struct {
 	// Size is the wished number of ranks. It belongs to whoever scales: the
 	// operator never writes it.
 	//
 	// The default makes the scale subresource readable from the first second:
-	// without a value, reading it fails, and an autoscaler cannot start.
+	// without a value, reading it fails, and an autoscaler cannot start. Default: 1.
 	//
 	// +kubebuilder:default=1
 	// +optional
 	Size int32 `json:"size,omitempty"`
 
-	// MinSize is the smallest size allowed, at least 1.
+	// MinSize is the smallest size allowed, at least 1. Default: 1.
 	//
 	// +kubebuilder:default=1
 	// +optional
