@@ -91,7 +91,7 @@ func TestFixedMiniClusterTakesItsSizeBack(t *testing.T) {
 
 func TestOperatorIsInstalledWithItsGeneratedManifests(t *testing.T) {
 	r := declare(t, func(ctx *pulumi.Context) error {
-		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image")})
+		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image"), AgentImage: pulumi.String("agent")})
 		return err
 	})
 	for _, want := range []string{

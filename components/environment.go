@@ -38,7 +38,11 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	operator, err := NewOperator(ctx, "operator", OperatorArgs{Image: operatorImage}, inCluster...)
+	agentImage, err := imageOf(ctx, cluster, s.AgentImage, "agent", "gopherlocks-agent")
+	if err != nil {
+		return nil, err
+	}
+	operator, err := NewOperator(ctx, "operator", OperatorArgs{Image: operatorImage, AgentImage: agentImage}, inCluster...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +111,7 @@ func miniClusterArgs(s config.Settings, image pulumi.StringInput) MiniClusterArg
 		Size:      s.Size,
 		MinSize:   s.MinSize,
 		MaxSize:   s.MaxSize,
+		Flux:      s.Flux,
 		Image:     image,
 		Command:   s.Command,
 		Resources: s.Resources,

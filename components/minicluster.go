@@ -27,8 +27,11 @@ type MiniClusterArgs struct {
 	Size int
 	// MinSize and MaxSize bound the size, whoever chooses it.
 	MinSize, MaxSize int
-	// Image and Command are what every rank runs; an empty command means the
-	// image's own.
+	// Flux makes the ranks an instance of Flux, which runs the command as its job.
+	// Without, each rank runs the command.
+	Flux bool
+	// Image and Command are what the ranks run; without Flux, an empty command
+	// means the image's own.
 	Image   pulumi.StringInput
 	Command string
 	// Resources are the requests and limits of a rank, as in a container.
@@ -95,6 +98,7 @@ func miniClusterSpec(args MiniClusterArgs) pulumi.Map {
 		"size":       pulumi.Int(args.Size),
 		"minSize":    pulumi.Int(args.MinSize),
 		"maxSize":    pulumi.Int(args.MaxSize),
+		"flux":       pulumi.Map{"enabled": pulumi.Bool(args.Flux)},
 		"containers": pulumi.Array{container},
 	}
 }

@@ -22,6 +22,9 @@ const (
 type OperatorArgs struct {
 	// Image runs the operator; its entrypoint must be the program.
 	Image pulumi.StringInput
+	// AgentImage is put by the operator into the ranks' pods; its entrypoint must
+	// be the agent.
+	AgentImage pulumi.StringInput
 }
 
 // Operator is the MiniCluster CRD and the operator that acts on it.
@@ -127,6 +130,8 @@ func newOperatorDeployment(
 							ValueFrom: corev1.EnvVarSourceArgs{
 								FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.namespace")},
 							},
+						}, corev1.EnvVarArgs{
+							Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: args.AgentImage,
 						}},
 						Ports: corev1.ContainerPortArray{
 							corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(8080)},

@@ -95,7 +95,7 @@ func TestEveryKeyOfTheProjectIsRead(t *testing.T) {
 }
 
 func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
-	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o"}
+	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o", "agentImage": "a"}
 	for name, c := range map[string]struct {
 		changes map[string]string
 		want    []string // all of these in the error
@@ -116,7 +116,7 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"not an object":         {map[string]string{"resources": "100m"}, []string{`gopherlocks:resources: "100m" is not an object`}},
 		"two at once":           {map[string]string{"size": "x", "cpuTarget": "y"}, []string{"gopherlocks:size", "gopherlocks:cpuTarget"}},
 		"unknown provider":      {map[string]string{"clusterProvider": "moon"}, []string{`gopherlocks:clusterProvider: "moon" is not a cluster provider`, "embedded", "existing"}},
-		"no images":             {map[string]string{"clusterProvider": "existing"}, []string{"gopherlocks:image: is not set", "gopherlocks:operatorImage: is not set"}},
+		"no images":             {map[string]string{"clusterProvider": "existing"}, []string{"gopherlocks:image: is not set", "gopherlocks:operatorImage: is not set", "gopherlocks:agentImage: is not set"}},
 		"bad name":              {map[string]string{"name": "Flux_Sample"}, []string{`gopherlocks:name: "Flux_Sample"`}},
 		"long name":             {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
 		"long stabilization":    {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},

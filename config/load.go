@@ -41,11 +41,13 @@ func parse(get func(key string) string) (Settings, error) {
 		Autoscale:              p.boolean("autoscale"),
 		CPUTarget:              p.integer("cpuTarget"),
 		ScaleDownStabilization: p.integer("scaleDownStabilization"),
+		Flux:                   p.boolean("flux"),
 		Image:                  p.text("image"),
 		Command:                p.text("command"),
 		Resources:              p.resources("resources"),
 
 		OperatorImage:      p.text("operatorImage"),
+		AgentImage:         p.text("agentImage"),
 		MetricsServer:      p.boolean("metricsServer"),
 		MetricsServerImage: p.text("metricsServerImage"),
 	}, errors.Join(p.errs...)

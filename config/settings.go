@@ -19,12 +19,14 @@ type Settings struct {
 	Name, Namespace        string
 	Size, MinSize, MaxSize int
 	Autoscale              bool
-	CPUTarget              int // percent of the CPU request
-	ScaleDownStabilization int // seconds
+	CPUTarget              int  // percent of the CPU request
+	ScaleDownStabilization int  // seconds
+	Flux                   bool // whether the ranks are an instance of Flux
 	Image, Command         string
 	Resources              Resources
 
 	OperatorImage      string
+	AgentImage         string
 	MetricsServer      bool
 	MetricsServerImage string
 }

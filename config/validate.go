@@ -48,7 +48,7 @@ func checkProvider(s Settings) []error {
 // checkImages asks for references of the images that only an embedded cluster
 // can be given from this machine.
 func checkImages(s Settings) (errs []error) {
-	for key, reference := range map[string]string{"image": s.Image, "operatorImage": s.OperatorImage} {
+	for key, reference := range map[string]string{"image": s.Image, "operatorImage": s.OperatorImage, "agentImage": s.AgentImage} {
 		if reference == "" {
 			errs = append(errs, invalid(key, "is not set; with clusterProvider %q give an image that the cluster can pull", s.ClusterProvider))
 		}

@@ -152,14 +152,14 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestInvalidCommandIsReported(t *testing.T) {
+func TestInvalidSpecIsReported(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Containers: []api.Container{{Image: "example.org/image:1", Command: "a | b"}}})
-	c := m.waitForReason(api.ConditionReady, api.ReasonInvalidCommand)
+	c := m.waitForReason(api.ConditionReady, api.ReasonInvalidSpec)
 	if !strings.Contains(c.Message, "sh -c") {
 		t.Errorf("the message does not say what to do: %q", c.Message)
 	}
-	m.waitForEvent(api.ReasonInvalidCommand)
+	m.waitForEvent(api.ReasonInvalidSpec)
 	m.change(func(s *api.MiniClusterSpec) { s.Containers[0].Command = "sh -c 'a | b'" })
 	m.waitForSize(1)
 }

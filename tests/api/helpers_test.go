@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -66,6 +67,9 @@ func createIn(t *testing.T, namespace string, spec api.MiniClusterSpec) miniClus
 	t.Helper()
 	if len(spec.Containers) == 0 {
 		spec.Containers = []api.Container{{Image: "example.org/image:1", Command: "work --hard"}}
+	}
+	if spec.Flux.Enabled == nil {
+		spec.Flux.Enabled = ptr.To(false)
 	}
 	mc := &api.MiniCluster{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Spec: spec}
 	if err := world.client.Create(t.Context(), mc); err != nil {

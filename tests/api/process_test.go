@@ -68,6 +68,9 @@ type operator struct {
 	metricsAddress, healthAddress string
 }
 
+// agentImage is never pulled: no kubelet runs.
+const agentImage = "example.org/gopherlocks-agent:1"
+
 // buildOperator compiles the operator: what is tested is what is shipped.
 func buildOperator(ctx context.Context, dir, kubeconfig string) (*operators, error) {
 	o := &operators{
@@ -95,7 +98,8 @@ func (o *operators) start() (*operator, error) {
 	}
 	p, err := startProcess(o.log, o.program,
 		"--kubeconfig="+o.kubeconfig,
-		"--leader-elect-namespace="+operatorNamespace,
+		"--namespace="+operatorNamespace,
+		"--agent-image="+agentImage,
 		"--health-address="+health,
 		"--metrics-address="+metrics,
 		"--log-level=debug")

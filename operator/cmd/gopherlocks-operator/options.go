@@ -1,24 +1,27 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/go-logr/logr"
 )
 
 // options are the command line's.
 type options struct {
-	kubeconfig           string
-	leaderElect          bool
-	leaderElectNamespace string
-	healthAddress        string
-	metricsAddress       string
-	logLevel             slog.Level
-	logFormat            string
-	version              bool
+	kubeconfig     string
+	leaderElect    bool
+	namespace      string
+	agentImage     string
+	healthAddress  string
+	metricsAddress string
+	logLevel       slog.Level
+	logFormat      string
+	version        bool
 }
 
 // parseOptions reads the command line; what is wrong, and help, goes to out.
@@ -28,7 +31,8 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.SetOutput(out)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file`; by default the pod's service account")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "of several operators, only the holder of a lease works")
-	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease; by default the pod's")
+	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's own `namespace`, of its lease and its key; by default $POD_NAMESPACE")
+	flags.StringVar(&o.agentImage, "agent-image", os.Getenv("GOPHERLOCKS_AGENT_IMAGE"), "`image` of the agent, which is copied into the ranks' pods; by default $GOPHERLOCKS_AGENT_IMAGE")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics, plain HTTP; 0 for none")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")
@@ -39,6 +43,15 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: only flags are taken, see --help", flags.Arg(0))
+	}
+	if o.version {
+		return o, nil
+	}
+	if o.namespace == "" {
+		return o, errors.New("--namespace: must not be empty; outside of a pod, give one that exists")
+	}
+	if o.agentImage == "" {
+		return o, errors.New("--agent-image: must not be empty; give the image whose entrypoint is gopherlocks-agent")
 	}
 	if o.logFormat != "json" && o.logFormat != "text" {
 		return o, fmt.Errorf("--log-format %q: choose json or text", o.logFormat)

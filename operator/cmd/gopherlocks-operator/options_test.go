@@ -9,18 +9,24 @@ import (
 )
 
 func TestDefaultsSuitAPodOfADeployment(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "home")
+	t.Setenv("GOPHERLOCKS_AGENT_IMAGE", "agent:1")
 	o, err := parseOptions(nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := options{leaderElect: true, healthAddress: ":8081", metricsAddress: ":8080", logLevel: slog.LevelInfo, logFormat: "json"}
+	want := options{namespace: "home", agentImage: "agent:1", leaderElect: true, healthAddress: ":8081", metricsAddress: ":8080", logLevel: slog.LevelInfo, logFormat: "json"}
 	if o != want {
 		t.Errorf("got %+v, want %+v", o, want)
 	}
 }
 
 func TestWrongOptionsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"--log-format=xml"}, {"--log-level=loud"}, {"serve"}, {"--no-such-flag"}} {
+	t.Setenv("POD_NAMESPACE", "home")
+	t.Setenv("GOPHERLOCKS_AGENT_IMAGE", "agent:1")
+	for _, args := range [][]string{
+		{"--log-format=xml"}, {"--log-level=loud"}, {"serve"}, {"--no-such-flag"}, {"--namespace="}, {"--agent-image="},
+	} {
 		if o, err := parseOptions(args, io.Discard); err == nil {
 			t.Errorf("%q gives %+v, want an error", args, o)
 		}

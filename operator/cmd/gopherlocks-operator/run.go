@@ -7,14 +7,18 @@ import (
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utilversion "k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 	"github.com/gopherlocks/gopherlocks/operator/internal/controller"
 )
 
@@ -41,7 +45,7 @@ func run(ctx context.Context, o options) error {
 		HealthProbeBindAddress:  o.healthAddress,
 		LeaderElection:          o.leaderElect,
 		LeaderElectionID:        leaseName,
-		LeaderElectionNamespace: o.leaderElectNamespace,
+		LeaderElectionNamespace: o.namespace,
 		// The next operator need not wait for the lease to run out. That is safe
 		// because the process ends as soon as the manager does.
 		LeaderElectionReleaseOnCancel: true,
@@ -49,7 +53,20 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("set up the operator: %w", err)
 	}
-	if err := controller.Add(mgr); err != nil {
+	settings, err := settingsOf(config, o)
+	if err != nil {
+		return err
+	}
+	// Not the manager's client, whose cache would read all Secrets there are.
+	direct, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("set up a client: %w", err)
+	}
+	key, err := loadKey(ctx, direct, o.namespace)
+	if err != nil {
+		return err
+	}
+	if err := controller.Add(mgr, controller.Options{Settings: settings, Key: key}); err != nil {
 		return err
 	}
 	synced := func(req *http.Request) error {
@@ -63,6 +80,25 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("add probes: %w", err)
 	}
 	return mgr.Start(ctx)
+}
+
+// settingsOf asks the API server for its version: older ones lack fields.
+func settingsOf(config *rest.Config, o options) (build.Settings, error) {
+	settings := build.Settings{AgentImage: o.agentImage, OperatorNamespace: o.namespace}
+	api, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return settings, fmt.Errorf("set up a client: %w", err)
+	}
+	info, err := api.ServerVersion()
+	if err != nil {
+		return settings, fmt.Errorf("ask the API server for its version: %w", err)
+	}
+	version, err := utilversion.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return settings, fmt.Errorf("version %q of the API server: %w", info.GitVersion, err)
+	}
+	settings.Features = build.FeaturesOf(int(version.Major()), int(version.Minor()))
+	return settings, nil
 }
 
 // restConfig returns the way to the API server: by the file, or the pod's own.

@@ -13,7 +13,7 @@ import (
 // readyCondition is true while every desired rank is ready, also while ranks
 // above the desired size are still ending.
 func readyCondition(generation int64, p plan.Plan) metav1.Condition {
-	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown
+	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown || p.State == api.ReasonDraining
 	return condition(api.ConditionReady, ready, p.State, p.Message, generation)
 }
 
@@ -22,8 +22,8 @@ func readyCondition(generation int64, p plan.Plan) metav1.Condition {
 func progressingCondition(generation int64, p plan.Plan) metav1.Condition {
 	progressing := false
 	switch p.State {
-	case api.ReasonStarting, api.ReasonScalingUp, api.ReasonScalingDown,
-		api.ReasonRecreating, api.ReasonCompleting, api.ReasonDeleting:
+	case api.ReasonStarting, api.ReasonScalingUp, api.ReasonDraining, api.ReasonScalingDown,
+		api.ReasonLeadLost, api.ReasonRecreating, api.ReasonCompleting, api.ReasonDeleting:
 		progressing = true
 	}
 	return condition(api.ConditionProgressing, progressing, p.State, p.Message, generation)
@@ -44,10 +44,27 @@ func sizeWithinBoundsCondition(generation int64, p plan.Plan) metav1.Condition {
 		fmt.Sprintf("%s; running with size %d", strings.Join(messages, "; "), p.Desired), generation)
 }
 
+// completeCondition is true when the MiniCluster has done its work.
+func completeCondition(generation int64, p plan.Plan) metav1.Condition {
+	return endCondition(api.ConditionComplete, p.End != nil && !p.End.Failed, generation, p)
+}
+
+// failedCondition is true when the MiniCluster has given up.
+func failedCondition(generation int64, p plan.Plan) metav1.Condition {
+	return endCondition(api.ConditionFailed, p.End != nil && p.End.Failed, generation, p)
+}
+
+func endCondition(conditionType string, isTrue bool, generation int64, p plan.Plan) metav1.Condition {
+	if p.End == nil {
+		return condition(conditionType, false, api.ReasonRunning, "the MiniCluster has not ended", generation)
+	}
+	return condition(conditionType, isTrue, p.End.Reason, p.End.Message, generation)
+}
+
 // needsAttention tells whether a state will not pass by itself.
 func needsAttention(state string) bool {
 	switch state {
-	case api.ReasonNameConflict, api.ReasonInvalidCommand, api.ReasonJobFailed, api.ReasonApplyFailed:
+	case api.ReasonLeadLost, api.ReasonNameConflict, api.ReasonInvalidSpec, api.ReasonJobFailed, api.ReasonApplyFailed:
 		return true
 	}
 	return false

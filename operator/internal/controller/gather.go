@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -44,7 +45,8 @@ func (r *reconciler) gather(ctx context.Context, key types.NamespacedName) (plan
 		return o, err
 	}
 	service, job := &corev1.Service{}, &batchv1.Job{}
-	if found, err := r.getLabelledOrNot(ctx, key, service); err != nil {
+	serviceKey := types.NamespacedName{Namespace: key.Namespace, Name: build.ServiceName(o.MiniCluster)}
+	if found, err := r.getLabelledOrNot(ctx, serviceKey, service); err != nil {
 		return o, fmt.Errorf("get the Service: %w", err)
 	} else if found {
 		o.Service = service
@@ -60,6 +62,9 @@ func (r *reconciler) gather(ctx context.Context, key types.NamespacedName) (plan
 		return o, fmt.Errorf("list the pods of the ranks: %w", err)
 	}
 	o.Pods = pods.Items
+	o.Drain = r.drains.Answer(key, o.MiniCluster.UID)
+	o.Now = time.Now()
+	o.Settings = r.settings
 	return o, nil
 }
 

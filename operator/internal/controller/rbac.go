@@ -10,6 +10,21 @@ package controller
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
+// Of what the ranks stand on, nothing is read: see foundations. A Secret is only
+// ever created; not even applied, since the answer to that holds the content.
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=create;patch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=create;patch;deletecollection
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch
+//
+// What self-scaling pods may do, the operator must be allowed to do itself.
+// +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/scale,verbs=get;patch;update
+//
+// The operator's own key.
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=get;create
+//
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 //
 // Owner references with blockOwnerDeletion need this where the admission plugin

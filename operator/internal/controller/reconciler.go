@@ -7,20 +7,25 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -37,17 +42,38 @@ const conflictRetry = time.Minute
 type reconciler struct {
 	client client.Client
 	// live reads past the caches, which hold labelled objects only.
-	live   client.Reader
-	events record.EventRecorder
+	live     client.Reader
+	events   record.EventRecorder
+	settings build.Settings
+	key      []byte
+	// drains are the conversations with leads.
+	drains *drain.Manager
+	// founded tells of each MiniCluster what it was given to stand on.
+	founded foundations
+	wishes  wishes
+}
+
+// Options of the controller.
+type Options struct {
+	Settings build.Settings
+	// Key is the operator's, of credentials.KeySize bytes.
+	Key []byte
 }
 
 // Add adds the controller to the manager, which must have been made with
 // CacheOptions.
-func Add(mgr ctrl.Manager) error {
+func Add(mgr ctrl.Manager, options Options) error {
 	r := &reconciler{
-		client: mgr.GetClient(),
-		live:   mgr.GetAPIReader(),
-		events: mgr.GetEventRecorderFor(plan.FieldManager),
+		client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
+		events:   mgr.GetEventRecorderFor(plan.FieldManager),
+		settings: options.Settings,
+		key:      options.Key,
+	}
+	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+	r.drains = drain.New(func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) })
+	if err := mgr.Add(r.drains); err != nil {
+		return fmt.Errorf("add the conversations with leads: %w", err)
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		For(&api.MiniCluster{}).
@@ -55,6 +81,12 @@ func Add(mgr ctrl.Manager) error {
 		Owns(&corev1.Service{}).
 		// Not Owns: the owner of a rank's pod is its Job.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(miniClusterOf)).
+		// What leads say about drained ranks. Nobody asks them before the first
+		// reconciliation, which is after this.
+		WatchesRawSource(source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+			queue = q
+			return nil
+		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(r)
 	if err != nil {
@@ -76,14 +108,16 @@ func miniClusterOf(_ context.Context, pod client.Object) []reconcile.Request {
 func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	observed, err := r.gather(ctx, req.NamespacedName)
 	if apierrors.IsNotFound(err) {
-		return ctrl.Result{}, nil // deleted: the garbage collector does the rest
+		// Deleted: the garbage collector does the rest.
+		r.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 
 	p := plan.Make(observed)
-	err = r.apply(ctx, observed.MiniCluster, p)
+	err = r.apply(ctx, observed, p)
 	if apierrors.IsConflict(err) {
 		// Our view was old. What is newer is on its way to the cache, and its
 		// arrival starts the next reconciliation.
@@ -97,16 +131,40 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if statusErr := r.syncStatus(ctx, observed.MiniCluster, p); statusErr != nil && err == nil {
 		err = statusErr
 	}
-	if err == nil && p.State == api.ReasonNameConflict {
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, err
+	measure(observed, p)
+	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p, observed.Now)
+	switch {
+	case p.State == api.ReasonNameConflict:
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	case !p.WakeAt.IsZero():
+		return ctrl.Result{RequeueAfter: max(time.Until(p.WakeAt), time.Millisecond)}, nil
+	}
+	return ctrl.Result{}, nil
+}
+
+// forget drops what is remembered of a MiniCluster that is no more.
+func (r *reconciler) forget(key types.NamespacedName) {
+	r.drains.Drop(key)
+	r.founded.drop(key)
+	r.wishes.drop(key)
 }
 
 // apply does what the plan says. Each write is tied to the version of the object
 // that the plan was made for.
-func (r *reconciler) apply(ctx context.Context, mc *api.MiniCluster, p plan.Plan) error {
+func (r *reconciler) apply(ctx context.Context, o plan.Observed, p plan.Plan) error {
+	mc := o.MiniCluster
 	owner := []client.ApplyOption{client.FieldOwner(plan.FieldManager), client.ForceOwnership}
+	if err := r.converse(o, p); err != nil {
+		return err
+	}
+	if p.Foundation {
+		if err := r.lay(ctx, mc); err != nil {
+			return err
+		}
+	}
 	if p.Service != nil {
 		if err := r.client.Apply(ctx, p.Service, owner...); err != nil {
 			return fmt.Errorf("apply the Service: %w", err)
@@ -127,9 +185,32 @@ func (r *reconciler) apply(ctx context.Context, mc *api.MiniCluster, p plan.Plan
 			return fmt.Errorf("apply the Job: %w", err)
 		}
 	}
-	if p.Event.Reason != "" {
-		r.record(mc, p.Event)
+	if p.DeleteServices {
+		// By label, so that nobody else's Deployment of the name is deleted.
+		err := r.client.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(mc.Namespace), client.MatchingLabels(build.Labels(mc.Name)))
+		if err != nil {
+			return fmt.Errorf("delete the services: %w", err)
+		}
 	}
+	for _, e := range p.Events {
+		r.record(mc, e)
+	}
+	return nil
+}
+
+// converse tells the lead what the plan orders, and nothing more when it orders
+// nothing.
+func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
+	key := client.ObjectKeyFromObject(o.MiniCluster)
+	if p.DrainOrder == nil {
+		r.drains.Drop(key)
+		return nil
+	}
+	c, err := r.credentials(o.MiniCluster)
+	if err != nil {
+		return err
+	}
+	r.drains.Set(key, drain.Order{UID: o.MiniCluster.UID, Host: p.Ranks.LeadAddress, Ranks: p.DrainOrder.Ranks}, c)
 	return nil
 }
 

@@ -57,12 +57,18 @@ func calculateStatus(mc *api.MiniCluster, p plan.Plan) api.MiniClusterStatus {
 		Desired:            p.Desired,
 		MaximumSize:        p.Maximum,
 		Selector:           build.Selector(mc.Name),
+		Drain:              p.DrainStatus,
 		ObservedGeneration: mc.Generation,
 		Conditions:         slices.Clone(mc.Status.Conditions),
 	}
 	meta.SetStatusCondition(&status.Conditions, readyCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, progressingCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, sizeWithinBoundsCondition(mc.Generation, p))
+	meta.SetStatusCondition(&status.Conditions, completeCondition(mc.Generation, p))
+	meta.SetStatusCondition(&status.Conditions, failedCondition(mc.Generation, p))
+	if p.End != nil {
+		status.ExitCode = p.End.ExitCode
+	}
 	return status
 }
 
@@ -77,6 +83,12 @@ func warnings(before, after api.MiniClusterStatus, p plan.Plan) []plan.Event {
 		}
 	}
 	warn(api.ConditionSizeWithinBounds, len(p.Violations) > 0)
-	warn(api.ConditionReady, needsAttention(p.State))
+	if p.State != api.ReasonJobFailed {
+		warn(api.ConditionReady, needsAttention(p.State))
+	}
+	warn(api.ConditionFailed, p.End != nil && p.End.Failed)
+	if done := meta.IsStatusConditionTrue; done(after.Conditions, api.ConditionComplete) && !done(before.Conditions, api.ConditionComplete) {
+		events = append(events, plan.Event{Type: corev1.EventTypeNormal, Reason: p.End.Reason, Message: p.End.Message})
+	}
 	return events
 }

@@ -15,21 +15,26 @@ import (
 
 func TestConditionsOfEachState(t *testing.T) {
 	tests := map[string]struct{ ready, progressing, warns bool }{
-		api.ReasonReady:          {ready: true},
-		api.ReasonScalingDown:    {ready: true, progressing: true},
-		api.ReasonStarting:       {progressing: true},
-		api.ReasonScalingUp:      {progressing: true},
-		api.ReasonRecreating:     {progressing: true},
-		api.ReasonCompleting:     {progressing: true},
-		api.ReasonDeleting:       {progressing: true},
-		api.ReasonCompleted:      {},
-		api.ReasonJobFailed:      {warns: true},
-		api.ReasonNameConflict:   {warns: true},
-		api.ReasonInvalidCommand: {warns: true},
-		api.ReasonApplyFailed:    {warns: true},
+		api.ReasonReady:        {ready: true},
+		api.ReasonScalingDown:  {ready: true, progressing: true},
+		api.ReasonDraining:     {ready: true, progressing: true},
+		api.ReasonLeadLost:     {progressing: true, warns: true},
+		api.ReasonStarting:     {progressing: true},
+		api.ReasonScalingUp:    {progressing: true},
+		api.ReasonRecreating:   {progressing: true},
+		api.ReasonCompleting:   {progressing: true},
+		api.ReasonDeleting:     {progressing: true},
+		api.ReasonCompleted:    {},
+		api.ReasonJobFailed:    {warns: true},
+		api.ReasonNameConflict: {warns: true},
+		api.ReasonInvalidSpec:  {warns: true},
+		api.ReasonApplyFailed:  {warns: true},
 	}
 	for state, want := range tests {
 		p := plan.Plan{State: state, Message: "why"}
+		if state == api.ReasonJobFailed {
+			p.End = &plan.End{Failed: true, Reason: api.ReasonCommandFailed, Message: "why"}
+		}
 		for _, c := range []struct {
 			got  metav1.Condition
 			want bool

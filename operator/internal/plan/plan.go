@@ -6,13 +6,17 @@
 //
 //	no Job, and no rank of an earlier one      → create the Job with desired ranks
 //	Job made from another template input       → delete it; when it is gone: create
-//	Job with another number of ranks           → resize it, in one write
-//	Job finished, or anything being deleted    → leave it
+//	Job with fewer ranks                       → grow it, in one write
+//	Job with more ranks                        → drain those that go; when they are
+//	                                             idle: shrink it, in one write
+//	Job finished                               → report its end, remove the services
+//	anything being deleted                     → leave it
 //	an object of our name that is not ours     → leave everything, and say so
 package plan
 
 import (
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -39,17 +43,32 @@ type Observed struct {
 	Job     *batchv1.Job
 	// Pods are those with the labels of the MiniCluster's ranks, of whatever Job.
 	Pods []corev1.Pod
+	// Drain is what the lead has answered last; nil when it has not been asked.
+	Drain *DrainAnswer
+	// Now is the time of the observation.
+	Now time.Time
+	// Settings are the operator's.
+	Settings build.Settings
 }
 
 // Plan is what to do, and what to say about it.
 type Plan struct {
-	// Service, when not nil, is to be applied first; then Job.
+	// Foundation says that the objects which the ranks stand on (build.Foundation)
+	// must be there before the Job.
+	Foundation bool
+	// Service, when not nil, is to be applied before the Job.
 	Service *corev1ac.ServiceApplyConfiguration
 	Job     *batchv1ac.JobApplyConfiguration
 	// DeleteJob, when not nil, is the Job to delete in the foreground.
 	DeleteJob *batchv1.Job
-	// Event, when it has a reason, tells of the Job's change once that is done.
-	Event Event
+	// DeleteServices says that the side services have no more purpose.
+	DeleteServices bool
+	// DrainOrder, when not nil, is what the lead is to be told.
+	DrainOrder *DrainOrder
+	// WakeAt, when not zero, is when the plan changes by the clock alone.
+	WakeAt time.Time
+	// Events tell of what the plan does, once that is done.
+	Events []Event
 
 	// Desired and Maximum are what status.desired and status.maximumSize become.
 	Desired, Maximum int32
@@ -57,6 +76,10 @@ type Plan struct {
 	Violations []bounds.Violation
 	// Ranks are counted from the pods of the observed Job.
 	Ranks Ranks
+	// DrainStatus is what status.drain becomes.
+	DrainStatus *api.Drain
+	// End, when not nil, is how the MiniCluster has ended for good.
+	End *End
 	// State is a reason of the conditions Ready and Progressing, with its message.
 	State, Message string
 }
@@ -65,6 +88,10 @@ type Plan struct {
 type Event struct {
 	// Type is corev1.EventTypeNormal or corev1.EventTypeWarning.
 	Type, Reason, Message string
+}
+
+func (p *Plan) tell(eventType, reason, format string, args ...any) {
+	p.Events = append(p.Events, Event{eventType, reason, fmt.Sprintf(format, args...)})
 }
 
 // Make returns the plan for what was observed.
@@ -92,6 +119,12 @@ func Make(o Observed) Plan {
 		p.State, p.Message = api.ReasonDeleting, "the MiniCluster is being deleted"
 		return p
 	}
+	if end := endBefore(mc); end != nil && o.Job == nil {
+		// Cleaned up. To make the Job again would run the command again.
+		p.setEnd(end)
+		return p
+	}
+	p.Foundation = true
 	planService(o, &p)
 	planJob(o, &p)
 	return p
@@ -117,75 +150,96 @@ func planJob(o Observed, p *Plan) {
 		p.Message = fmt.Sprintf("pods of an earlier Job that have still to end: %d", p.Ranks.Earlier)
 	case o.Job == nil:
 		planCreate(o, p)
+	case o.Job.DeletionTimestamp != nil && endBefore(o.MiniCluster) != nil:
+		p.Foundation = false
+		p.setEnd(endBefore(o.MiniCluster))
 	case o.Job.DeletionTimestamp != nil:
 		p.State = api.ReasonRecreating
 		p.Message = "waiting for the earlier Job and its pods to end"
 	case o.Job.Annotations[api.AnnotationTemplateHash] != build.TemplateHash(o.MiniCluster, p.Maximum):
 		planRecreate(o, p)
 	default:
-		if state, message, finished := finishedState(o.Job); finished {
-			p.State, p.Message = state, message
+		if end := findEnd(o); end != nil {
+			planEnd(o, p, end)
 			return
 		}
 		planResize(o, p)
 	}
 	if p.State == "" {
-		describe(p)
+		describe(o, p)
 	}
 }
 
 func planCreate(o Observed, p *Plan) {
-	job, err := build.Job(o.MiniCluster, p.Desired, p.Maximum)
+	job, err := build.Job(o.MiniCluster, p.Desired, p.Maximum, o.Settings)
 	if err != nil {
-		p.State, p.Message = api.ReasonInvalidCommand, err.Error()
+		p.Foundation = false
+		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
 		return
 	}
 	p.Job = job
-	p.Event = Event{corev1.EventTypeNormal, api.EventCreated,
-		fmt.Sprintf("Created a Job of %d ranks", p.Desired)}
+	p.tell(corev1.EventTypeNormal, api.EventCreated, "Created a Job of %d ranks", p.Desired)
 }
 
 // planRecreate deletes the Job; its end brings the next plan, which creates it
 // anew. Nothing is deleted for a command that could not run: the ranks go on with
 // the earlier one, and can be scaled.
 func planRecreate(o Observed, p *Plan) {
-	if _, err := build.Job(o.MiniCluster, p.Desired, p.Maximum); err != nil {
-		p.State, p.Message = api.ReasonInvalidCommand, err.Error()
+	if _, err := build.Job(o.MiniCluster, p.Desired, p.Maximum, o.Settings); err != nil {
+		p.Foundation = false
+		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
 		planResize(o, p)
 		return
 	}
-	p.DeleteJob = o.Job
+	p.Foundation = false // The new one is not to be seen by the old ranks.
 	p.State = api.ReasonRecreating
-	p.Message = "the container or the maximum changed, which a running Job cannot take over"
-	p.Event = Event{corev1.EventTypeNormal, api.EventRecreating, "Restarting all ranks: " + p.Message}
+	p.Message = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
+	if endBefore(o.MiniCluster) != nil {
+		return // First the status must tell that it is no longer at its end.
+	}
+	p.DeleteJob = o.Job
+	p.tell(corev1.EventTypeNormal, api.EventRecreating, "Restarting all ranks: %s", p.Message)
 }
 
 // planResize changes completions and parallelism together, in one write: an
-// Indexed Job is elastic only so. The rest of what we apply is taken from the
-// Job as it is, not built anew, so that a newer operator never tries to change
-// the template of a running Job.
+// Indexed Job is elastic only so. It always removes the highest ranks.
 func planResize(o Observed, p *Plan) {
 	completions, parallelism := ptr.Deref(o.Job.Spec.Completions, 0), ptr.Deref(o.Job.Spec.Parallelism, 0)
+	if p.Desired >= completions {
+		undrain(o, p, completions)
+	} else if !drained(o, p, completions) {
+		return
+	}
 	if completions == p.Desired && parallelism == p.Desired {
 		return
 	}
+	if !editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) {
+		job.WithCompletions(p.Desired).WithParallelism(p.Desired)
+	}) {
+		return
+	}
+	switch {
+	case completions < p.Desired:
+		p.tell(corev1.EventTypeNormal, api.EventScalingUp, "Growing from %d to %d ranks", completions, p.Desired)
+	case completions > p.Desired:
+		p.tell(corev1.EventTypeNormal, api.EventScalingDown, "Shrinking from %d to %d ranks", completions, p.Desired)
+	}
+}
+
+// editJob plans a write that changes the Job's spec. What else we apply is taken
+// from the Job as it is, not built anew, so that a newer operator never tries to
+// change the template of a running Job.
+func editJob(o Observed, p *Plan, edit func(*batchv1ac.JobSpecApplyConfiguration)) bool {
 	job, err := batchv1ac.ExtractJob(o.Job, FieldManager)
 	if err != nil || job.Spec == nil {
 		p.State = api.ReasonApplyFailed
 		p.Message = fmt.Sprintf("the Job's managed fields cannot be read (%v); delete the Job to have it made anew", err)
-		return
+		return false
 	}
-	job.Spec.WithCompletions(p.Desired).WithParallelism(p.Desired)
+	edit(job.Spec)
 	pin(o.Job, job)
 	p.Job = job
-	switch {
-	case completions < p.Desired:
-		p.Event = Event{corev1.EventTypeNormal, api.EventScalingUp,
-			fmt.Sprintf("Growing from %d to %d ranks", completions, p.Desired)}
-	case completions > p.Desired:
-		p.Event = Event{corev1.EventTypeNormal, api.EventScalingDown,
-			fmt.Sprintf("Shrinking from %d to %d ranks", completions, p.Desired)}
-	}
+	return true
 }
 
 // pinned is an apply configuration that can be tied to one version of an object.

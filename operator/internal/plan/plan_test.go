@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -20,7 +22,8 @@ func miniCluster(size, minSize, maxSize int32) *api.MiniCluster {
 		ObjectMeta: metav1.ObjectMeta{Name: "sample", Namespace: "ns", UID: "mc"},
 		Spec: api.MiniClusterSpec{
 			Size: size, MinSize: minSize, MaxSize: maxSize,
-			Containers: []api.Container{{Image: "image", Ports: []int32{80, 8050}}},
+			Containers: []api.Container{{Image: "image", Ports: []int32{80, 8080}}},
+			Flux:       api.Flux{Enabled: ptr.To(false)},
 		},
 	}
 }
@@ -35,14 +38,7 @@ func settled(mc *api.MiniCluster) Observed {
 	p := Make(Observed{MiniCluster: mc})
 	o := Observed{
 		MiniCluster: mc,
-		Service: &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Name: mc.Name, UID: "service", OwnerReferences: ownedBy(mc)},
-			Spec: corev1.ServiceSpec{
-				ClusterIP: corev1.ClusterIPNone, PublishNotReadyAddresses: true,
-				Selector: build.RankLabels(mc.Name),
-				Ports:    []corev1.ServicePort{{Port: 8050}, {Port: 80}},
-			},
-		},
+		Service:     live(build.Service(mc)),
 		Job: &batchv1.Job{
 			ObjectMeta: metav1.ObjectMeta{
 				Name: mc.Name, UID: "job", ResourceVersion: "7", OwnerReferences: ownedBy(mc),
@@ -62,6 +58,20 @@ func settled(mc *api.MiniCluster) Observed {
 		o.Pods = append(o.Pods, pod("job", rank, true))
 	}
 	return o
+}
+
+// live returns the Service as the API server would keep it.
+func live(config *corev1ac.ServiceApplyConfiguration) *corev1.Service {
+	data, err := json.Marshal(config)
+	if err != nil {
+		panic(err)
+	}
+	service := &corev1.Service{}
+	if err := json.Unmarshal(data, service); err != nil {
+		panic(err)
+	}
+	service.UID = "service"
+	return service
 }
 
 func pod(job types.UID, rank int32, ready bool) corev1.Pod {
@@ -89,8 +99,8 @@ func ending(p corev1.Pod) corev1.Pod {
 // quiet fails unless the plan writes nothing.
 func quiet(t *testing.T, p Plan) {
 	t.Helper()
-	if p.Service != nil || p.Job != nil || p.DeleteJob != nil || p.Event.Reason != "" {
-		t.Errorf("the plan writes: Service %v, Job %v, delete %v, event %v", p.Service != nil, p.Job != nil, p.DeleteJob != nil, p.Event)
+	if p.Service != nil || p.Job != nil || p.DeleteJob != nil || len(p.Events) > 0 {
+		t.Errorf("the plan writes: Service %v, Job %v, delete %v, event %v", p.Service != nil, p.Job != nil, p.DeleteJob != nil, p.Events)
 	}
 }
 
@@ -113,8 +123,8 @@ func TestCreateServiceAndJob(t *testing.T) {
 		t.Error("a new object must not be tied to a UID")
 	}
 	wantState(t, p, api.ReasonStarting, "0 of 2 ranks are ready")
-	if p.Event.Reason != api.EventCreated {
-		t.Errorf("event %v", p.Event)
+	if len(p.Events) != 1 || p.Events[0].Reason != api.EventCreated {
+		t.Errorf("events %v", p.Events)
 	}
 }
 
@@ -153,8 +163,8 @@ func TestResizeChangesTwoNumbersOnly(t *testing.T) {
 			t.Errorf("to %d: not tied to the version observed", tt.size)
 		}
 		wantState(t, p, tt.state, "")
-		if p.Event.Reason != tt.reason || p.Event.Message != tt.tells {
-			t.Errorf("to %d: event %v", tt.size, p.Event)
+		if len(p.Events) != 1 || p.Events[0].Reason != tt.reason || p.Events[0].Message != tt.tells {
+			t.Errorf("to %d: events %v", tt.size, p.Events)
 		}
 	}
 }
@@ -187,7 +197,7 @@ func TestTemplateChangeDeletesThenWaitsThenCreates(t *testing.T) {
 	o.MiniCluster.Spec.Containers[0].Image = "another"
 
 	p := Make(o)
-	if p.DeleteJob != o.Job || p.Job != nil || p.Event.Reason != api.EventRecreating {
+	if p.DeleteJob != o.Job || p.Job != nil || p.Events[0].Reason != api.EventRecreating {
 		t.Fatalf("want the Job deleted, and nothing created: %+v", p)
 	}
 	o.Job.DeletionTimestamp = ptr.To(metav1.Now())
@@ -215,7 +225,7 @@ func TestInvalidCommand(t *testing.T) {
 	if p.Job != nil {
 		t.Error("a Job is created for a command that cannot run")
 	}
-	wantState(t, p, api.ReasonInvalidCommand, "containers[0].command")
+	wantState(t, p, api.ReasonInvalidSpec, "containers[0].command")
 
 	o := settled(miniCluster(2, 1, 4))
 	o.MiniCluster.Spec.Containers[0].Command = "a | b"
@@ -224,7 +234,7 @@ func TestInvalidCommand(t *testing.T) {
 	if p.DeleteJob != nil || p.Job == nil || *p.Job.Spec.Completions != 3 {
 		t.Errorf("running ranks must go on and scale: %+v", p)
 	}
-	wantState(t, p, api.ReasonInvalidCommand, "")
+	wantState(t, p, api.ReasonInvalidSpec, "")
 }
 
 func TestObjectsOfOthersAreLeftAlone(t *testing.T) {

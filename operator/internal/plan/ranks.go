@@ -8,9 +8,11 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
 // Ranks is what the pods of a MiniCluster say about its ranks.
@@ -28,11 +30,29 @@ type Ranks struct {
 	Completed []int32
 	// Earlier is the number of pods that belong to a Job other than the observed.
 	Earlier int
+	// LeadReady tells whether rank 0 is ready; LeadAddress is its pod's address,
+	// empty while there is none.
+	LeadReady   bool
+	LeadAddress string
+
+	// running are the ranks whose containers have been started and may do work,
+	// those of ending pods too.
+	running map[int32]bool
+}
+
+// anyRunning tells whether a rank of from to to-1 may do work.
+func (r Ranks) anyRunning(from, to int32) bool {
+	for rank := range r.running {
+		if rank >= from && rank < to {
+			return true
+		}
+	}
+	return false
 }
 
 // countRanks counts the pods of job's ranks; desired is the wished number.
 func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
-	var r Ranks
+	r := Ranks{running: map[int32]bool{}}
 	existing, ready := map[int32]bool{}, map[int32]bool{}
 	for i := range pods {
 		pod := &pods[i]
@@ -55,15 +75,21 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
 		if rank >= desired {
 			r.Excess++
 		}
+		if pod.Status.Phase == corev1.PodRunning {
+			r.running[rank] = true
+		}
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
 		existing[rank] = true
+		if rank == 0 {
+			r.LeadAddress = pod.Status.PodIP
+		}
 		if isReady(pod) {
 			ready[rank] = true
 		}
 	}
-	r.Existing, r.Ready = int32(len(existing)), int32(len(ready))
+	r.Existing, r.Ready, r.LeadReady = int32(len(existing)), int32(len(ready)), ready[0]
 	for rank := range desired {
 		if !ready[rank] {
 			r.Missing = append(r.Missing, rank)
@@ -112,10 +138,13 @@ func completedRanks(indexes string, desired int32) []int32 {
 }
 
 // describe sets the state of a MiniCluster whose Job is as wished, or about to be.
-func describe(p *Plan) {
+func describe(o Observed, p *Plan) {
 	ready := p.Desired - int32(len(p.Ranks.Missing))
 	progress := fmt.Sprintf("%d of %d ranks are ready", ready, p.Desired)
 	switch r := p.Ranks; {
+	case leadLost(o, r):
+		p.State = api.ReasonLeadLost
+		p.Message = progress + "; the lead is lost and is being replaced"
 	case len(r.Completed) > 0:
 		p.State = api.ReasonCompleting
 		p.Message = fmt.Sprintf("%s; ended with exit code 0, for good: %s", progress, ranksText(r.Completed))
@@ -130,22 +159,21 @@ func describe(p *Plan) {
 	default:
 		p.State, p.Message = api.ReasonReady, progress
 	}
+	if leadWasLost(o.MiniCluster) && p.Ranks.LeadReady {
+		p.tell(corev1.EventTypeNormal, api.EventLeadBack, "The lead is back")
+	}
 }
 
-// finishedState returns the state of a Job that has ended for good.
-func finishedState(job *batchv1.Job) (state, message string, finished bool) {
-	for _, c := range job.Status.Conditions {
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch c.Type {
-		case batchv1.JobComplete, batchv1.JobSuccessCriteriaMet:
-			return api.ReasonCompleted, "every rank has ended with exit code 0; delete the MiniCluster to run it again", true
-		case batchv1.JobFailed, batchv1.JobFailureTarget:
-			return api.ReasonJobFailed, fmt.Sprintf("the Job has failed: %s: %s", c.Reason, c.Message), true
-		}
-	}
-	return "", "", false
+// leadLost tells whether an instance that was up has lost its lead: followers
+// are ready only once they have joined it.
+func leadLost(o Observed, r Ranks) bool {
+	wasUp := o.MiniCluster.Status.Ready > 0 || leadWasLost(o.MiniCluster)
+	return build.FluxEnabled(o.MiniCluster) && o.Job != nil && wasUp && !r.LeadReady
+}
+
+func leadWasLost(mc *api.MiniCluster) bool {
+	c := meta.FindStatusCondition(mc.Status.Conditions, api.ConditionReady)
+	return c != nil && c.Reason == api.ReasonLeadLost
 }
 
 // ranksText lists ranks as "ranks 1,3-5".

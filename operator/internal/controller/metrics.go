@@ -1,0 +1,102 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+)
+
+// The operator's own metrics. None has a label of a MiniCluster's name: their
+// number does not grow with that of MiniClusters.
+var (
+	resizes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gopherlocks_resizes_total",
+		Help: "Resizes of Jobs, by direction: up or down.",
+	}, []string{"direction"})
+	drainSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "gopherlocks_drain_seconds",
+		Help:    "Time from the decision that ranks go to the end of their draining, by outcome: idle, timeout or canceled.",
+		Buckets: prometheus.ExponentialBuckets(0.25, 4, 8), // 0.25 s to 68 min
+	}, []string{"outcome"})
+	sizesOutOfBounds = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gopherlocks_sizes_out_of_bounds_total",
+		Help: "Sizes that the API let pass although they break the bounds rule, and that the operator did not follow.",
+	})
+	wishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "gopherlocks_wish_to_ready_seconds",
+		Help:    "Time from the operator's first sight of a desired size to the state Ready with it.",
+		Buckets: prometheus.ExponentialBuckets(0.25, 2, 14), // 0.25 s to 34 min
+	})
+)
+
+func init() { metrics.Registry.MustRegister(resizes, drainSeconds, sizesOutOfBounds, wishSeconds) }
+
+// measure counts what the plan has done.
+func measure(o plan.Observed, p plan.Plan) {
+	for _, e := range p.Events {
+		switch e.Reason {
+		case api.EventScalingUp:
+			resizes.WithLabelValues("up").Inc()
+		case api.EventScalingDown:
+			resizes.WithLabelValues("down").Inc()
+		case api.EventDrained:
+			drainSeconds.WithLabelValues("idle").Observe(drainedFor(o))
+		case api.EventDrainTimedOut:
+			drainSeconds.WithLabelValues("timeout").Observe(drainedFor(o))
+		case api.EventDrainCanceled:
+			drainSeconds.WithLabelValues("canceled").Observe(drainedFor(o))
+		}
+	}
+	within := meta.FindStatusCondition(o.MiniCluster.Status.Conditions, api.ConditionSizeWithinBounds)
+	if len(p.Violations) > 0 && (within == nil || within.Reason == api.ReasonWithinBounds) {
+		sizesOutOfBounds.Inc()
+	}
+}
+
+func drainedFor(o plan.Observed) float64 {
+	return o.Now.Sub(ptr.Deref(o.MiniCluster.Status.Drain, api.Drain{}).StartTime.Time).Seconds()
+}
+
+// wishes remembers since when MiniClusters are on the way to a size.
+type wishes struct {
+	mu    sync.Mutex
+	since map[types.NamespacedName]wish
+}
+
+type wish struct {
+	size int32
+	at   time.Time
+}
+
+// follow notes a new desired size, and measures when it is reached.
+func (w *wishes) follow(key types.NamespacedName, mc *api.MiniCluster, p plan.Plan, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	current, waiting := w.since[key]
+	switch {
+	case p.State == api.ReasonReady:
+		if waiting && current.size == p.Desired {
+			wishSeconds.Observe(now.Sub(current.at).Seconds())
+		}
+		delete(w.since, key)
+	case mc.Status.Desired != p.Desired && (!waiting || current.size != p.Desired):
+		if w.since == nil {
+			w.since = map[types.NamespacedName]wish{}
+		}
+		w.since[key] = wish{p.Desired, now}
+	}
+}
+
+func (w *wishes) drop(key types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.since, key)
+}

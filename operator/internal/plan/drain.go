@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// defaultDrainTimeout holds where scaleDown.drainTimeoutSeconds is not set.
+const defaultDrainTimeout = time.Hour
+
+// DrainOrder is what the lead is to be told: drain these ranks and no others.
+// Ranks is a set as Flux writes it, or empty for none.
+type DrainOrder struct{ Ranks string }
+
+// DrainAnswer is what the lead answered last. It counts for the order of the same
+// Ranks only.
+type DrainAnswer struct {
+	Ranks string
+	// Busy are those of the ranks that run jobs, as a set; Jobs are some of the
+	// jobs, and JobCount is their number.
+	Busy     string
+	Jobs     []string
+	JobCount int
+	// Problem says why the lead did not answer. Then nothing else is known.
+	Problem string
+}
+
+// Equal tells whether two answers say the same.
+func (a DrainAnswer) Equal(b DrainAnswer) bool {
+	return a.Ranks == b.Ranks && a.Busy == b.Busy && a.JobCount == b.JobCount && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
+}
+
+// drainTimeout returns how long ranks that are to go may keep their jobs.
+func drainTimeout(mc *api.MiniCluster) time.Duration {
+	if seconds := mc.Spec.ScaleDown.DrainTimeoutSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
+	}
+	return defaultDrainTimeout
+}
+
+// drained tells whether the ranks from p.Desired to completions may go now. If
+// not, the plan is to drain them, and says so. It fails closed: without an answer
+// of the lead, a rank counts as busy until the time is over.
+func drained(o Observed, p *Plan, completions int32) bool {
+	mc := o.MiniCluster
+	if !build.FluxEnabled(mc) {
+		return true // there is nobody who gives ranks work
+	}
+	ranks := fluxconf.Range(p.Desired, completions)
+	target := ranks.String()
+	timeout := drainTimeout(mc)
+	if timeout == 0 || !p.Ranks.anyRunning(p.Desired, completions) {
+		return true
+	}
+	answer := o.Drain
+	if answer != nil && answer.Ranks != target {
+		answer = nil
+	}
+	if answer != nil && answer.Problem == "" && answer.Busy == "" {
+		p.tell(corev1.EventTypeNormal, api.EventDrained, "No job runs on ranks %s", target)
+		return true
+	}
+
+	start := metav1.NewTime(o.Now)
+	if before := mc.Status.Drain; before != nil {
+		start = before.StartTime
+	}
+	deadline := start.Add(timeout)
+	if !o.Now.Before(deadline) {
+		p.tell(corev1.EventTypeWarning, api.EventDrainTimedOut, "Ranks %s go after %s although %s", target, timeout, hindrance(answer))
+		return true
+	}
+	p.DrainStatus = &api.Drain{Ranks: target, StartTime: start, Busy: target}
+	if answer != nil && answer.Problem == "" {
+		p.DrainStatus.Busy = answer.Busy
+	}
+	p.DrainOrder = &DrainOrder{Ranks: target}
+	p.WakeAt = deadline
+	p.State = api.ReasonDraining
+	p.Message = fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s: %s",
+		target, deadline.UTC().Format(time.RFC3339), hindrance(answer))
+	if mc.Status.Drain == nil || mc.Status.Drain.Ranks != target {
+		p.tell(corev1.EventTypeNormal, api.EventDraining, "Ranks %s take no more jobs, to go when they are idle", target)
+	}
+	return false
+}
+
+// hindrance says what keeps ranks from going.
+func hindrance(answer *DrainAnswer) string {
+	switch {
+	case answer == nil:
+		return "the lead has not answered yet"
+	case answer.Problem != "":
+		return "the lead does not answer: " + answer.Problem
+	}
+	text := fmt.Sprintf("%d jobs run on ranks %s", answer.JobCount, answer.Busy)
+	if answer.JobCount == 1 {
+		text = "1 job runs on ranks " + answer.Busy
+	}
+	if len(answer.Jobs) > 0 {
+		text += " (" + strings.Join(answer.Jobs, ", ") + ")"
+	}
+	return text
+}
+
+// undrain lets ranks work again that were to go and now stay. Ranks that have
+// gone are no matter of it: they undrain themselves when they come back.
+func undrain(o Observed, p *Plan, completions int32) {
+	before := o.MiniCluster.Status.Drain
+	if before == nil || !build.FluxEnabled(o.MiniCluster) {
+		return
+	}
+	ranks, err := fluxconf.Parse(before.Ranks)
+	if err != nil || ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks)).Len() == 0 {
+		return // they have gone
+	}
+	if o.Drain != nil && o.Drain.Ranks == "" && o.Drain.Problem == "" {
+		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", before.Ranks)
+		return
+	}
+	p.DrainStatus = ptr.To(*before)
+	p.DrainOrder = &DrainOrder{}
+}

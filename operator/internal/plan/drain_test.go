@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// shrinking is an instance of Flux of 4 ranks that is to have 2.
+func shrinking() Observed {
+	mc := miniCluster(4, 1, 4)
+	mc.Spec.Flux.Enabled = nil
+	o := settled(mc)
+	o.Now = noon
+	mc.Spec.Size = 2
+	return o
+}
+
+func reasons(p Plan) string {
+	var all []string
+	for _, e := range p.Events {
+		all = append(all, e.Reason)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestShrinkingDrainsAllRanksThatGoFirst(t *testing.T) {
+	p := Make(shrinking())
+	if p.Job != nil {
+		t.Fatal("the Job shrinks before its ranks are drained")
+	}
+	if p.DrainOrder == nil || p.DrainOrder.Ranks != "2-3" {
+		t.Errorf("order %+v, want ranks 2-3", p.DrainOrder)
+	}
+	if s := p.DrainStatus; s == nil || s.Ranks != "2-3" || s.Busy != "2-3" || !s.StartTime.Time.Equal(noon) {
+		t.Errorf("status %+v: without an answer, all are busy", s)
+	}
+	if want := noon.Add(time.Hour); !p.WakeAt.Equal(want) {
+		t.Errorf("wakes at %s, want %s", p.WakeAt, want)
+	}
+	if reasons(p) != api.EventDraining {
+		t.Errorf("events %v", p.Events)
+	}
+	wantState(t, p, api.ReasonDraining, "ranks 2-3")
+}
+
+func TestIdleRanksGoInOneWrite(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute))}
+	o.Drain = &DrainAnswer{Ranks: "2-3"}
+	p := Make(o)
+	if p.Job == nil || *p.Job.Spec.Completions != 2 || *p.Job.Spec.Parallelism != 2 {
+		t.Fatalf("Job %+v, want 2 ranks", p.Job)
+	}
+	if p.DrainOrder != nil || p.DrainStatus != nil || reasons(p) != api.EventDrained+" "+api.EventScalingDown {
+		t.Errorf("order %v, status %v, events %v", p.DrainOrder, p.DrainStatus, p.Events)
+	}
+}
+
+func TestShrinkingFailsClosed(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer *DrainAnswer
+		tells  string
+	}{
+		"no answer yet":      {nil, "the lead has not answered yet"},
+		"about other ranks":  {&DrainAnswer{Ranks: "3"}, "the lead has not answered yet"},
+		"the lead is silent": {&DrainAnswer{Ranks: "2-3", Problem: "no route"}, "the lead does not answer: no route"},
+		"a job is on a rank": {&DrainAnswer{Ranks: "2-3", Busy: "3", Jobs: []string{"f1"}, JobCount: 1}, "1 job runs on ranks 3 (f1)"},
+		"jobs are on a rank": {&DrainAnswer{Ranks: "2-3", Busy: "2-3", JobCount: 12}, "12 jobs run on ranks 2-3"},
+	} {
+		o := shrinking()
+		o.Drain = test.answer
+		p := Make(o)
+		if p.Job != nil || p.DrainOrder == nil {
+			t.Errorf("%s: the ranks go", name)
+		}
+		wantState(t, p, api.ReasonDraining, test.tells)
+	}
+}
+
+func TestRanksGoWhenTheTimeIsOver(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(60))
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute + time.Second))}
+	o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", Jobs: []string{"f1"}, JobCount: 1}
+	if p := Make(o); p.Job != nil || !p.WakeAt.Equal(noon.Add(time.Second)) || len(p.Events) > 0 {
+		t.Fatalf("a second too early: Job %v, wakes at %s, events %v", p.Job, p.WakeAt, p.Events)
+	}
+	o.Now = noon.Add(time.Second)
+	p := Make(o)
+	if p.Job == nil || reasons(p) != api.EventDrainTimedOut+" "+api.EventScalingDown {
+		t.Fatalf("Job %v, events %v", p.Job, p.Events)
+	}
+	if e := p.Events[0]; e.Type != corev1.EventTypeWarning || !strings.Contains(e.Message, "f1") {
+		t.Errorf("event %+v must warn and name the job", e)
+	}
+}
+
+func TestPeopleInAHurryDrainNothing(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(0))
+	if p := Make(o); p.Job == nil || p.DrainOrder != nil {
+		t.Errorf("Job %v, order %v", p.Job, p.DrainOrder)
+	}
+}
+
+func TestRanksThatDoNoWorkGoAtOnce(t *testing.T) {
+	o := shrinking()
+	for i := range o.Pods[2:] {
+		o.Pods[2+i].Status.Phase = corev1.PodPending
+	}
+	if p := Make(o); p.Job == nil || p.DrainOrder != nil {
+		t.Errorf("Job %v, order %v", p.Job, p.DrainOrder)
+	}
+}
+
+func TestNewWishUndrainsWhatStays(t *testing.T) {
+	for _, test := range []struct {
+		size  int32
+		order string
+	}{{3, "3"}, {4, ""}} {
+		o := shrinking()
+		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+		o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2-3", JobCount: 1}
+		o.MiniCluster.Spec.Size = test.size
+		p := Make(o)
+		if p.Job != nil || p.DrainOrder == nil || p.DrainOrder.Ranks != test.order || p.DrainStatus == nil {
+			t.Errorf("to %d: Job %v, order %+v, status %+v; want the order %q", test.size, p.Job, p.DrainOrder, p.DrainStatus, test.order)
+		}
+	}
+}
+
+func TestCancelIsOverWhenTheLeadKnows(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Spec.Size = 4
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+	o.Drain = &DrainAnswer{Problem: "no route"}
+	if p := Make(o); p.DrainStatus == nil || p.DrainOrder == nil {
+		t.Error("forgotten before the lead has answered")
+	}
+	o.Drain = &DrainAnswer{}
+	p := Make(o)
+	if p.DrainStatus != nil || p.DrainOrder != nil || reasons(p) != api.EventDrainCanceled {
+		t.Errorf("status %v, order %v, events %v", p.DrainStatus, p.DrainOrder, p.Events)
+	}
+}
+
+func TestRanksThatAreGoneNeedNoUndrain(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+	o.Job.Spec.Completions, o.Job.Spec.Parallelism = ptr.To(int32(2)), ptr.To(int32(2))
+	p := Make(o)
+	if p.DrainOrder != nil || p.DrainStatus != nil || len(p.Events) > 0 {
+		t.Errorf("order %v, status %v, events %v", p.DrainOrder, p.DrainStatus, p.Events)
+	}
+}
+
+func TestWithoutFluxNothingIsDrained(t *testing.T) {
+	o := settled(miniCluster(4, 1, 4))
+	o.MiniCluster.Spec.Size = 2
+	if p := Make(o); p.Job == nil || p.DrainOrder != nil {
+		t.Errorf("Job %v, order %v", p.Job, p.DrainOrder)
+	}
+}

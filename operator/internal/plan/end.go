@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+)
+
+// End is how a MiniCluster has ended for good.
+type End struct {
+	// Failed tells ConditionFailed from ConditionComplete, whose reason is Reason.
+	Failed bool
+	Reason string
+	// State is the reason of the conditions Ready and Progressing.
+	State, Message string
+	// ExitCode is that of the lead's command, where it ended by itself.
+	ExitCode *int32
+}
+
+// endBefore returns the end that the status tells of already.
+func endBefore(mc *api.MiniCluster) *End {
+	for _, conditionType := range []string{api.ConditionComplete, api.ConditionFailed} {
+		c := meta.FindStatusCondition(mc.Status.Conditions, conditionType)
+		if c == nil || c.Status != metav1.ConditionTrue {
+			continue
+		}
+		end := &End{
+			Failed: conditionType == api.ConditionFailed, Reason: c.Reason,
+			State: api.ReasonCompleted, Message: c.Message, ExitCode: mc.Status.ExitCode,
+		}
+		if end.Failed {
+			end.State = api.ReasonJobFailed
+		}
+		return end
+	}
+	return nil
+}
+
+// findEnd returns how the MiniCluster has ended, or nil.
+func findEnd(o Observed) *End {
+	for _, c := range o.Job.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete, batchv1.JobSuccessCriteriaMet:
+			return success(o)
+		case batchv1.JobFailed, batchv1.JobFailureTarget:
+			return failure(o, c)
+		}
+	}
+	// Where Jobs have no success policy, the end of the lead is not theirs.
+	if build.FluxEnabled(o.MiniCluster) {
+		if lead := endedLead(o); lead != nil && lead.Status.Phase == corev1.PodSucceeded {
+			return success(o)
+		}
+	}
+	return nil
+}
+
+func success(o Observed) *End {
+	end := &End{Reason: api.ReasonCommandSucceeded, State: api.ReasonCompleted}
+	if !build.FluxEnabled(o.MiniCluster) {
+		end.Message = "every rank has ended with exit code 0; delete the MiniCluster to run it again"
+		return end
+	}
+	end.ExitCode = new(int32)
+	end.Message = "the command has ended with exit code 0; delete the MiniCluster to run it again"
+	return end
+}
+
+func failure(o Observed, c batchv1.JobCondition) *End {
+	end := &End{Failed: true, Reason: api.ReasonJobFailed, State: api.ReasonJobFailed, Message: fmt.Sprintf("the Job has failed: %s: %s", c.Reason, c.Message)}
+	switch c.Reason {
+	case batchv1.JobReasonDeadlineExceeded:
+		end.Reason = api.ReasonDeadlineExceeded
+		end.Message = fmt.Sprintf("the command had not ended after deadlineSeconds %d", o.MiniCluster.Spec.DeadlineSeconds)
+	case batchv1.JobReasonBackoffLimitExceeded, batchv1.JobReasonFailedIndexes, batchv1.JobReasonMaxFailedIndexesExceeded:
+		end.Reason = api.ReasonBackoffLimitExceeded
+		end.Message = fmt.Sprintf("pods of ranks failed more often than backoffLimit %d: %s", o.MiniCluster.Spec.BackoffLimit, c.Message)
+	case batchv1.JobReasonPodFailurePolicy:
+		failedRank(o, end)
+	}
+	return end
+}
+
+// failedRank finds the rank that made the Job fail, and why.
+func failedRank(o Observed, end *End) {
+	for i := range o.Pods {
+		pod := &o.Pods[i]
+		rank, ok := rankOf(pod)
+		last := lastWord(o.MiniCluster, pod)
+		if !ok || last == nil {
+			continue
+		}
+		switch {
+		case rank == 0 && last.Command != nil && last.Command.ExitCode != 0:
+			code := last.Command.ExitCode
+			end.Reason, end.ExitCode = api.ReasonCommandFailed, &code
+			end.Message = fmt.Sprintf("the command has ended with exit code %d; delete the MiniCluster to run it again", code)
+			return
+		case last.Message != "":
+			end.Reason = api.ReasonRankUnusable
+			end.Message = fmt.Sprintf("rank %d cannot run: %s", rank, last.Message)
+		}
+	}
+}
+
+// lastWord returns the termination message of the pod's rank; nil without one.
+func lastWord(mc *api.MiniCluster, pod *corev1.Pod) *agentapi.Termination {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name != build.RankContainerName(mc) || status.State.Terminated == nil {
+			continue
+		}
+		var last agentapi.Termination
+		if json.Unmarshal([]byte(status.State.Terminated.Message), &last) != nil {
+			return nil // the container was killed, or is not our agent's
+		}
+		return &last
+	}
+	return nil
+}
+
+// endedLead returns the pod of rank 0 that has succeeded, if there is one.
+func endedLead(o Observed) *corev1.Pod {
+	for i := range o.Pods {
+		pod := &o.Pods[i]
+		owner := metav1.GetControllerOf(pod)
+		if rank, ok := rankOf(pod); ok && rank == 0 && owner != nil && owner.UID == o.Job.UID && pod.Status.Phase == corev1.PodSucceeded {
+			return pod
+		}
+	}
+	return nil
+}
+
+func (p *Plan) setEnd(end *End) {
+	p.End = end
+	p.State, p.Message = end.State, end.Message
+}
+
+// planEnd reports the end, and removes what has no more purpose.
+func planEnd(o Observed, p *Plan, end *End) {
+	p.setEnd(end)
+	p.Foundation = false
+	p.DeleteServices = len(o.MiniCluster.Spec.Services) > 0 && endBefore(o.MiniCluster) == nil
+	switch {
+	case o.MiniCluster.Spec.Cleanup && endBefore(o.MiniCluster) != nil:
+		// Only now that the status tells of the end: without the Job, nothing else would.
+		p.DeleteJob = o.Job
+		p.tell(corev1.EventTypeNormal, api.EventCleanedUp, "Deleted the Job and its pods")
+	case !o.Settings.Features.SuccessPolicy && !end.Failed && build.FluxEnabled(o.MiniCluster) && (o.Job.Spec.Suspend == nil || !*o.Job.Spec.Suspend):
+		// The followers have no more purpose; a suspended Job has no pods.
+		editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
+	}
+}

@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+)
+
+// instance is a settled instance of Flux.
+func instance() Observed {
+	mc := miniCluster(2, 1, 4)
+	mc.Spec.Flux.Enabled = nil
+	o := settled(mc)
+	o.Settings = build.Settings{AgentImage: "agent", Features: build.FeaturesOf(1, 34)}
+	return o
+}
+
+func ended(o Observed, condition batchv1.JobConditionType, reason string) Observed {
+	o.Job.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue, Reason: reason, Message: "as told"}}
+	return o
+}
+
+func terminated(pod *corev1.Pod, phase corev1.PodPhase, message string) {
+	pod.Status.Phase = phase
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "sample", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}},
+	}}
+}
+
+func TestEndOfTheCommand(t *testing.T) {
+	for name, test := range map[string]struct {
+		condition batchv1.JobConditionType
+		reason    string
+		rank      int
+		message   string
+		want      End
+	}{
+		"success": {batchv1.JobComplete, "", 0, `{"command":{"exitCode":0}}`,
+			End{Reason: api.ReasonCommandSucceeded, ExitCode: ptr.To(int32(0))}},
+		"exit code 3": {batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 0, `{"command":{"exitCode":3}}`,
+			End{Failed: true, Reason: api.ReasonCommandFailed, ExitCode: ptr.To(int32(3))}},
+		"no Flux": {batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 1, `{"message":"flux is not on PATH"}`,
+			End{Failed: true, Reason: api.ReasonRankUnusable}},
+		"deadline": {batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded, 1, "",
+			End{Failed: true, Reason: api.ReasonDeadlineExceeded}},
+		"too many failures": {batchv1.JobFailed, batchv1.JobReasonFailedIndexes, 1, "",
+			End{Failed: true, Reason: api.ReasonBackoffLimitExceeded}},
+		"anything else": {batchv1.JobFailed, "Other", 1, "killed",
+			End{Failed: true, Reason: api.ReasonJobFailed}},
+	} {
+		o := ended(instance(), test.condition, test.reason)
+		terminated(&o.Pods[test.rank], corev1.PodFailed, test.message)
+		p := Make(o)
+		if p.End == nil {
+			t.Fatalf("%s: no end", name)
+		}
+		if p.End.Failed != test.want.Failed || p.End.Reason != test.want.Reason || !ptr.Equal(p.End.ExitCode, test.want.ExitCode) {
+			t.Errorf("%s: end %+v, want %+v", name, *p.End, test.want)
+		}
+		quiet(t, p)
+	}
+}
+
+func TestEndWithoutSuccessPolicyStopsTheFollowers(t *testing.T) {
+	o := instance()
+	o.Settings.Features = build.FeaturesOf(1, 27)
+	terminated(&o.Pods[0], corev1.PodSucceeded, `{"command":{"exitCode":0}}`)
+	p := Make(o)
+	if p.End == nil || p.End.Failed || p.Job == nil || !*p.Job.Spec.Suspend {
+		t.Errorf("end %+v, Job %+v; want success and a suspended Job", p.End, p.Job)
+	}
+}
+
+func TestServicesGoWithTheEnd(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	o.MiniCluster.Spec.Services = []api.Container{{Name: "db", Image: "db"}}
+	if p := Make(o); !p.DeleteServices {
+		t.Error("the services stay")
+	}
+	o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionTrue}}
+	if p := Make(o); p.DeleteServices {
+		t.Error("the services are deleted again and again")
+	}
+}
+
+func TestCleanupWaitsForTheStatusAndDoesNotRunAgain(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	o.MiniCluster.Spec.Cleanup = true
+	if p := Make(o); p.DeleteJob != nil {
+		t.Fatal("the Job goes before the status tells of the end")
+	}
+	o.MiniCluster.Status.ExitCode = ptr.To(int32(0))
+	o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionTrue, Reason: api.ReasonCommandSucceeded}}
+	if p := Make(o); p.DeleteJob != o.Job || reasons(p) != api.EventCleanedUp {
+		t.Errorf("deletes %v, events %v", p.DeleteJob, p.Events)
+	}
+	o.Job.DeletionTimestamp = ptr.To(metav1.Now())
+	for _, job := range []*batchv1.Job{o.Job, nil} {
+		o.Job = job
+		p := Make(o)
+		quiet(t, p)
+		if p.End == nil || p.End.Reason != api.ReasonCommandSucceeded || !ptr.Equal(p.End.ExitCode, ptr.To(int32(0))) {
+			t.Errorf("end %+v, want what the status told", p.End)
+		}
+	}
+}
+
+func TestChangeAfterTheEndRunsAgain(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	o.MiniCluster.Spec.Containers[0].Command = "another"
+	o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionTrue}}
+	p := Make(o)
+	if p.DeleteJob != nil || p.End != nil {
+		t.Error("the Job goes before the status tells that the end is none")
+	}
+	o.MiniCluster.Status.Conditions[0].Status = metav1.ConditionFalse
+	if p = Make(o); p.DeleteJob == nil {
+		t.Errorf("the Job stays: %s, %s", p.State, p.Message)
+	}
+}
+
+func TestLostLeadIsReported(t *testing.T) {
+	o := instance()
+	o.MiniCluster.Status.Ready = 2
+	o.Pods = o.Pods[1:]
+	wantState(t, Make(o), api.ReasonLeadLost, "the lead is lost")
+	o.MiniCluster.Status.Ready = 0
+	o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: api.ReasonLeadLost}}
+	wantState(t, Make(o), api.ReasonLeadLost, "")
+	o.Pods = append(o.Pods, pod("job", 0, true))
+	if p := Make(o); p.State != api.ReasonReady || reasons(p) != api.EventLeadBack {
+		t.Errorf("state %s, events %v", p.State, p.Events)
+	}
+}
