@@ -1,0 +1,185 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+)
+
+// The test binary stands in for the programs that a rank starts, by the name that
+// it is called under. Its flux keeps an instance in the folder of rootVariable
+// and prints what flux-core 0.88 prints for the formats that fluxcli asks for.
+const (
+	rootVariable = "AGENT_TEST_ROOT"
+	refusedTOML  = "refuse me"
+)
+
+func TestMain(m *testing.M) {
+	switch filepath.Base(os.Args[0]) {
+	case "flux":
+		os.Exit(standInFlux(os.Args[1:]))
+	case "gopherlocks-agent":
+		os.Exit(agentProcess(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// agentProcess is the agent with the paths of a test.
+func agentProcess(args []string) int {
+	switch args[0] {
+	case "program":
+		cfg, _, err := readConfig(os.Getenv)
+		if err != nil {
+			panic(err)
+		}
+		p := program{cfg: cfg, paths: testPaths(os.Getenv(rootVariable)), stdout: os.Stdout, stderr: os.Stderr}
+		code, err := p.run(programSignals())
+		if err != nil {
+			panic(err)
+		}
+		return code
+	case "reaping":
+		// What PID 1 gets from the kernel: orphans. prctl(2).
+		const prSetChildSubreaper = 36
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
+			panic(errno)
+		}
+	}
+	code, err := plain(args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
+}
+
+func testPaths(root string) paths {
+	in := func(name string) string { return filepath.Join(root, name) }
+	return paths{
+		program: in("bin/gopherlocks-agent"), secretCurve: in("secret/curve.cert"),
+		secretToken: in("secret/token"), secretTLSCert: in("secret/tls.crt"), secretTLSKey: in("secret/tls.key"),
+		runDir: in("run"), brokerConfigDir: in("flux"), resource: in("flux/R"), usedCurve: in("flux/curve.cert"),
+		socket: in("run/local"), termination: in("termination"), health: "127.0.0.1:0", agent: "127.0.0.1:0",
+		view: view{links: in("opt/view"), software: in("opt/software")},
+	}
+}
+
+// instanceFile is a file of the stand-in's instance.
+func instanceFile(name string) string {
+	return filepath.Join(os.Getenv(rootVariable), "instance", name)
+}
+
+func readInstance(name string) string {
+	text, err := os.ReadFile(instanceFile(name))
+	if err != nil && !os.IsNotExist(err) {
+		panic(err)
+	}
+	return string(text)
+}
+
+func writeInstance(name, text string) {
+	if err := writeAtomically(instanceFile(name), strings.NewReader(text), 0o644); err != nil {
+		panic(err)
+	}
+}
+
+func standInFlux(args []string) int {
+	switch command := strings.Join(args[:min(2, len(args))], " "); {
+	case args[0] == "version":
+		fmt.Println("commands:    \t\t0.88.0")
+	case args[0] == "broker":
+		return standInBroker(args[1:])
+	case args[0] == "submit":
+		return standInSubmit(args[1:])
+	case command == "config get":
+		text, err := os.ReadFile(filepath.Join(strings.TrimPrefix(args[2], "--config-path="), "broker.toml"))
+		if err != nil || strings.Contains(string(text), refusedTOML) {
+			fmt.Fprintln(os.Stderr, "flux-config: invalid TOML", err)
+			return 1
+		}
+	case command == "queue start":
+		writeInstance("queue", "started")
+	case command == "resource status":
+		fmt.Println(readInstance("online"))
+	case command == "resource list":
+		fmt.Println(readInstance("allocated"))
+	case command == "resource undrain":
+		writeInstance("drained", "")
+	case command == "resource drain":
+		if args[2] == "--update" {
+			if readInstance("drained") == "" {
+				writeInstance("drained", "drained="+args[3]+" "+args[4])
+			}
+			return 0
+		}
+		fmt.Println(readInstance("drained"))
+	default:
+		fmt.Fprintf(os.Stderr, "the stand-in for flux does not know %q\n", args)
+		return 2
+	}
+	return 0
+}
+
+// standInBroker comes up at once. On the lead it ends with the initial program,
+// elsewhere with SIGTERM (0), or with SIGUSR1 (1) for a lost lead.
+func standInBroker(args []string) int {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
+	var initial []string
+	for i, arg := range args {
+		if uri, found := strings.CutPrefix(arg, "-Slocal-uri=local://"); found {
+			if err := os.WriteFile(uri, nil, 0o600); err != nil {
+				panic(err)
+			}
+		}
+		if dump, found := strings.CutPrefix(arg, "-Scontent.dump="); found {
+			defer func() { _ = os.WriteFile(dump, []byte("dump"), 0o600) }()
+		}
+		if !strings.HasPrefix(arg, "-") && initial == nil {
+			initial = args[i:]
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(os.Getenv(rootVariable), "flux", "broker.toml"))
+	if err != nil || string(text) == refusedTOML {
+		return 1
+	}
+	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")
+	writeInstance("online", os.Getenv(agentapi.RankVariable))
+	writeInstance("pid", fmt.Sprint(os.Getpid()))
+	if initial == nil {
+		if <-signals == syscall.SIGUSR1 {
+			return 1
+		}
+		writeInstance("left", "cleanly, drained: "+readInstance("drained"))
+		return 0
+	}
+	cmd := exec.Command(initial[0], initial[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	go func() {
+		for range signals {
+			_ = cmd.Process.Signal(syscall.SIGHUP)
+		}
+	}()
+	return waitCode(cmd)
+}
+
+// standInSubmit runs the command as the only task of a job.
+func standInSubmit(args []string) int {
+	first := slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	cmd := exec.Command(args[first], args[first+1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	return waitCode(cmd)
+}

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"context"
+	"log"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// Times between looks at what nobody tells of.
+const (
+	firstLook = 50 * time.Millisecond
+	slowLook  = 2 * time.Second // while a broker joins: a follower may wait for long
+	idleLook  = time.Second     // while jobs end
+)
+
+// own is the rank as its instance sees it, through the local broker.
+type own struct {
+	flux  *fluxcli.Client
+	ranks fluxconf.Set // the own rank
+	log   *log.Logger
+}
+
+// waitUp waits until the rank is online, or ctx is over. The instance can be
+// asked only once the local broker has joined it.
+func (o own) waitUp(ctx context.Context, socket string) bool {
+	for pause := firstLook; ; pause = min(2*pause, slowLook) {
+		if exists(socket) {
+			online, err := o.flux.Online(ctx)
+			if err == nil && o.ranks.Minus(online).Len() == 0 {
+				return true
+			}
+		}
+		if !sleep(ctx, pause) {
+			return false
+		}
+	}
+}
+
+// undrainOurs undoes a drain of ours from before the rank went. An
+// administrator's stays.
+func (o own) undrainOurs(ctx context.Context) error {
+	drained, err := o.flux.Drained(ctx)
+	if err != nil {
+		return err
+	}
+	if o.ranks.Minus(drained.Because(agentapi.DrainReason)).Len() > 0 {
+		return nil
+	}
+	o.log.Print("undraining this rank: it has come back")
+	return o.flux.Undrain(ctx, o.ranks)
+}
+
+// drainAndWait drains the rank and waits until no job runs on it, or ctx is over.
+// An error of asking is no answer: it is asked again.
+func (o own) drainAndWait(ctx context.Context) {
+	if !o.insist(ctx, "draining this rank", func() error {
+		return o.flux.Drain(ctx, o.ranks, endpoint.ReasonStopping)
+	}) {
+		return
+	}
+	var busy fluxconf.Set
+	for {
+		ok := o.insist(ctx, "asking for jobs on this rank", func() (err error) {
+			busy, err = o.flux.Allocated(ctx, o.ranks)
+			return err
+		})
+		if !ok || busy.Len() == 0 || !sleep(ctx, idleLook) {
+			return
+		}
+	}
+}
+
+// insist tries do until it succeeds. It returns false when ctx is over before.
+func (o own) insist(ctx context.Context, what string, do func() error) bool {
+	for {
+		err := do()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		o.log.Printf("%s: %v; trying again", what, err)
+		if !sleep(ctx, idleLook) {
+			return false
+		}
+	}
+}
+
+// sleep returns false when ctx is over before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,165 @@
+package agent
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+)
+
+func TestCommandLine(t *testing.T) {
+	for name, test := range map[string]struct {
+		cfg  agentapi.Config
+		want string
+	}{
+		"submit": {
+			agentapi.Config{Mode: agentapi.ModeSubmit, Command: `lmp -v x "$X" -in 'a b'`, Nodes: 2, Tasks: 4, OptionFlags: "-ompi=openmpi"},
+			`flux submit -N2 -n4 -ompi=openmpi --quiet --watch lmp -v x "$X" -in 'a b'`,
+		},
+		"submit with a command of its own": {
+			agentapi.Config{Mode: agentapi.ModeSubmit, Command: "hostname", Tasks: 1, SubmitCommand: "flux submit --cc=1-3"},
+			"flux submit --cc=1-3 -n1 --quiet --watch hostname",
+		},
+		"flux run watches by itself": {
+			agentapi.Config{Mode: agentapi.ModeSubmit, Command: "hostname", Tasks: 1, SubmitCommand: "flux run"},
+			"flux run -n1 hostname",
+		},
+		"debug": {
+			agentapi.Config{Mode: agentapi.ModeSubmit, Command: "hostname", Tasks: 1, Debug: true},
+			"flux submit -n1 -vvv --quiet --watch hostname",
+		},
+		"launcher": {
+			agentapi.Config{Mode: agentapi.ModeLauncher, Command: "nextflow run x", Nodes: 2},
+			"nextflow run x",
+		},
+		"batch": {
+			agentapi.Config{Mode: agentapi.ModeBatch, Command: "a", Nodes: 2, Tasks: 2, OptionFlags: "--conf=x"},
+			`id=$(flux batch -N2 -n2 --conf=x --output=kvs '/r/batch.sh') && exec flux job attach "$id"`,
+		},
+		"batch without a size": {
+			agentapi.Config{Mode: agentapi.ModeBatch, Command: "a"},
+			`id=$(flux batch -n1 --output=kvs '/r/batch.sh') && exec flux job attach "$id"`,
+		},
+		"no command":  {agentapi.Config{Mode: agentapi.ModeSubmit, Nodes: 2}, ""},
+		"interactive": {agentapi.Config{Mode: agentapi.ModeInteractive, Command: "ignored"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := commandLine(test.cfg, "/r/batch.sh"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBatchScript(t *testing.T) {
+	const lines = "# two jobs\n  sleep 1\n\necho 'a b'\n"
+	for name, test := range map[string]struct {
+		cfg  agentapi.Config
+		want string
+	}{
+		"lines become jobs": {
+			agentapi.Config{Command: lines},
+			"#!/bin/sh\nflux submit --quiet sleep 1 || exit\nflux submit --quiet echo 'a b' || exit\nexec flux watch --all --count=0\n",
+		},
+		"output into files": {
+			agentapi.Config{Command: "a", Logs: "/my logs"},
+			"#!/bin/sh\nflux submit --quiet --output='/my logs'/job-0.out --error='/my logs'/job-0.err a || exit\nexec flux watch --all --count=0\n",
+		},
+		"raw":                     {agentapi.Config{Command: "a | b", BatchRaw: true}, "#!/bin/sh\na | b\n"},
+		"raw with an interpreter": {agentapi.Config{Command: "#!/bin/bash\na", BatchRaw: true}, "#!/bin/bash\na\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := batchScript(test.cfg); got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func FuzzQuoteIsOneWord(f *testing.F) {
+	for _, text := range []string{"", "it's", "a b", "$x `y` \\", "''"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, b := range []byte(text) {
+			if b == 0 {
+				t.Skip("no argument holds a zero byte")
+			}
+		}
+		got, err := exec.Command("/bin/sh", "-c", "printf %s "+quote(text)).Output()
+		if err != nil || string(got) != text {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
+	})
+}
+
+func TestBrokerCommand(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "a.tgz")
+	p := paths{program: "/g/agent", brokerConfigDir: "/g/flux", runDir: "/g/run", socket: "/g/run/local"}
+	common := []string{"/bin/flux", "broker", "--config-path=/g/flux", "-Srundir=/g/run", "-Slocal-uri=local:///g/run/local",
+		"-Stbon.topo=kary:0", "-Sbroker.quorum=1", "-Slog-stderr-mode=local"}
+	with := func(more ...string) []string { return append(common[:len(common):len(common)], more...) }
+	for name, test := range map[string]struct {
+		rank    int32
+		cfg     agentapi.Config
+		restore bool
+		want    []string
+	}{
+		"follower": {
+			3, agentapi.Config{LogLevel: 6, StateDir: "/s", ArchivePath: archive}, false,
+			with("-Slog-stderr-level=6", "-Sbroker.rc2_none=1"),
+		},
+		"lead": {
+			0, agentapi.Config{LogLevel: 5, StateDir: "/s", ArchivePath: "/d/a.tgz"}, true,
+			with("-Slog-stderr-level=5", "-Sstatedir=/s", "-Scontent.dump=/d/.new-a.tgz", "-Scontent.restore=/d/a.tgz", "/g/agent", "program"),
+		},
+		"quiet": {
+			1, agentapi.Config{LogLevel: 6, Quiet: true, Debug: true}, false,
+			with("-Slog-stderr-level=-1", "-Slog-critical-level=-1", "-Sbroker.rc2_none=1"),
+		},
+		"debug": {
+			1, agentapi.Config{LogLevel: 6, Debug: true, Zeromq: true}, false,
+			with("-Slog-stderr-level=7", "-Stbon.zmqdebug=1", "-Sbroker.rc2_none=1"),
+		},
+		"wrapped": {
+			1, agentapi.Config{LogLevel: 6, Wrap: "strace,-e,network", Prefix: "nice -n 5"}, false,
+			append([]string{"/bin/sh", "-c", `exec nice -n 5 "$@"`, "sh", "strace", "-e", "network"}, with("-Slog-stderr-level=6", "-Sbroker.rc2_none=1")...),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := brokerCommand(brokerStart{cfg: test.cfg, rank: test.rank, paths: p, flux: "/bin/flux", restore: test.restore})
+			wantStrings(t, got, test.want)
+		})
+	}
+}
+
+func TestRestoreNeverDiscardsState(t *testing.T) {
+	folder := t.TempDir()
+	archive, state := filepath.Join(folder, "a.tgz"), filepath.Join(folder, "state")
+	must(t, os.Mkdir(state, 0o755))
+	check := func(what string, cfg agentapi.Config, want bool) {
+		t.Helper()
+		if got := mustRestore(cfg); got != want {
+			t.Errorf("%s: restore %v, want %v", what, got, want)
+		}
+	}
+	cfg := agentapi.Config{ArchivePath: archive, StateDir: state}
+	check("no archive yet", cfg, false)
+	must(t, os.WriteFile(archive, nil, 0o600))
+	check("archive, empty state", cfg, true)
+	check("archive, no state folder", agentapi.Config{ArchivePath: archive}, true)
+	must(t, os.WriteFile(filepath.Join(state, "content.sqlite"), nil, 0o600))
+	check("archive and state", cfg, false)
+	check("state only", agentapi.Config{StateDir: state}, false)
+}
+
+func wantStrings(t *testing.T, got, want []string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("differ from word %d on\ngot  %q\nwant %q", i, got, want)
+		}
+	}
+}
