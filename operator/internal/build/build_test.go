@@ -180,3 +180,33 @@ func allObjects(t *testing.T, mc *api.MiniCluster, size, maximum int32) []any {
 	}
 	return objects
 }
+
+// TestExamplesCanBeBuilt: what users copy must not be refused here, after the API
+// has accepted it.
+func TestExamplesCanBeBuilt(t *testing.T) {
+	files, err := filepath.Glob("../../../examples/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d examples: %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mc := &api.MiniCluster{}
+		for document := range strings.SplitSeq(string(data), "\n---\n") {
+			if strings.Contains(document, "\nkind: MiniCluster\n") {
+				if err := yaml.UnmarshalStrict([]byte(document), mc); err != nil {
+					t.Fatalf("%s: %v", file, err)
+				}
+			}
+		}
+		if mc.Kind != api.Kind {
+			t.Errorf("%s holds no MiniCluster", file)
+			continue
+		}
+		if objects := allObjects(t, mc, max(mc.Spec.Size, 1), max(mc.Spec.Size, mc.Spec.MaxSize, 1)); len(objects) < 2 {
+			t.Errorf("%s: %d objects", file, len(objects))
+		}
+	}
+}

@@ -3,10 +3,9 @@ package build
 import (
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
-
-	corev1 "k8s.io/api/core/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
