@@ -1,0 +1,197 @@
+package fluxconf
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+)
+
+const (
+	// DefaultQueuePolicy keeps a job waiting that is larger than what is online.
+	// Fluxion's own default, fcfs, makes it fail.
+	DefaultQueuePolicy = "easy"
+	// DefaultConnectTimeout is how long a follower tries to reach the lead at once:
+	// short, since a lead whose pod was replaced has another address.
+	DefaultConnectTimeout = "5s"
+
+	// checkpointPeriod bounds what is lost of the queue when the lead is killed.
+	checkpointPeriod = "5s"
+	// tcpUserTimeout bounds how long a rank whose machine is gone counts as up. It
+	// is Flux's default; written down, since our waits depend on it.
+	tcpUserTimeout = "20s"
+)
+
+// queuePolicies are those of Fluxion.
+// Source: flux-config-sched-fluxion-qmanager(5).
+var queuePolicies = []string{"fcfs", "easy", "hybrid", "conservative"}
+
+var (
+	// dnsName is a name of labels, in bytes that need no quotes anywhere.
+	dnsName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+	// duration is a Flux Standard Duration with a unit. Source: Flux RFC 23.
+	duration = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$`)
+)
+
+// Options are what a brokers' configuration depends on.
+type Options struct {
+	// Name of the MiniCluster, and Service of its headless Service, in whose
+	// domain the ranks' host names are.
+	Name    string
+	Service string
+	// Namespace and ClusterDomain ("cluster.local") make the lead's address
+	// absolute. Both or neither. Default: neither, and the address is the lead's
+	// host name with the Service's behind it. A pod's resolver completes that with
+	// its search path, whose first entry is the pod's own namespace, so the first
+	// question is the right one whatever the cluster's domain is; with the
+	// namespace and "svc" behind it, it would be the third one.
+	// Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+	Namespace     string
+	ClusterDomain string
+	// MaxSize is the number of ranks that the instance can have, 1 to MaxRanks.
+	MaxSize int32
+	// Simple chooses sched-simple rather than Fluxion: see SchedulerEnvironment.
+	Simple bool
+	// QueuePolicy is Fluxion's. Default: DefaultQueuePolicy. Empty with Simple.
+	QueuePolicy string
+	// ConnectTimeout as Flux writes durations. Default: DefaultConnectTimeout.
+	ConnectTimeout string
+	// KeepsState says that the lead has a state folder that outlives its pod, so
+	// that the queue is worth a checkpoint every few seconds.
+	KeepsState bool
+	// Custom is a whole configuration, which takes the place of ours; nothing else
+	// counts then. Default: none.
+	Custom string
+}
+
+// BrokerConfig returns the brokers' configuration in TOML, the same for all ranks.
+// It refers to agentapi.ResourceFile and agentapi.UsedCurveFile.
+// Source: flux-config(5) and its pages for each table, flux-core 0.88.
+func BrokerConfig(o Options) (string, error) {
+	if o.Custom != "" {
+		if err := checkCustom(o.Custom); err != nil {
+			return "", err
+		}
+		return o.Custom, nil
+	}
+	if err := o.check(); err != nil {
+		return "", err
+	}
+	var d document
+
+	// Without a path nothing can be scheduled until all ranks are up, and a rank
+	// that was lost does not come back to the scheduler. Without noverify a rank
+	// drains itself whose node has other cores than R says.
+	d.table("resource")
+	d.text("path", agentapi.ResourceFile)
+	d.flag("noverify", true)
+
+	// With enable_ipv6, * listens on what the pod has: IPv4, IPv6 or both. The
+	// name of an interface would fail in pods that have IPv4 only.
+	d.table("bootstrap")
+	d.text("curve_cert", agentapi.UsedCurveFile)
+	d.number("default_port", agentapi.BrokerPort)
+	d.text("default_bind", "tcp://*:%p")
+	d.text("default_connect", "tcp://%h."+o.domain()+":%p")
+	d.flag("enable_ipv6", true)
+	fmt.Fprintf(&d, "hosts = [ { host = %s } ]\n", quote(Hosts(o.Name, o.MaxSize)))
+
+	d.table("tbon")
+	d.text("tcp_user_timeout", tcpUserTimeout)
+	d.text("connect_timeout", orDefault(o.ConnectTimeout, DefaultConnectTimeout))
+
+	// Without a state folder there is nobody to read a checkpoint, and each is a
+	// write to the memory that the broker's rundir is in.
+	if o.KeepsState {
+		d.table("kvs")
+		d.text("checkpoint-period", checkpointPeriod)
+	}
+
+	// Of several modules for one service Flux takes the one named here; see
+	// flux-modprobe(1). Fluxion splits its service in two.
+	if o.Simple {
+		d.table("modules.alternatives")
+		d.text("sched", "sched-simple")
+		d.text("feasibility", "sched-simple")
+	} else {
+		d.table("sched-fluxion-qmanager")
+		d.text("queue-policy", orDefault(o.QueuePolicy, DefaultQueuePolicy))
+	}
+	return d.String(), nil
+}
+
+// SchedulerEnvironment returns the variables that the lead's broker needs in its
+// environment beside the configuration. With simple they keep Fluxion's start
+// script from loading Fluxion in a Flux that starts up by shell scripts, which do
+// not read the configuration: before flux-core 0.79. Newer ones ignore them.
+// Source: etc/rc1.d/01-sched-fluxion of flux-sched, etc/rc1 of flux-core.
+func SchedulerEnvironment(simple bool) map[string]string {
+	if !simple {
+		return nil
+	}
+	return map[string]string{"FLUXION_RESOURCE_RC_NOOP": "1", "FLUXION_QMANAGER_RC_NOOP": "1"}
+}
+
+// domain is what host names are completed with.
+func (o Options) domain() string {
+	if o.ClusterDomain == "" {
+		return o.Service
+	}
+	return strings.Join([]string{o.Service, o.Namespace, "svc", o.ClusterDomain}, ".")
+}
+
+func (o Options) check() error {
+	names := []struct {
+		field, value string
+		optional     bool
+	}{
+		{"name", o.Name, false},
+		{"service", o.Service, false},
+		{"namespace", o.Namespace, true},
+		{"cluster domain", o.ClusterDomain, true},
+	}
+	for _, name := range names {
+		if !(name.optional && name.value == "") && !dnsName.MatchString(name.value) {
+			return fmt.Errorf("%s %s must be a DNS name in lower case", name.field, excerpt(name.value))
+		}
+	}
+	if (o.Namespace == "") != (o.ClusterDomain == "") {
+		return fmt.Errorf("namespace %q and cluster domain %q must be given both or neither", o.Namespace, o.ClusterDomain)
+	}
+	if o.MaxSize < 1 || o.MaxSize > MaxRanks {
+		return fmt.Errorf("maxSize %d must be 1 to %d", o.MaxSize, MaxRanks)
+	}
+	if o.Simple && o.QueuePolicy != "" {
+		return fmt.Errorf("flux.scheduler.queuePolicy %s is Fluxion's: leave it out with simple: true", excerpt(o.QueuePolicy))
+	}
+	if o.QueuePolicy != "" && !slices.Contains(queuePolicies, o.QueuePolicy) {
+		return fmt.Errorf("flux.scheduler.queuePolicy %s must be one of %s", excerpt(o.QueuePolicy), strings.Join(queuePolicies, ", "))
+	}
+	if o.ConnectTimeout != "" && !duration.MatchString(o.ConnectTimeout) {
+		return fmt.Errorf("flux.connectTimeout %s must be a number with ms, s, m, h or d, such as 5s", excerpt(o.ConnectTimeout))
+	}
+	return nil
+}
+
+// checkCustom refuses what cannot be meant as a configuration. What is in it is up
+// to its author.
+func checkCustom(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("flux.brokerConfig holds white space only: write TOML, or leave it out for the default")
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return errors.New("flux.brokerConfig must be text in UTF-8 without NUL")
+	}
+	return nil
+}
+
+func orDefault(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,156 @@
+package fluxconf
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// sample is the MiniCluster of the examples.
+func sample() Options {
+	return Options{Name: "flux-sample", Service: "flux-service", MaxSize: 4}
+}
+
+func TestBrokerConfigOfFourRanks(t *testing.T) {
+	const want = `[resource]
+path = "/gopherlocks/flux/R"
+noverify = true
+
+[bootstrap]
+curve_cert = "/gopherlocks/flux/curve.cert"
+default_port = 8050
+default_bind = "tcp://*:%p"
+default_connect = "tcp://%h.flux-service:%p"
+enable_ipv6 = true
+hosts = [ { host = "flux-sample-[0-3]" } ]
+
+[tbon]
+tcp_user_timeout = "20s"
+connect_timeout = "5s"
+
+[sched-fluxion-qmanager]
+queue-policy = "easy"
+`
+	got, err := BrokerConfig(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestBrokerConfigFollowsItsOptions(t *testing.T) {
+	tests := map[string]struct {
+		change        func(*Options)
+		with, without string
+	}{
+		"queue policy":    {func(o *Options) { o.QueuePolicy = "fcfs" }, `queue-policy = "fcfs"`, `"easy"`},
+		"connect timeout": {func(o *Options) { o.ConnectTimeout = "1.5m" }, `connect_timeout = "1.5m"`, `"5s"`},
+		"simple": {func(o *Options) { o.Simple = true },
+			"[modules.alternatives]\nsched = \"sched-simple\"\nfeasibility = \"sched-simple\"\n", "fluxion"},
+		"state": {func(o *Options) { o.KeepsState = true }, "[kvs]\ncheckpoint-period = \"5s\"\n", ""},
+		"one rank": {func(o *Options) { o.MaxSize = 1 },
+			`hosts = [ { host = "flux-sample-0" } ]`, "[0"},
+		"cluster domain": {func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "cluster.local" },
+			`"tcp://%h.flux-service.hpc.svc.cluster.local:%p"`, "%h.flux-service:"},
+	}
+	for name, tt := range tests {
+		o := sample()
+		tt.change(&o)
+		got, err := BrokerConfig(o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !strings.Contains(got, tt.with) || tt.without != "" && strings.Contains(got, tt.without) {
+			t.Errorf("%s: want it with %q and without %q:\n%s", name, tt.with, tt.without, got)
+		}
+	}
+}
+
+func TestBrokerConfigRefuses(t *testing.T) {
+	tests := map[string]func(*Options){
+		`name "" must be a DNS name`:                        func(o *Options) { o.Name = "" },
+		`name "a\"b" must be a DNS name`:                    func(o *Options) { o.Name = `a"b` },
+		`service "%h" must be a DNS name`:                   func(o *Options) { o.Service = "%h" },
+		`cluster domain "a." must be a DNS name`:            func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "a." },
+		`namespace "hpc" and cluster domain "" must be`:     func(o *Options) { o.Namespace = "hpc" },
+		`namespace "" and cluster domain "a" must be`:       func(o *Options) { o.ClusterDomain = "a" },
+		"maxSize 0 must be 1 to 100000":                     func(o *Options) { o.MaxSize = 0 },
+		"maxSize 100001 must be 1 to 100000":                func(o *Options) { o.MaxSize = 100_001 },
+		`flux.scheduler.queuePolicy "lifo" must be one of`:  func(o *Options) { o.QueuePolicy = "lifo" },
+		`flux.scheduler.queuePolicy "easy" is Fluxion's`:    func(o *Options) { o.Simple, o.QueuePolicy = true, "easy" },
+		`flux.connectTimeout "5" must be a number with`:     func(o *Options) { o.ConnectTimeout = "5" },
+		`flux.connectTimeout "5s\n" must be a number with`:  func(o *Options) { o.ConnectTimeout = "5s\n" },
+		"flux.brokerConfig holds white space only":          func(o *Options) { o.Custom = " \n" },
+		"flux.brokerConfig must be text in UTF-8":           func(o *Options) { o.Custom = "a = \"\xff\"" },
+		"flux.brokerConfig must be text in UTF-8 without N": func(o *Options) { o.Custom = "a = 1\x00" },
+	}
+	for want, change := range tests {
+		o := sample()
+		change(&o)
+		if got, err := BrokerConfig(o); err == nil || !strings.Contains(err.Error(), want) || got != "" {
+			t.Errorf("BrokerConfig = %q, %v, want an error with %q", got, err, want)
+		}
+	}
+}
+
+func TestCustomConfigTakesThePlaceOfOurs(t *testing.T) {
+	const custom = "[resource]\nnoverify = false\n"
+	if got, err := BrokerConfig(Options{Custom: custom}); err != nil || got != custom {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestSchedulerEnvironmentIsForSimpleOnly(t *testing.T) {
+	if got := SchedulerEnvironment(false); len(got) != 0 {
+		t.Errorf("with Fluxion: %v", got)
+	}
+	got := SchedulerEnvironment(true)
+	if got["FLUXION_RESOURCE_RC_NOOP"] == "" || got["FLUXION_QMANAGER_RC_NOOP"] == "" {
+		t.Errorf("with sched-simple: %v", got)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	tests := map[string]string{
+		"":             `""`,
+		"a-[0-3]":      `"a-[0-3]"`,
+		`a"b\c`:        `"a\"b\\c"`,
+		"a\tb\nc\r":    `"a\tb\nc\u000D"`,
+		"\x00\x1f\x7f": `"\u0000\u001F\u007F"`,
+		"größe €":      `"größe €"`,
+	}
+	for value, want := range tests {
+		if got := quote(value); got != want {
+			t.Errorf("quote(%q) = %s, want %s", value, got, want)
+		}
+	}
+}
+
+// The escapes that quote uses are those that JSON and TOML have in common.
+func FuzzQuote(f *testing.F) {
+	f.Add("plain")
+	f.Add("\x00\"\\\x7f\n\u2028")
+	f.Add("\xff\xc3")
+	f.Fuzz(func(t *testing.T, value string) {
+		quoted := quote(value)
+		if !utf8.ValidString(quoted) {
+			t.Fatalf("%q is not UTF-8", quoted)
+		}
+		for _, r := range quoted {
+			if r < ' ' || r == 0x7f {
+				t.Fatalf("%q has the control character %U, which TOML forbids", quoted, r)
+			}
+		}
+		var back string
+		if err := json.Unmarshal([]byte(quoted), &back); err != nil {
+			t.Fatalf("%s: %v", quoted, err)
+		}
+		// Each byte that is not UTF-8 becomes one U+FFFD, as conversion to runes does.
+		if want := string([]rune(value)); back != want {
+			t.Fatalf("quote(%q) came back as %q", value, back)
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package fluxconf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Hosts returns the host names of the ranks 0 to maxSize-1 of the MiniCluster
+// called name as a host list of Flux: "name-0", or "name-[0-3]" for a maxSize of 4.
+// They are the host names that an Indexed Job gives its pods. maxSize is at least 1.
+// Source: Flux RFC 29, Hostlist Format.
+func Hosts(name string, maxSize int32) string {
+	if maxSize == 1 {
+		return name + "-0"
+	}
+	return fmt.Sprintf("%s-[0-%d]", name, maxSize-1)
+}
+
+// ExpandHosts returns the host names of a host list with at most one set in
+// brackets, at its end, which is the form that Hosts writes.
+func ExpandHosts(list string) ([]string, error) {
+	prefix, set, err := splitHosts(list)
+	if err != nil {
+		return nil, err
+	}
+	if set.Len() == 0 {
+		return []string{prefix}, nil
+	}
+	hosts := make([]string, 0, set.Len())
+	for index := range set.All() {
+		hosts = append(hosts, prefix+strconv.Itoa(int(index)))
+	}
+	return hosts, nil
+}
+
+// splitHosts returns the two parts of "name-[0-3]". For a single host the set is
+// empty.
+func splitHosts(list string) (prefix string, set Set, err error) {
+	prefix, bracketed, found := strings.Cut(list, "[")
+	if prefix == "" || strings.ContainsAny(prefix, "], \t\n") {
+		return "", Set{}, fmt.Errorf("host list %s: it must be one host or of the form name-[0-3]", excerpt(list))
+	}
+	if !found {
+		return prefix, Set{}, nil
+	}
+	body, closed := strings.CutSuffix(bracketed, "]")
+	if !closed || strings.ContainsAny(body, "[]") {
+		return "", Set{}, fmt.Errorf("host list %s: it must end with the first ]", excerpt(list))
+	}
+	if set, err = Parse(body); err != nil {
+		return "", Set{}, fmt.Errorf("host list %s: %w", excerpt(list), err)
+	}
+	if set.Len() == 0 {
+		return "", Set{}, fmt.Errorf("host list %s: its brackets must hold a number", excerpt(list))
+	}
+	return prefix, set, nil
+}
+
+// countHosts returns the number of hosts of a host list.
+func countHosts(list string) (int, error) {
+	_, set, err := splitHosts(list)
+	if err != nil {
+		return 0, err
+	}
+	return max(1, set.Len()), nil
+}
