@@ -1,0 +1,213 @@
+// Package endpoint is how the operator reaches the instance of Flux of a lead: it
+// asks there for ranks to be drained, when they are idle, and what the queue is.
+//
+// A Drainer makes the set of ranks that we drained equal to the one wished:
+//
+//	drain   wished − drained by anybody
+//	undrain drained by us − wished − about to stop by themselves
+//
+// then looks which of the wished run jobs, once, or once a second while somebody
+// waits for an answer. Requests take turns, and a newer one ends the waiting of an
+// older, so that what the newest wished holds in the end.
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// Reasons of drained ranks, in Flux's list.
+const (
+	// ReasonShrink is of ranks that the operator wishes to be drained.
+	ReasonShrink = agentapi.DrainReason + " the MiniCluster shrinks"
+	// ReasonStopping is of a rank that drained itself since its pod is being
+	// stopped. The operator's wish does not undrain it: jobs would start on a rank
+	// about to go. It undrains itself when it comes back.
+	ReasonStopping = agentapi.DrainReason + " pod is being stopped"
+)
+
+const (
+	// MaxWait bounds DrainRequest.WaitSeconds.
+	MaxWait = 300 * time.Second
+	// lookInterval is how often Flux is asked while somebody waits. A look takes
+	// it 0.2 to 0.6 s.
+	lookInterval = time.Second
+	// maxJobs bounds DrainReport.Jobs.
+	maxJobs = 10
+)
+
+// ErrSuperseded ends a request when a newer one has come.
+var ErrSuperseded = errors.New("a newer request has come: what it wishes holds")
+
+// RequestError is a request that cannot be served as it is.
+type RequestError struct{ Message string }
+
+// Error names the field, its value and the bound.
+func (e *RequestError) Error() string { return e.Message }
+
+// Flux is what is asked of the instance. See fluxcli.Client.
+type Flux interface {
+	Drain(ctx context.Context, ranks fluxconf.Set, reason string) error
+	Undrain(ctx context.Context, ranks fluxconf.Set) error
+	Drained(ctx context.Context) (fluxcli.Drains, error)
+	Allocated(ctx context.Context, ranks fluxconf.Set) (fluxconf.Set, error)
+	Jobs(ctx context.Context, ranks fluxconf.Set) ([]fluxcli.Job, error)
+	Online(ctx context.Context) (fluxconf.Set, error)
+	Stats(ctx context.Context) (fluxcli.Stats, error)
+}
+
+var _ Flux = (*fluxcli.Client)(nil)
+
+// Drainer serves the operator's requests. Its methods may be called at the same
+// time.
+type Drainer struct {
+	flux Flux
+	// turn is held by the request that talks to Flux about drained ranks.
+	turn chan struct{}
+
+	mu sync.Mutex
+	// supersede ends the newest request. Ending one that is over does nothing.
+	supersede context.CancelCauseFunc
+}
+
+// NewDrainer makes a Drainer of the instance that flux asks.
+func NewDrainer(flux Flux) *Drainer {
+	return &Drainer{flux: flux, turn: make(chan struct{}, 1), supersede: func(error) {}}
+}
+
+// wish is a DrainRequest that has been checked.
+type wish struct {
+	ranks fluxconf.Set
+	known fluxconf.Set
+	wait  time.Duration
+}
+
+func checkRequest(r agentapi.DrainRequest) (wish, error) {
+	ranks, err := fluxconf.Parse(r.Ranks)
+	if err != nil {
+		return wish{}, &RequestError{"ranks: " + err.Error()}
+	}
+	known, err := fluxconf.Parse(r.Known)
+	if err != nil {
+		return wish{}, &RequestError{"known: " + err.Error()}
+	}
+	wait := time.Duration(r.WaitSeconds) * time.Second
+	if wait < 0 || wait > MaxWait {
+		return wish{}, &RequestError{fmt.Sprintf("waitSeconds %d must be from 0 to %d", r.WaitSeconds, int(MaxWait.Seconds()))}
+	}
+	return wish{ranks, known, wait}, nil
+}
+
+// Drain fulfils a request and reports; see agentapi.DrainRequest. Errors are a
+// *RequestError, ErrSuperseded, ctx's, or else Flux's: then the ranks must be
+// taken for busy.
+func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (agentapi.DrainReport, error) {
+	wish, err := checkRequest(request)
+	if err != nil {
+		return agentapi.DrainReport{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d.mu.Lock()
+	d.supersede(ErrSuperseded)
+	d.supersede = cancel
+	d.mu.Unlock()
+
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return agentapi.DrainReport{}, context.Cause(ctx)
+	}
+	// A change that has begun is finished, also when a newer request comes or the
+	// caller goes: nobody could tell what a killed command has done.
+	if err := d.setDrained(context.WithoutCancel(ctx), wish.ranks); err != nil {
+		return agentapi.DrainReport{}, err
+	}
+	report, err := d.await(ctx, wish)
+	if ctx.Err() != nil {
+		return agentapi.DrainReport{}, context.Cause(ctx)
+	}
+	return report, err
+}
+
+// setDrained makes the ranks that we drained those of the wish.
+func (d *Drainer) setDrained(ctx context.Context, wished fluxconf.Set) error {
+	drains, err := d.flux.Drained(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.flux.Drain(ctx, wished.Minus(drains.Ranks()), ReasonShrink); err != nil {
+		return err
+	}
+	ours := drains.Because(agentapi.DrainReason).Minus(drains.Because(ReasonStopping))
+	return d.flux.Undrain(ctx, ours.Minus(wished))
+}
+
+// await looks until there is something to report.
+func (d *Drainer) await(ctx context.Context, wish wish) (agentapi.DrainReport, error) {
+	over := time.NewTimer(wish.wait)
+	defer over.Stop()
+	again := time.NewTicker(lookInterval)
+	defer again.Stop()
+	for {
+		busy, err := d.flux.Allocated(ctx, wish.ranks)
+		if err != nil {
+			return agentapi.DrainReport{}, err
+		}
+		if busy.Len() == 0 || wish.wait == 0 || busy.String() != wish.known.String() {
+			return d.report(ctx, busy)
+		}
+		select {
+		case <-ctx.Done():
+			return agentapi.DrainReport{}, context.Cause(ctx)
+		case <-over.C:
+			return d.report(ctx, busy)
+		case <-again.C:
+		}
+	}
+}
+
+// report adds the jobs on the busy ranks.
+func (d *Drainer) report(ctx context.Context, busy fluxconf.Set) (agentapi.DrainReport, error) {
+	report := agentapi.DrainReport{Busy: busy.String()}
+	if busy.Len() == 0 {
+		return report, nil
+	}
+	jobs, err := d.flux.Jobs(ctx, busy)
+	if err != nil {
+		return agentapi.DrainReport{}, err
+	}
+	report.JobCount = len(jobs)
+	for _, job := range jobs[:min(len(jobs), maxJobs)] {
+		report.Jobs = append(report.Jobs, job.ID)
+	}
+	return report, nil
+}
+
+// Queue reports the instance's jobs and ranks. It needs no turn.
+func (d *Drainer) Queue(ctx context.Context) (agentapi.QueueReport, error) {
+	stats, err := d.flux.Stats(ctx)
+	if err != nil {
+		return agentapi.QueueReport{}, err
+	}
+	online, err := d.flux.Online(ctx)
+	if err != nil {
+		return agentapi.QueueReport{}, err
+	}
+	return agentapi.QueueReport{
+		Pending:  stats.Pending,
+		Running:  stats.Running,
+		Finished: stats.Finished,
+		Online:   online.String(),
+	}, nil
+}

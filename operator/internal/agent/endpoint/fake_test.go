@@ -1,0 +1,147 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// fakeFlux is an instance in memory.
+type fakeFlux struct {
+	mu      sync.Mutex
+	reasons map[int32]string // of drained ranks
+	jobs    []fluxcli.Job
+	changes []string // drains and undrains, in order
+	looks   int
+	err     error // of looks, from now on
+
+	// gate, when set, holds each change back until something can be received.
+	gate chan struct{}
+}
+
+func newFakeFlux() *fakeFlux { return &fakeFlux{reasons: map[int32]string{}} }
+
+func (f *fakeFlux) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
+	return f.change(ctx, "drain", ranks, func(rank int32) {
+		if _, drained := f.reasons[rank]; !drained {
+			f.reasons[rank] = reason
+		}
+	})
+}
+
+func (f *fakeFlux) Undrain(ctx context.Context, ranks fluxconf.Set) error {
+	return f.change(ctx, "undrain", ranks, func(rank int32) { delete(f.reasons, rank) })
+}
+
+func (f *fakeFlux) change(ctx context.Context, what string, ranks fluxconf.Set, each func(int32)) error {
+	if ranks.Len() == 0 {
+		return nil
+	}
+	if f.gate != nil {
+		<-f.gate
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s was killed: %w", what, ctx.Err())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes = append(f.changes, what+" "+ranks.String())
+	for rank := range ranks.All() {
+		each(rank)
+	}
+	return nil
+}
+
+func (f *fakeFlux) Drained(context.Context) (fluxcli.Drains, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var drains fluxcli.Drains
+	for rank, reason := range f.reasons {
+		drains = append(drains, fluxcli.Drain{Ranks: fluxconf.Range(rank, rank+1), Reason: reason})
+	}
+	return drains, f.err
+}
+
+func (f *fakeFlux) Allocated(_ context.Context, ranks fluxconf.Set) (fluxconf.Set, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks++
+	var busy fluxconf.Set
+	for _, job := range f.jobs {
+		busy = busy.Union(job.Ranks)
+	}
+	return ranks.Minus(ranks.Minus(busy)), f.err
+}
+
+func (f *fakeFlux) Jobs(_ context.Context, ranks fluxconf.Set) ([]fluxcli.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var jobs []fluxcli.Job
+	for _, job := range f.jobs {
+		if ranks.Minus(job.Ranks).Len() < ranks.Len() {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, f.err
+}
+
+func (f *fakeFlux) Online(context.Context) (fluxconf.Set, error) { return fluxconf.Range(0, 3), f.err }
+
+func (f *fakeFlux) Stats(context.Context) (fluxcli.Stats, error) {
+	return fluxcli.Stats{Pending: 1, Running: 2, Finished: 3}, f.err
+}
+
+// run starts a job, end ends it.
+func (f *fakeFlux) run(t *testing.T, id, ranks string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.jobs = append(f.jobs, fluxcli.Job{ID: id, Ranks: set(t, ranks)})
+}
+
+func (f *fakeFlux) end(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.jobs = slices.DeleteFunc(f.jobs, func(job fluxcli.Job) bool { return job.ID == id })
+}
+
+func (f *fakeFlux) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *fakeFlux) looked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looks
+}
+
+// drained are the drained ranks whose reason begins with prefix.
+func (f *fakeFlux) drained(t *testing.T, prefix string) string {
+	drains, err := f.Drained(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drains.Because(prefix).String()
+}
+
+func (f *fakeFlux) changed() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.changes, ", ")
+}
+
+func set(t *testing.T, text string) fluxconf.Set {
+	t.Helper()
+	ranks, err := fluxconf.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ranks
+}
