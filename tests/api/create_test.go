@@ -53,7 +53,7 @@ func TestMiniClusterBecomesServiceAndElasticJob(t *testing.T) {
 			Image:       "example.org/image:1",
 			Command:     "serve --rank=$(GOPHERLOCKS_RANK) 'two words'",
 			Environment: map[string]string{"B": "2", "A": "1"},
-			Ports:       []int32{8050, 80},
+			Ports:       []int32{8080, 80},
 			Resources: api.Resources{
 				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000m")},
 			},

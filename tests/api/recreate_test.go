@@ -67,13 +67,13 @@ func TestJobDeletedByHandComesBackAfterItsPods(t *testing.T) {
 	m.waitForSize(2)
 }
 
-func TestInvalidCommandLeavesRunningRanksAlone(t *testing.T) {
+func TestInvalidSpecLeavesRunningRanksAlone(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 1, MaxSize: 3})
 	m.waitForSize(1)
 	uid := m.job().UID
 	m.change(func(s *api.MiniClusterSpec) { s.Containers[0].Command = "a 'b"; s.Size = 3 })
-	m.waitForReason(api.ConditionReady, api.ReasonInvalidCommand)
+	m.waitForReason(api.ConditionReady, api.ReasonInvalidSpec)
 	eventually(t, func() error {
 		if n := len(m.pods()); n != 3 {
 			return fmt.Errorf("want 3 ranks, have %d", n)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
+	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -58,11 +59,13 @@ func findEnd(o Observed) *End {
 			return failure(o, c)
 		}
 	}
-	// Where Jobs have no success policy, the end of the lead is not theirs.
-	if build.FluxEnabled(o.MiniCluster) {
-		if lead := endedLead(o); lead != nil && lead.Status.Phase == corev1.PodSucceeded {
-			return success(o)
-		}
+	// Where Jobs have no success policy, or a container beside the rank goes on, the
+	// end of the command is not the Job's.
+	if end := endedLead(o); end != nil {
+		return end
+	}
+	if ptr.Deref(o.Job.Spec.Suspend, false) {
+		return endBefore(o.MiniCluster) // its pods are gone
 	}
 	return nil
 }
@@ -104,9 +107,7 @@ func failedRank(o Observed, end *End) {
 		}
 		switch {
 		case rank == 0 && last.Command != nil && last.Command.ExitCode != 0:
-			code := last.Command.ExitCode
-			end.Reason, end.ExitCode = api.ReasonCommandFailed, &code
-			end.Message = fmt.Sprintf("the command has ended with exit code %d; delete the MiniCluster to run it again", code)
+			*end = *commandFailed(last.Command.ExitCode)
 			return
 		case last.Message != "":
 			end.Reason = api.ReasonRankUnusable
@@ -130,16 +131,34 @@ func lastWord(mc *api.MiniCluster, pod *corev1.Pod) *agentapi.Termination {
 	return nil
 }
 
-// endedLead returns the pod of rank 0 that has succeeded, if there is one.
-func endedLead(o Observed) *corev1.Pod {
+// endedLead returns how the command has ended by the word of the lead, or nil.
+func endedLead(o Observed) *End {
+	if !build.FluxEnabled(o.MiniCluster) {
+		return nil
+	}
 	for i := range o.Pods {
 		pod := &o.Pods[i]
 		owner := metav1.GetControllerOf(pod)
-		if rank, ok := rankOf(pod); ok && rank == 0 && owner != nil && owner.UID == o.Job.UID && pod.Status.Phase == corev1.PodSucceeded {
-			return pod
+		if rank, ok := rankOf(pod); !ok || rank != 0 || owner == nil || owner.UID != o.Job.UID {
+			continue
+		}
+		last := lastWord(o.MiniCluster, pod)
+		switch {
+		case last == nil || last.Command == nil:
+		case last.Command.ExitCode == 0:
+			return success(o)
+		default:
+			return commandFailed(last.Command.ExitCode)
 		}
 	}
 	return nil
+}
+
+func commandFailed(code int32) *End {
+	return &End{
+		Failed: true, Reason: api.ReasonCommandFailed, State: api.ReasonJobFailed, ExitCode: &code,
+		Message: fmt.Sprintf("the command has ended with exit code %d; delete the MiniCluster to run it again", code),
+	}
 }
 
 func (p *Plan) setEnd(end *End) {
@@ -152,13 +171,28 @@ func planEnd(o Observed, p *Plan, end *End) {
 	p.setEnd(end)
 	p.Foundation = false
 	p.DeleteServices = len(o.MiniCluster.Spec.Services) > 0 && endBefore(o.MiniCluster) == nil
+	if endBefore(o.MiniCluster) == nil {
+		return // First the status must tell of the end: without the pods, nothing else does.
+	}
 	switch {
-	case o.MiniCluster.Spec.Cleanup && endBefore(o.MiniCluster) != nil:
-		// Only now that the status tells of the end: without the Job, nothing else would.
+	case o.MiniCluster.Spec.Cleanup:
 		p.DeleteJob = o.Job
 		p.tell(corev1.EventTypeNormal, api.EventCleanedUp, "Deleted the Job and its pods")
-	case !o.Settings.Features.SuccessPolicy && !end.Failed && build.FluxEnabled(o.MiniCluster) && (o.Job.Spec.Suspend == nil || !*o.Job.Spec.Suspend):
-		// The followers have no more purpose; a suspended Job has no pods.
+	case goesOn(o) && !ptr.Deref(o.Job.Spec.Suspend, false):
+		// Its pods have no more purpose; a suspended Job has none.
 		editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
 	}
+}
+
+// goesOn tells whether the Job does not end by itself with the command.
+func goesOn(o Observed) bool {
+	for _, c := range o.Job.Status.Conditions {
+		switch c.Type {
+		case batchv1.JobComplete, batchv1.JobFailed, batchv1.JobSuccessCriteriaMet, batchv1.JobFailureTarget:
+			if c.Status == corev1.ConditionTrue {
+				return false
+			}
+		}
+	}
+	return !o.Settings.Features.SuccessPolicy || len(o.MiniCluster.Spec.Containers) > 1
 }

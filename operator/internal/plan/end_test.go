@@ -67,13 +67,39 @@ func TestEndOfTheCommand(t *testing.T) {
 	}
 }
 
-func TestEndWithoutSuccessPolicyStopsTheFollowers(t *testing.T) {
-	o := instance()
-	o.Settings.Features = build.FeaturesOf(1, 27)
-	terminated(&o.Pods[0], corev1.PodSucceeded, `{"command":{"exitCode":0}}`)
-	p := Make(o)
-	if p.End == nil || p.End.Failed || p.Job == nil || !*p.Job.Spec.Suspend {
-		t.Errorf("end %+v, Job %+v; want success and a suspended Job", p.End, p.Job)
+// TestJobThatGoesOnIsSuspended: an old Kubernetes knows no success policy, and
+// containers beside the rank keep the lead's pod running.
+func TestJobThatGoesOnIsSuspended(t *testing.T) {
+	old := instance()
+	old.Settings.Features = build.FeaturesOf(1, 27)
+	beside := instance()
+	beside.MiniCluster.Spec.Containers[0].RunFlux = true
+	beside.MiniCluster.Spec.Containers = append(beside.MiniCluster.Spec.Containers, api.Container{Name: "beside", Image: "image"})
+	beside.Job.Annotations[api.AnnotationTemplateHash] = build.TemplateHash(beside.MiniCluster, 4)
+	for name, o := range map[string]Observed{"old": old, "beside": beside} {
+		for code, conditionType := range map[string]string{"0": api.ConditionComplete, "3": api.ConditionFailed} {
+			o.MiniCluster.Status.Conditions = nil
+			o.Job.Spec.Suspend = nil
+			terminated(&o.Pods[0], corev1.PodRunning, `{"command":{"exitCode":`+code+`}}`)
+			p := Make(o)
+			quiet(t, p)
+			if p.End == nil || p.End.Failed != (code != "0") {
+				t.Fatalf("%s, exit code %s: end %+v", name, code, p.End)
+			}
+			o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, Reason: p.End.Reason}}
+			if p = Make(o); p.Job == nil || !*p.Job.Spec.Suspend {
+				t.Fatalf("%s, exit code %s: Job %+v, want it suspended", name, code, p.Job)
+			}
+			// The pods are gone, and nothing moves.
+			o.Job.Spec.Suspend = ptr.To(true)
+			gone := o
+			gone.Pods = nil
+			p = Make(gone)
+			quiet(t, p)
+			if p.End == nil || p.End.Failed != (code != "0") {
+				t.Errorf("%s, exit code %s: end %+v afterwards", name, code, p.End)
+			}
+		}
 	}
 }
 
