@@ -79,6 +79,23 @@ func TestNameMustFitIntoHostNames(t *testing.T) {
 	})
 }
 
+// TestNameLeavesRoomForServices: their host name is longer than a rank's may be.
+func TestNameLeavesRoomForServices(t *testing.T) {
+	longest := "a" + strings.Repeat("b", 53)
+	services := "services: [{image: a, name: cache}]"
+	eachVersion(t, func(t *testing.T, apiVersion string, s server) {
+		object, _ := s.decode(t, manifest(apiVersion, longest, services))
+		if got := s.validate(object, nil); len(got) > 0 {
+			t.Errorf("a name of 54 characters is refused: %q", got)
+		}
+		object, _ = s.decode(t, manifest(apiVersion, longest+"b", services))
+		want := []string{`metadata: Invalid value: "object": metadata.name ` + longest + `b is too long with services: NAME-services is a host name, so that it must have at most 54 characters`}
+		if got := s.validate(object, nil); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // TestMaximumIsKeptOnUpdates: what a write may do depends on the ranks that are
 // there, and on the maximum that the operator remembers.
 func TestMaximumIsKeptOnUpdates(t *testing.T) {
@@ -132,6 +149,7 @@ func TestSpecsAreAccepted(t *testing.T) {
 		"an interactive launcher":   `interactive: true, containers: [{image: a, launcher: true}]`,
 		"quantities":                `containers: [{image: a, resources: {requests: {cpu: 500m, memory: 1.5Gi}, limits: {cpu: 1, example.org/gpu: 2}}}]`,
 		"ports beside the ranks'":   `containers: [{image: a, ports: [8049, 8053]}]`,
+		"any port without Flux":     `flux: {enabled: false}, containers: [{image: a, ports: [8050]}]`,
 		"a service on their ports":  `services: [{image: a, name: cache, ports: [8050]}]`,
 		"memory":                    `containers: [{image: a, volumes: {shm: {path: /dev/shm, emptyDir: true, emptyDirMedium: memory, emptyDirSizeLimit: 2Gi}}}]`,
 		"items of a ConfigMap":      `containers: [{image: a, volumes: {conf: {path: /conf, configMapName: conf, items: {a: b}}}}]`,

@@ -63,6 +63,12 @@ func TestPodOptionsAreRefused(t *testing.T) {
 		{"policy of DNS that is not known", `pod: {dnsPolicy: clusterfirst}`, []string{
 			`spec.pod.dnsPolicy: Unsupported value: "clusterfirst": supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"`,
 		}},
+		{"no policy of DNS", `pod: {dnsPolicy: None}`, []string{
+			`spec.pod.dnsPolicy: Invalid value: "object": dnsPolicy None is not supported: it needs a list of name servers, which a MiniCluster cannot have`,
+		}},
+		{"processes of pod and node", `shareProcessNamespace: true, pod: {hostPID: true}`, []string{
+			`spec.shareProcessNamespace: Invalid value: "object": shareProcessNamespace and pod.hostPID exclude each other: choose one`,
+		}},
 		{"self-scaling with another ServiceAccount", `selfScaling: true, pod: {serviceAccountName: builder}`, []string{
 			`spec.selfScaling: Invalid value: "object": selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName builder`,
 		}},

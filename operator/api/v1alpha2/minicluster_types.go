@@ -17,6 +17,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // host name of at most 63 characters.
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name %s becomes part of host names: it must have at most 57 characters a-z, 0-9 and -, begin with a letter and not end with -'.format([self.metadata.name])",fieldPath=".metadata"
 //
+// The pod of services has the host name NAME-services.
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.services) || size(self.spec.services) == 0 || self.metadata.name.size() <= 54",messageExpression="'metadata.name %s is too long with services: NAME-services is a host name, so that it must have at most 54 characters'.format([self.metadata.name])",fieldPath=".metadata"
+//
 // The part of the bounds rule that needs the status. The last line lets writes
 // pass that leave both numbers as they were, so that the operator can still
 // report a size that got past an older version of this rule.
@@ -71,7 +74,7 @@ type MiniClusterList struct {
 // +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.all(c, (has(c.runFlux) && c.runFlux) || !((has(c.launcher) && c.launcher) || (has(c.batch) && c.batch)))",message="launcher and batch are for the container that runs Flux: set its runFlux",fieldPath=".containers"
 // +kubebuilder:validation:XValidation:rule="!has(self.flux) || !has(self.flux.enabled) || self.flux.enabled || self.containers.all(c, !((has(c.launcher) && c.launcher) || (has(c.batch) && c.batch)))",message="launcher and batch need Flux: with flux.enabled false every rank runs the command",fieldPath=".containers"
 // +kubebuilder:validation:XValidation:rule="(has(self.flux) && has(self.flux.enabled) && !self.flux.enabled) || self.containers.all(c, !has(c.noWrapEntrypoint) || !c.noWrapEntrypoint || (size(self.containers) != 1 && !(has(c.runFlux) && c.runFlux)))",message="noWrapEntrypoint is for containers that do not run Flux",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="self.containers.all(c, !has(c.ports) || c.ports.all(p, p < 8050 || p > 8052))",message="ports 8050 to 8052 are in use by the ranks themselves: choose others",fieldPath=".containers"
+// +kubebuilder:validation:XValidation:rule="(has(self.flux) && has(self.flux.enabled) && !self.flux.enabled) || self.containers.all(c, !has(c.ports) || c.ports.all(p, p < 8050 || p > 8052))",message="ports 8050 to 8052 are in use by the ranks themselves: choose others",fieldPath=".containers"
 //
 // The services.
 //
@@ -81,6 +84,7 @@ type MiniClusterList struct {
 //
 // What excludes each other.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.shareProcessNamespace) || !self.shareProcessNamespace || !has(self.pod) || !has(self.pod.hostPID) || !self.pod.hostPID",message="shareProcessNamespace and pod.hostPID exclude each other: choose one",fieldPath=".shareProcessNamespace"
 // +kubebuilder:validation:XValidation:rule="!has(self.selfScaling) || !self.selfScaling || !has(self.pod) || !has(self.pod.serviceAccountName) || size(self.pod.serviceAccountName) == 0",messageExpression="'selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName %s'.format([self.pod.serviceAccountName])",fieldPath=".selfScaling"
 
 // MiniClusterSpec is what the author of a MiniCluster wishes.
