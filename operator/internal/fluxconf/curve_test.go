@@ -108,14 +108,14 @@ func TestNewCurveMakesWhatFluxReads(t *testing.T) {
 }
 
 func TestNewCurveDependsOnItsInputOnly(t *testing.T) {
-	make := func(fill byte) string {
+	with := func(fill byte) string {
 		text, err := NewCurve(bytes.NewReader(bytes.Repeat([]byte{fill}, curveKeySize)), "a")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return text
 	}
-	if make(1) != make(1) || make(1) == make(2) {
+	if with(1) != with(1) || with(1) == with(2) {
 		t.Error("the certificate must be a function of the random bytes")
 	}
 }

@@ -1,6 +1,7 @@
 package fluxconf
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"iter"
@@ -177,7 +178,7 @@ func (s Set) All() iter.Seq[int32] {
 // Union returns the ranks of either set.
 func (s Set) Union(other Set) Set {
 	spans := slices.Concat(s.spans, other.spans)
-	slices.SortFunc(spans, func(a, b span) int { return int(a.first - b.first) })
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	return Set{spans: merge(spans)}
 }
 
