@@ -96,34 +96,39 @@ func TestNameLeavesRoomForServices(t *testing.T) {
 	})
 }
 
+// update is a write to a MiniCluster with four ranks and a remembered maximum of
+// six.
+type update struct {
+	name, old, spec string
+	want            []string
+}
+
+var updates = []update{
+	{"maxSize below the live size", "size: 4, maxSize: 6", "size: 2, maxSize: 3", []string{
+		`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
+	}},
+	{"first maxSize below the live size", "size: 4", "size: 2, maxSize: 3", []string{
+		`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
+	}},
+	{"size above the remembered maximum", "size: 4", "size: 7", []string{
+		`spec.size: Invalid value: "object": size 7 must be at most status.maximumSize 6`,
+	}},
+	{"maxSize at the live size", "size: 4, maxSize: 6", "size: 4, maxSize: 4", nil},
+	{"maxSize that grows", "size: 4, maxSize: 6", "size: 9, maxSize: 9", nil},
+	{"size that shrinks", "size: 4, maxSize: 6", "size: 1, maxSize: 6", nil},
+}
+
 // TestMaximumIsKeptOnUpdates: what a write may do depends on the ranks that are
 // there, and on the maximum that the operator remembers.
 func TestMaximumIsKeptOnUpdates(t *testing.T) {
-	tests := map[string]struct {
-		old, spec string
-		want      []string
-	}{
-		"maxSize below the live size": {"size: 4, maxSize: 6", "size: 2, maxSize: 3", []string{
-			`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
-		}},
-		"first maxSize below the live size": {"size: 4", "size: 2, maxSize: 3", []string{
-			`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
-		}},
-		"size above the remembered maximum": {"size: 4", "size: 7", []string{
-			`spec.size: Invalid value: "object": size 7 must be at most status.maximumSize 6`,
-		}},
-		"maxSize at the live size": {"size: 4, maxSize: 6", "size: 4, maxSize: 4", nil},
-		"maxSize that grows":       {"size: 4, maxSize: 6", "size: 9, maxSize: 9", nil},
-		"size that shrinks":        {"size: 4, maxSize: 6", "size: 1, maxSize: 6", nil},
-	}
 	eachVersion(t, func(t *testing.T, apiVersion string, s server) {
-		for name, tt := range tests {
-			t.Run(name, func(t *testing.T) {
+		for _, u := range updates {
+			t.Run(u.name, func(t *testing.T) {
 				status := map[string]any{"size": int64(4), "maximumSize": int64(6)}
-				old, _ := s.decode(t, manifest(apiVersion, "sample", tt.old))
-				object, _ := s.decode(t, manifest(apiVersion, "sample", tt.spec))
+				old, _ := s.decode(t, manifest(apiVersion, "sample", u.old))
+				object, _ := s.decode(t, manifest(apiVersion, "sample", u.spec))
 				old["status"], object["status"] = status, status
-				if diff := cmp.Diff(tt.want, s.validate(object, old)); diff != "" {
+				if diff := cmp.Diff(u.want, s.validate(object, old)); diff != "" {
 					t.Errorf("messages (-want +got):\n%s", diff)
 				}
 			})

@@ -72,8 +72,9 @@ type Flux struct {
 	Scheduler Scheduler `json:"scheduler,omitempty"`
 
 	// BrokerConfig is the brokers' configuration, in TOML, in place of ours.
-	// Elasticity is up to it then. Files that ours refers to are there:
-	// see docs/broker-configuration.md.
+	// Elasticity is up to it then. The files that ours refers to are there: the
+	// resources /gopherlocks/flux/R and the certificate
+	// /gopherlocks/flux/curve.cert. Default: none, ours is used.
 	// Source: flux-config(5).
 	//
 	// +optional
