@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
@@ -279,30 +276,13 @@ func TestFollowerIsKilledBeforeItsTimeIsOver(t *testing.T) {
 	}
 }
 
-func TestReturningRankUndrainsOnlyWhatWeDrained(t *testing.T) {
-	for before, after := range map[string]string{
-		"drained=1 gopherlocks: scaling down": "",
-		"drained=1 broken fan":                "drained=1 broken fan",
-		"drained=2 gopherlocks: scaling down": "drained=2 gopherlocks: scaling down",
-	} {
-		t.Run(before, func(t *testing.T) {
-			root := testRoot(t)
-			writeInstance("drained", before)
-			l := launch(t, root, 1, func(*agentapi.Config) {})
-			l.untilUp()
-			if after == "" {
-				l.until("undraining", func() bool { return readInstance("drained") == "" })
-			}
-			l.stops <- syscall.SIGTERM
-			// The stop awaits what follows the joining; then it drains again.
-			if exit, _ := l.wait(); exit != agentapi.ExitStopped {
-				t.Errorf("exit code %d", exit)
-			}
-			if got := readInstance("drained"); after != "" && got != after {
-				t.Errorf("drained is %q, want %q", got, after)
-			}
-		})
-	}
+func TestReturningRankIsUndrained(t *testing.T) {
+	root := testRoot(t)
+	writeInstance("drained", "drained=1 gopherlocks: scaling down")
+	l := launch(t, root, 1, func(*agentapi.Config) {})
+	l.until("undraining", func() bool { return readInstance("drained") == "" })
+	l.stops <- syscall.SIGTERM
+	l.wait()
 }
 
 func TestStrictEndsTheRankWhenACommandFails(t *testing.T) {
@@ -331,6 +311,17 @@ func TestStrictEndsTheRankWhenACommandFails(t *testing.T) {
 				t.Errorf("commands.post printed %q", l.stdout.String())
 			}
 		})
+	}
+}
+
+func TestStopInterruptsACommandAndPostStillRuns(t *testing.T) {
+	l := launch(t, testRoot(t), 1, func(c *agentapi.Config) {
+		c.Init, c.Pre, c.Post = "echo init; exec sleep 1000", "echo pre", "echo post"
+	})
+	l.until("init", func() bool { return l.stdout.String() != "" })
+	l.stops <- syscall.SIGTERM
+	if exit, _ := l.wait(); exit != agentapi.ExitStopped || l.stdout.String() != "init\npost\n" {
+		t.Errorf("exit code %d, stdout %q", exit, l.stdout.String())
 	}
 }
 
@@ -376,35 +367,4 @@ func TestArchiveIsRestoredAndWritten(t *testing.T) {
 	if !strings.Contains(readInstance("starts"), "-Scontent.restore="+archive) {
 		t.Errorf("not restored: %s", readInstance("starts"))
 	}
-}
-
-func TestLeadServesTheOperator(t *testing.T) {
-	root := testRoot(t)
-	l := launch(t, root, 0, func(c *agentapi.Config) { c.Mode = agentapi.ModeInteractive })
-	serving := regexp.MustCompile(`serving the operator at (\S+)`)
-	var address []string
-	l.until("endpoint", func() bool {
-		address = serving.FindStringSubmatch(l.stderr.String())
-		return address != nil
-	})
-	cert, err := os.ReadFile(filepath.Join(root, "secret/tls.crt"))
-	must(t, err)
-	token, err := os.ReadFile(filepath.Join(root, "secret/token"))
-	must(t, err)
-	trust, err := fluxconf.ClientTLS(cert)
-	must(t, err)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://"+address[1]+agentapi.PathDrain,
-		strings.NewReader(`{"ranks":"2-3"}`))
-	must(t, err)
-	request.Header.Set("Authorization", "Bearer "+string(token))
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
-	response, err := client.Do(request)
-	must(t, err)
-	defer response.Body.Close() //nolint:errcheck // read only
-	if response.StatusCode != http.StatusOK || readInstance("drained") != "drained=2-3 "+endpoint.ReasonShrink {
-		t.Errorf("status %s, drained %q", response.Status, readInstance("drained"))
-	}
-	client.CloseIdleConnections()
-	l.stops <- syscall.SIGTERM
-	l.wait()
 }

@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
+	for before, after := range map[string]string{
+		"drained=1 gopherlocks: scaling down": "",
+		"drained=1 broken fan":                "drained=1 broken fan",
+		"drained=2 gopherlocks: scaling down": "drained=2 gopherlocks: scaling down",
+		"":                                    "",
+	} {
+		root := testRoot(t)
+		writeInstance("drained", before)
+		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
+		must(t, err)
+		o := own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}
+		must(t, o.undrainOurs(t.Context()))
+		if got := readInstance("drained"); got != after {
+			t.Errorf("%q became %q, want %q", before, got, after)
+		}
+	}
+}
+
+func TestLeadServesTheOperator(t *testing.T) {
+	root := testRoot(t)
+	l := launch(t, root, 0, func(c *agentapi.Config) { c.Mode = agentapi.ModeInteractive })
+	serving := regexp.MustCompile(`serving the operator at (\S+)`)
+	var address []string
+	l.until("endpoint", func() bool {
+		address = serving.FindStringSubmatch(l.stderr.String())
+		return address != nil
+	})
+	cert, err := os.ReadFile(filepath.Join(root, "secret/tls.crt"))
+	must(t, err)
+	token, err := os.ReadFile(filepath.Join(root, "secret/token"))
+	must(t, err)
+	trust, err := fluxconf.ClientTLS(cert)
+	must(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://"+address[1]+agentapi.PathDrain,
+		strings.NewReader(`{"ranks":"2-3"}`))
+	must(t, err)
+	request.Header.Set("Authorization", "Bearer "+string(token))
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
+	response, err := client.Do(request)
+	must(t, err)
+	defer response.Body.Close() //nolint:errcheck // read only
+	if response.StatusCode != http.StatusOK || readInstance("drained") != "drained=2-3 "+endpoint.ReasonShrink {
+		t.Errorf("status %s, drained %q", response.Status, readInstance("drained"))
+	}
+	client.CloseIdleConnections()
+	l.stops <- syscall.SIGTERM
+	l.wait()
+}
