@@ -82,7 +82,7 @@ func TestMiniClusterBecomesServiceAndElasticJob(t *testing.T) {
 			t.Errorf("rank %s has host name %s.%s", rank, pod.Spec.Hostname, pod.Spec.Subdomain)
 		}
 		c := pod.Spec.Containers[0]
-		if want := []string{"serve", "--rank=$(GOPHERLOCKS_RANK)", "two words"}; fmt.Sprint(c.Command) != fmt.Sprint(want) {
+		if want := []string{"/gopherlocks/gopherlocks-agent", "plain", "--", "serve", "--rank=$(GOPHERLOCKS_RANK)", "two words"}; fmt.Sprint(c.Command) != fmt.Sprint(want) {
 			t.Errorf("command = %q, want %q", c.Command, want)
 		}
 		env := map[string]string{}

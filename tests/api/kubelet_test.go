@@ -27,6 +27,8 @@ type kubelet struct {
 	held map[string]bool
 	// exitCodes of pods that are deleted, by namespace; 143 (SIGTERM) if not here.
 	exitCodes map[string]int32
+	// leads are the addresses of the pods of rank 0, by namespace.
+	leads map[string]string
 
 	informer cache.SharedIndexInformer
 }
@@ -45,6 +47,7 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 		pods:      clientset,
 		held:      map[string]bool{},
 		exitCodes: map[string]int32{},
+		leads:     map[string]string{},
 		informer:  factory.Core().V1().Pods().Informer(),
 	}
 	_, err = k.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -86,11 +89,19 @@ func (k *kubelet) setExitCode(namespace string, code int32) {
 	k.exitCodes[namespace] = code
 }
 
+// setLead sets the address that the lead of a namespace will have.
+func (k *kubelet) setLead(namespace, address string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.leads[namespace] = address
+}
+
 // sync brings a pod one step on. Each write leads to the next event. An error is
 // another writer's conflict, or a pod that is gone: then, too, there is an event.
 func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	k.mu.Lock()
 	held := k.held[pod.Namespace]
+	address := k.leads[pod.Namespace]
 	exitCode, ok := k.exitCodes[pod.Namespace]
 	if !ok {
 		exitCode = 143
@@ -102,7 +113,7 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	switch {
 	case held:
 	case pod.DeletionTimestamp != nil && !ended:
-		k.writeEnd(ctx, pod, exitCode)
+		k.writeEnd(ctx, pod, exitCode, "")
 	case pod.DeletionTimestamp != nil && *pod.DeletionGracePeriodSeconds > 0:
 		now := int64(0)
 		_ = pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
@@ -115,6 +126,9 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	case pod.Status.Phase != corev1.PodRunning:
 		pod = pod.DeepCopy()
 		pod.Status.Phase = corev1.PodRunning
+		if address != "" && rankOf(pod) == "0" {
+			pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
+		}
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
 			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
 		})
@@ -126,8 +140,8 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	}
 }
 
-// writeEnd reports that the pod's container has ended.
-func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32) {
+// writeEnd reports that the pod's container has ended, with its last word.
+func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32, message string) {
 	pod = pod.DeepCopy()
 	pod.Status.Phase = corev1.PodFailed
 	if exitCode == 0 {
@@ -142,6 +156,7 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32)
 		Name: pod.Spec.Containers[0].Name,
 		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode:   exitCode,
+			Message:    message,
 			StartedAt:  metav1.NewTime(time.Now().Add(-time.Second)),
 			FinishedAt: metav1.Now(),
 		}},
@@ -151,7 +166,12 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32)
 
 // endRank reports that the program of a rank has ended by itself.
 func (k *kubelet) endRank(ctx context.Context, pod *corev1.Pod, exitCode int32) {
-	k.writeEnd(ctx, pod, exitCode)
+	k.writeEnd(ctx, pod, exitCode, "")
+}
+
+// endCommand reports that the lead's command has ended, as the agent does.
+func (k *kubelet) endCommand(ctx context.Context, lead *corev1.Pod, exitCode int32) {
+	k.writeEnd(ctx, lead, exitCode, fmt.Sprintf(`{"command":{"exitCode":%d}}`, exitCode))
 }
 
 // rankOf is the index that the Job controller gave a pod.
