@@ -37,9 +37,6 @@ const (
 	// ReasonDraining: ranks above the desired size take no more jobs, and the
 	// operator waits for those that still run there. No pod has been stopped yet.
 	ReasonDraining = "Draining"
-	// ReasonDrainTimedOut: jobs still ran on ranks above the desired size when
-	// scaleDown.drainTimeoutSeconds were over. The ranks go, and those jobs fail.
-	ReasonDrainTimedOut = "DrainTimedOut"
 	// ReasonScalingDown: ranks above the desired size, idle by now, still exist.
 	ReasonScalingDown = "ScalingDown"
 	// ReasonLeadLost: the pod of the lead, rank 0, was lost and is being replaced.
@@ -61,10 +58,9 @@ const (
 	// ReasonNameConflict: an object of a name that the operator needs, such as
 	// the Service or the Job, belongs to somebody else, and is left alone.
 	ReasonNameConflict = "NameConflict"
-	// ReasonInvalidCommand: the command cannot be split into words.
-	ReasonInvalidCommand = "InvalidCommand"
-	// ReasonInvalidSpec: the spec cannot be made into objects for another reason
-	// that only the operator can see, such as a configuration that is too large.
+	// ReasonInvalidSpec: the spec cannot be made into objects for a reason that only
+	// the operator can see, such as a command that cannot be split into words or a
+	// configuration that is too large.
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonApplyFailed: the API server refused what the operator wrote.
 	ReasonApplyFailed = "ApplyFailed"
@@ -94,7 +90,7 @@ const (
 
 // Reasons of events on a MiniCluster. The reasons of the conditions
 // SizeWithinBounds, Progressing and Failed that need somebody's attention
-// (ReasonLeadLost, ReasonNameConflict, ReasonInvalidCommand, ReasonInvalidSpec,
+// (ReasonLeadLost, ReasonNameConflict, ReasonInvalidSpec,
 // ReasonJobFailed, ReasonApplyFailed, those of Failed and of package bounds) are
 // used for warnings besides, and ReasonCommandSucceeded for a normal event.
 const (

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
@@ -48,7 +49,7 @@ func TestLeadServesTheOperator(t *testing.T) {
 	must(t, err)
 	token, err := os.ReadFile(filepath.Join(root, "secret/token"))
 	must(t, err)
-	trust, err := fluxconf.ClientTLS(cert)
+	trust, err := credentials.ClientTLS(cert)
 	must(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://"+address[1]+agentapi.PathDrain,
 		strings.NewReader(`{"ranks":"2-3"}`))

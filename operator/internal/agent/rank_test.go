@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 )
 
 const secretKey = "secret-key-that-nobody-may-see"
@@ -56,10 +55,10 @@ func testRoot(t *testing.T) string {
 	for _, name := range []string{"flux", "gopherlocks-agent"} {
 		must(t, os.Symlink(self, filepath.Join(root, "bin", name)))
 	}
-	cert, key, token, err := fluxconf.NewEndpoint(rand.Reader, time.Now())
+	c, err := credentials.Derive(make([]byte, credentials.KeySize), credentials.MiniCluster{Name: "sample", UID: root, Created: time.Now()})
 	must(t, err)
 	for name, text := range map[string]string{
-		"curve.cert": secretKey, "token": token, "tls.crt": string(cert), "tls.key": string(key),
+		"curve.cert": secretKey, "token": c.Token, "tls.crt": string(c.CertPEM), "tls.key": string(c.KeyPEM),
 	} {
 		must(t, os.WriteFile(filepath.Join(root, "secret", name), []byte(text), 0o400))
 	}

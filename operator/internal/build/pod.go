@@ -13,10 +13,6 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// defaultContainerAnnotation names the container that kubectl logs and exec mean.
-// Source: https://kubernetes.io/docs/reference/labels-annotations-taints/
-const defaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
-
 // podTemplate returns the template of the ranks' pods. Their host names,
 // NAME-RANK, come from the Job.
 func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
@@ -44,7 +40,7 @@ func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1a
 	if err := setOptions(spec, mc); err != nil {
 		return nil, err
 	}
-	annotations := map[string]string{defaultContainerAnnotation: RankContainerName(mc)}
+	annotations := map[string]string{api.AnnotationDefaultContainer: RankContainerName(mc)}
 	maps.Copy(annotations, mc.Spec.Pod.Annotations)
 	return corev1ac.PodTemplateSpec().
 		WithLabels(podLabels(mc)).

@@ -111,11 +111,11 @@ func certificate(key ed25519.PrivateKey, mc MiniCluster) (certPEM, keyPEM []byte
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }
 
-// ClientTLS returns the TLS configuration of a client that accepts exactly this
-// endpoint, at whatever address.
-func (c Credentials) ClientTLS() (*tls.Config, error) {
+// ClientTLS returns the TLS configuration of a client that accepts exactly the
+// endpoint with this certificate, at whatever address.
+func ClientTLS(certPEM []byte) (*tls.Config, error) {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(c.CertPEM) {
+	if !roots.AppendCertsFromPEM(certPEM) {
 		return nil, fmt.Errorf("the endpoint's certificate cannot be read")
 	}
 	return &tls.Config{RootCAs: roots, ServerName: agentapi.ServerName, MinVersion: tls.VersionTLS13}, nil

@@ -69,7 +69,7 @@ func TestClientAcceptsItsEndpointOnly(t *testing.T) {
 		credentials Credentials
 		accepts     bool
 	}{{c, true}, {mustDerive(t, key, other), false}} {
-		config, err := test.credentials.ClientTLS()
+		config, err := ClientTLS(test.credentials.CertPEM)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ type lead struct {
 }
 
 func newLead(host string, c credentials.Credentials) (*lead, error) {
-	tlsConfig, err := c.ClientTLS()
+	tlsConfig, err := credentials.ClientTLS(c.CertPEM)
 	if err != nil {
 		return nil, err
 	}

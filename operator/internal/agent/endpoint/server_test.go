@@ -3,7 +3,6 @@ package endpoint
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,7 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 )
 
 // served is an endpoint that is being served for a test.
@@ -32,28 +31,35 @@ type served struct {
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	certificate, key, token, err := fluxconf.NewEndpoint(rand.Reader, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := writeFiles(t, certificate, key, token+"\n")
+	own := credentialsOf(t, "own")
+	files := writeFiles(t, own.CertPEM, own.KeyPEM, own.Token+"\n")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := fluxconf.ClientTLS(certificate)
+	config, err := credentials.ClientTLS(own.CertPEM)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	s := &served{
-		flux: newFakeFlux(), token: token, url: "https://" + listener.Addr().String(),
+		flux: newFakeFlux(), token: own.Token, url: "https://" + listener.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, stop: stop, ended: ended,
 	}
 	go func() { ended <- Serve(ctx, listener, files, NewDrainer(s.flux), nil) }()
 	t.Cleanup(func() { stop(); s.client.CloseIdleConnections() })
 	return s
+}
+
+// credentialsOf returns the credentials of the MiniCluster with this UID.
+func credentialsOf(t *testing.T, uid string) credentials.Credentials {
+	t.Helper()
+	c, err := credentials.Derive(make([]byte, credentials.KeySize), credentials.MiniCluster{Name: "sample", UID: uid, Created: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func writeFiles(t *testing.T, certificate, key []byte, token string) Files {
@@ -220,11 +226,7 @@ func TestEndpointInsistsOnTLS13(t *testing.T) {
 		t.Error("a connection with TLS 1.2 succeeded")
 	}
 	// A stranger's certificate is not what the operator accepts.
-	other, _, _, err := fluxconf.NewEndpoint(rand.Reader, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if config, err = fluxconf.ClientTLS(other); err != nil {
+	if config, err = credentials.ClientTLS(credentialsOf(t, "other").CertPEM); err != nil {
 		t.Fatal(err)
 	}
 	if connection, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), config); err == nil {
@@ -234,22 +236,15 @@ func TestEndpointInsistsOnTLS13(t *testing.T) {
 }
 
 func TestServeRefusesCredentialsThatLetAnybodyIn(t *testing.T) {
-	certificate, key, token, err := fluxconf.NewEndpoint(rand.Reader, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	otherCertificate, _, _, err := fluxconf.NewEndpoint(rand.Reader, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := credentialsOf(t, "own")
 	tests := []struct {
 		name  string
 		files Files
 		want  string
 	}{
-		{"empty token", writeFiles(t, certificate, key, " \n"), "is empty"},
+		{"empty token", writeFiles(t, own.CertPEM, own.KeyPEM, " \n"), "is empty"},
 		{"no token", Files{Token: filepath.Join(t.TempDir(), "none")}, "none"},
-		{"key of another certificate", writeFiles(t, otherCertificate, key, token), "TLS certificate"},
+		{"key of another certificate", writeFiles(t, credentialsOf(t, "other").CertPEM, own.KeyPEM, own.Token), "TLS certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -261,7 +256,7 @@ func TestServeRefusesCredentialsThatLetAnybodyIn(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Serve() = %v, want an error with %q", err, tt.want)
 			}
-			if err != nil && bytes.Contains([]byte(err.Error()), []byte(token)) {
+			if err != nil && bytes.Contains([]byte(err.Error()), []byte(own.Token)) {
 				t.Error("the error contains the token")
 			}
 			if _, err := listener.Accept(); !errors.Is(err, net.ErrClosed) {
