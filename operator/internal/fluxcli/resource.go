@@ -9,7 +9,7 @@ import (
 )
 
 // Drain keeps new jobs from ranks. Running ones go on. Ranks that are drained
-// already stay so and keep their reason. Ranks that are not online can be drained
+// already stay so and keep their reason, unless they have none. Ranks that are not online can be drained
 // too; ranks that the instance does not have are an error, and then none is.
 // reason is one line.
 func (c *Client) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
@@ -20,8 +20,8 @@ func (c *Client) Drain(ctx context.Context, ranks fluxconf.Set, reason string) e
 	return err
 }
 
-// Undrain gives ranks back to the scheduler. Ranks that are not drained stay as
-// they are. When somebody else undrains some of them at the same time, two more
+// Undrain gives ranks back to the scheduler. Ranks that are not drained, or that
+// the instance does not have, are left out. When somebody else undrains some of them at the same time, two more
 // commands are run.
 //
 // It does without "undrain --update", which older versions do not have.

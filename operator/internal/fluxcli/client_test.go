@@ -1,0 +1,328 @@
+package fluxcli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
+)
+
+func TestMain(m *testing.M) { os.Exit(fluxstandin.Main(m)) }
+
+// program is the flux to test with: the real one with FLUX_TEST_REAL=1 and flux on
+// PATH, or else the stand-in.
+func program(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("FLUX_TEST_REAL") == "1" {
+		path, err := exec.LookPath("flux")
+		if err != nil {
+			t.Fatalf("FLUX_TEST_REAL=1 needs flux on PATH: %v", err)
+		}
+		t.Logf("with the real flux %s", path)
+		return path
+	}
+	t.Log("with the stand-in for flux; FLUX_TEST_REAL=1 takes the real one")
+	return fluxstandin.Program(t)
+}
+
+// lively is an instance of four ranks for a test, all of them online.
+type lively struct {
+	*Client
+	t    *testing.T
+	flux string
+	env  []string
+}
+
+func newInstance(t *testing.T) *lively {
+	t.Helper()
+	flux := program(t)
+	folder := t.TempDir()
+	uriFile, endFile := filepath.Join(folder, "uri"), filepath.Join(folder, "end")
+	// The initial program tells its FLUX_URI and ends with the test.
+	script := fmt.Sprintf("echo $FLUX_URI >%[1]s.new; mv %[1]s.new %[1]s; until [ -e %[2]s ]; do sleep 0.05; done", uriFile, endFile)
+	cmd := exec.Command(flux, "start", "--test-size=4", script)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.Env = append(os.Environ(), "FLUX_STANDIN_CORES=2", "FLUX_STANDIN_DIR="+filepath.Join(folder, "instance"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		if err := os.WriteFile(endFile, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-ended:
+		case <-time.After(30 * time.Second):
+			_ = cmd.Process.Kill()
+			t.Errorf("the instance has not ended for 30 s: %s", output.String())
+		}
+	})
+	var uri []byte
+	await(t, func() bool {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("flux start: %v: %s", err, output.String())
+		default:
+		}
+		uri, _ = os.ReadFile(uriFile)
+		return len(uri) > 0
+	})
+	env := append(cmd.Env, "FLUX_URI="+strings.TrimSpace(string(uri)))
+	client, err := New(t.Context(), flux, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lively{Client: client, t: t, flux: flux, env: env}
+	await(t, func() bool { return f.online() == "0-3" })
+	return f
+}
+
+// await waits until done is true.
+func await(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not within 60 s")
+		}
+	}
+}
+
+func (f *lively) online() string {
+	f.t.Helper()
+	ranks, err := f.Online(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return ranks.String()
+}
+
+// run runs another command of flux than the client's.
+func (f *lively) run(args ...string) string {
+	f.t.Helper()
+	cmd := exec.CommandContext(f.t.Context(), f.flux, args...)
+	cmd.Env, cmd.Dir = f.env, f.t.TempDir()
+	output, err := cmd.Output()
+	if err != nil {
+		f.t.Fatalf("flux %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(output))
+}
+
+func (f *lively) drained() []string {
+	f.t.Helper()
+	drains, err := f.Drained(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	text := drainsOf(drains)
+	slices.Sort(text)
+	return text
+}
+
+func ranks(t *testing.T, text string) fluxconf.Set {
+	t.Helper()
+	set, err := fluxconf.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestDrainAndUndrainAreIdempotent(t *testing.T) {
+	f := newInstance(t)
+	steps := []struct {
+		name string
+		do   func() error
+		want []string
+	}{
+		{"nothing is drained", func() error { return nil }, nil},
+		{"no ranks", func() error { return f.Drain(t.Context(), ranks(t, ""), "ours: no") }, nil},
+		{"some ranks", func() error { return f.Drain(t.Context(), ranks(t, "2-3"), "ours: going") }, []string{"2-3|ours: going"}},
+		{"again, with another", func() error { return f.Drain(t.Context(), ranks(t, "1-3"), "ours: more") }, []string{"1|ours: more", "2-3|ours: going"}},
+		{"one back", func() error { return f.Undrain(t.Context(), ranks(t, "2")) }, []string{"1|ours: more", "3|ours: going"}},
+		{"back although some are", func() error { return f.Undrain(t.Context(), ranks(t, "0,2-3")) }, []string{"1|ours: more"}},
+		{"all back", func() error { return f.Undrain(t.Context(), ranks(t, "0-3")) }, nil},
+		{"back again", func() error { return f.Undrain(t.Context(), ranks(t, "0-3")) }, nil},
+	}
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if got := f.drained(); !slices.Equal(got, step.want) {
+			t.Errorf("%s: drained %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+func TestRanksOutOfRangeAreAnErrorThatNamesTheCommand(t *testing.T) {
+	f := newInstance(t)
+	err := f.Drain(t.Context(), ranks(t, "3-4"), "ours: going")
+	command, ok := errors.AsType[*CommandError](err)
+	if !ok || !strings.Contains(err.Error(), "flux resource drain") || !strings.Contains(command.Stderr, "out of range") {
+		t.Errorf("Drain of ranks 3-4: %v, want a *CommandError with Flux's words", err)
+	}
+	if err := f.Undrain(t.Context(), ranks(t, "4")); err != nil {
+		t.Errorf("Undrain of rank 4: %v, want nil: it is not drained", err)
+	}
+	if got := f.drained(); got != nil {
+		t.Errorf("drained %q, want none", got)
+	}
+}
+
+func TestJobsHoldRanks(t *testing.T) {
+	f := newInstance(t)
+	if err := f.Drain(t.Context(), ranks(t, "0-1"), "ours: not here"); err != nil {
+		t.Fatal(err)
+	}
+	id := f.run("submit", "-N2", "--job-name=two nodes", "sleep", "120")
+	pending := f.run("submit", "-N3", "true")
+	await(t, func() bool { return f.allocated("0-3") == "2-3" })
+	for asked, want := range map[string]string{"": "", "0-1": "", "1-2": "2", "2-9": "2-3"} {
+		if got := f.allocated(asked); got != want {
+			t.Errorf("Allocated(%q) = %q, want %q", asked, got, want)
+		}
+	}
+	for _, version := range []Version{f.version, {0, 65, 0}} { // with and without --include
+		client := &Client{program: f.program, env: f.Client.env, version: version}
+		for asked, want := range map[string]string{"": "", "0-1": "", "3": id + " 2-3 two nodes", "0-3": id + " 2-3 two nodes"} {
+			jobs, err := client.Jobs(t.Context(), ranks(t, asked))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, job := range jobs {
+				got += job.ID + " " + job.Ranks.String() + " " + job.Name
+			}
+			if got != want {
+				t.Errorf("Jobs(%q) as of %v = %q, want %q", asked, version, got, want)
+			}
+		}
+	}
+	f.awaitStats(Stats{Pending: 1, Running: 1})
+	f.run("cancel", id)
+	await(t, func() bool { return f.allocated("0-3") == "" })
+	f.awaitStats(Stats{Pending: 1, Finished: 1})
+	if err := f.Undrain(t.Context(), ranks(t, "0-1")); err != nil {
+		t.Fatal(err)
+	}
+	f.run("job", "attach", pending)
+	f.awaitStats(Stats{Finished: 2})
+}
+
+func (f *lively) allocated(asked string) string {
+	f.t.Helper()
+	allocated, err := f.Allocated(f.t.Context(), ranks(f.t, asked))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return allocated.String()
+}
+
+// awaitStats waits for numbers, which Flux counts a little later.
+func (f *lively) awaitStats(want Stats) {
+	f.t.Helper()
+	var got Stats
+	await(f.t, func() (same bool) {
+		var err error
+		if got, err = f.Stats(f.t.Context()); err != nil {
+			f.t.Fatal(err)
+		}
+		return got == want
+	})
+}
+
+func TestStoppedQueueStartsNoJobs(t *testing.T) {
+	f := newInstance(t)
+	if err := f.StopQueue(t.Context(), "for a test"); err != nil {
+		t.Fatal(err)
+	}
+	id := f.run("submit", "true")
+	if err := f.WaitIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitStats(Stats{Pending: 1})
+	if err := f.StartQueue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.run("job", "attach", id)
+	f.awaitStats(Stats{Finished: 1})
+}
+
+func TestDumpSavesAtOnceOrNotAtAll(t *testing.T) {
+	f := newInstance(t)
+	folder := t.TempDir()
+	archive := filepath.Join(folder, "archive.tar")
+	if err := os.WriteFile(archive, []byte("former"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := f.run("submit", "-N1", "sleep", "120")
+	await(t, func() bool { return f.allocated("0-3") != "" })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := f.Dump(ctx, archive); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Dump with a job that does not end: %v, want the context's error", err)
+	}
+	if text, err := os.ReadFile(archive); err != nil || string(text) != "former" {
+		t.Errorf("the former archive is %q, %v", text, err)
+	}
+	f.run("run", "true") // the queue goes on
+	f.run("cancel", id)
+	if err := f.Dump(t.Context(), archive); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(archive); err != nil || info.Size() < 100 {
+		t.Errorf("the archive: %v, %v, want a new one", info, err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 {
+		t.Errorf("beside the archive there are %v, %v", files, err)
+	}
+}
+
+func TestNewNeedsNoInstance(t *testing.T) {
+	flux := program(t)
+	client, err := New(t.Context(), flux, append(os.Environ(), "FLUX_URI=local:///nowhere"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !client.Version().AtLeast(Minimum) {
+		t.Errorf("version %v, want at least %v", client.Version(), Minimum)
+	}
+	if _, err := client.Online(t.Context()); err == nil || !strings.Contains(err.Error(), "flux resource status") {
+		t.Errorf("without a broker: %v, want an error that names the command", err)
+	}
+}
+
+func TestNewSaysWhatIsMissing(t *testing.T) {
+	if client, err := New(t.Context(), filepath.Join(t.TempDir(), "flux"), nil); err == nil {
+		t.Errorf("New without a program = %v", client)
+	}
+	if client, err := New(t.Context(), "/bin/true", nil); err == nil || !strings.Contains(err.Error(), "flux version") {
+		t.Errorf("New with another program = %v, %v", client, err)
+	}
+}
+
+func TestCommandsEndWithTheirContext(t *testing.T) {
+	f := newInstance(t)
+	f.run("submit", "sleep", "120")
+	await(t, func() bool { return f.allocated("0-3") != "" })
+	cause := errors.New("the pod is being stopped")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, cause)
+	defer cancel()
+	if err := f.WaitIdle(ctx); !errors.Is(err, cause) || !strings.Contains(err.Error(), "queue idle") {
+		t.Errorf("WaitIdle = %v, want the context's cause and the command", err)
+	}
+}

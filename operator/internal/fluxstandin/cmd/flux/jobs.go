@@ -1,0 +1,190 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
+)
+
+// Sources: flux-jobs(1), src/cmd/flux-jobs.py, and src/modules/job-list/stats.c
+// for "flux job stats".
+
+// batchVariable is set for the script of a batch job to its ID. Commands in it see
+// the jobs that were submitted in it, and no others, as if it were an instance.
+const batchVariable = "FLUX_STANDIN_BATCH"
+
+// scope is the batch job that a command runs in, or 0.
+func scope() (instance.ID, error) {
+	text := os.Getenv(batchVariable)
+	if text == "" {
+		return 0, nil
+	}
+	return instance.ParseID(text)
+}
+
+// jobsInScope are the jobs of the instance that a command believes to be in, the
+// newest first.
+func jobsInScope(s *instance.State) ([]*instance.Job, error) {
+	parent, err := scope()
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*instance.Job
+	for _, job := range s.Jobs {
+		if job.Parent == parent {
+			jobs = append(jobs, job)
+		}
+	}
+	slices.Reverse(jobs)
+	return jobs, nil
+}
+
+func listJobs(args []string) (int, error) {
+	o, err := parseOptions(args, "a", "A", "c/count=", "f/filter=", "n/no-header", "o/format=", "i/include=", "stats-only")
+	if err != nil {
+		return 2, err
+	}
+	_, s, err := read()
+	if err != nil {
+		return 0, err
+	}
+	jobs, err := jobsInScope(s)
+	if err != nil {
+		return 0, err
+	}
+	if o.has("stats-only") {
+		return printStatsLine(jobs)
+	}
+	filter := "pending,running"
+	if o.has("a") {
+		filter = "pending,running,inactive"
+	}
+	ranks, err := included(o, s)
+	if err != nil {
+		return 0, err
+	}
+	count, err := o.number("count", 1000)
+	if err != nil {
+		return 2, err
+	}
+	var rows []row
+	for _, job := range jobs {
+		own := ranksOf(job)
+		if !slices.Contains(o.list("filter", filter), generalState(job)) || o.has("include") && own.Minus(ranks).Len() == own.Len() {
+			continue
+		}
+		if count > 0 && len(rows) == int(count) {
+			fmt.Fprintf(os.Stderr, "warning: output truncated at %d jobs.\n", count)
+			break
+		}
+		rows = append(rows, row{
+			"id": job.ID.String(), "id.f58": job.ID.String(), "id.dec": fmt.Sprint(uint64(job.ID)),
+			"name": job.Name, "ranks": own.String(), "state": string(job.State), "status": status(job),
+			"ntasks": fmt.Sprint(job.Tasks), "nnodes": fmt.Sprint(own.Len()), "returncode": fmt.Sprint(job.Code),
+		})
+	}
+	return 0, printRows(o.text("format", "{id} {name} {status} {ntasks} {nnodes} {ranks}"), !o.has("no-header"), rows,
+		"id", "id.f58", "id.dec", "name", "ranks", "state", "status", "ntasks", "nnodes", "returncode")
+}
+
+// generalState is pending, running or inactive. Here no job has dependencies, nor
+// takes time to clean up.
+func generalState(job *instance.Job) string {
+	return map[instance.JobState]string{
+		instance.Pending: "pending", instance.Running: "running", instance.Inactive: "inactive",
+	}[job.State]
+}
+
+// status is the state or, of an inactive job, the result.
+func status(job *instance.Job) string {
+	switch {
+	case job.State != instance.Inactive:
+		return string(job.State)
+	case strings.HasPrefix(job.Exception, canceled):
+		return "CANCELED"
+	case job.Code != 0:
+		return "FAILED"
+	}
+	return "COMPLETED"
+}
+
+// counts are jobs by status.
+func counts(jobs []*instance.Job) map[string]int {
+	counts := map[string]int{}
+	for _, job := range jobs {
+		counts[status(job)]++
+	}
+	return counts
+}
+
+// printStatsLine exits with 1 when no job is active.
+func printStatsLine(jobs []*instance.Job) (int, error) {
+	n := counts(jobs)
+	fmt.Printf("%d running, %d completed, %d failed, %d pending, 0 inactive purged\n",
+		n["RUN"], n["COMPLETED"], n["FAILED"]+n["CANCELED"], n["SCHED"])
+	if n["RUN"]+n["SCHED"] == 0 {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+func jobStats([]string) (int, error) {
+	_, s, err := read()
+	if err != nil {
+		return 0, err
+	}
+	jobs, err := jobsInScope(s)
+	if err != nil {
+		return 0, err
+	}
+	n := counts(jobs)
+	inactive := n["COMPLETED"] + n["FAILED"] + n["CANCELED"]
+	return 0, json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"job_states": map[string]int{
+			"depend": 0, "priority": 0, "sched": n["SCHED"], "run": n["RUN"], "cleanup": 0,
+			"inactive": inactive, "total": len(jobs),
+		},
+		"successful": n["COMPLETED"], "failed": n["FAILED"], "canceled": n["CANCELED"], "timeout": 0,
+		"inactive_purged": 0, "queues": []any{},
+	})
+}
+
+// canceled begins the exception of a job that somebody ended.
+const canceled = "cancel"
+
+func cancel(args []string) (int, error) {
+	o, err := parseOptions(args, "all")
+	if err != nil {
+		return 2, err
+	}
+	var ids []instance.ID
+	for _, text := range o.rest {
+		id, err := instance.ParseID(text)
+		if err != nil {
+			return 1, err
+		}
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 && !o.has("all") {
+		return 2, usagef("JOBID or --all is required")
+	}
+	var unknown error
+	err = update(func(s *instance.State) {
+		for _, job := range s.Jobs {
+			if o.has("all") || slices.Contains(ids, job.ID) {
+				instance.End(job, canceled)
+			}
+		}
+		for _, id := range ids {
+			if s.Job(id) == nil {
+				unknown = fmt.Errorf("%s: unknown job id", id)
+			}
+		}
+	})
+	return 0, cmp.Or(err, unknown)
+}

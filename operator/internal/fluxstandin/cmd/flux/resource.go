@@ -1,0 +1,227 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
+)
+
+// Sources: flux-resource(1), src/cmd/flux-resource.py and, for errors,
+// src/modules/resource/drain.c.
+
+// drain drains ranks or, without, lists those that are.
+func drain(args []string) (int, error) {
+	o, err := parseOptions(args, "u/update", "f/force", "n/no-header", "o/format=", "i/include=")
+	if err != nil {
+		return 2, err
+	}
+	if len(o.rest) == 0 {
+		return 0, printStatus(o, []string{"drained", "draining"}, "{state} {ranks} {reason}")
+	}
+	var refused error
+	err = update(func(s *instance.State) {
+		ranks, err := targets(s, o.rest[0])
+		if err != nil {
+			refused = err
+			return
+		}
+		if already := drainedOf(s, ranks); already.Len() > 0 && !o.has("update") && !o.has("force") {
+			refused = fmt.Errorf("[Errno 17] %s already drained", rankList(already))
+			return
+		}
+		for rank := range ranks.All() {
+			if reason, drained := s.Drained[rank]; !drained || reason == "" || o.has("force") {
+				s.Drained[rank] = strings.Join(o.rest[1:], " ")
+			}
+		}
+	})
+	if err == nil {
+		err = refused
+	}
+	return 0, err
+}
+
+func undrain(args []string) (int, error) {
+	o, err := parseOptions(args, "u/update", "f/force")
+	if err != nil {
+		return 2, err
+	}
+	if len(o.rest) == 0 {
+		return 2, usagef("the following arguments are required: targets")
+	}
+	var refused error
+	err = update(func(s *instance.State) {
+		ranks, err := targets(s, o.rest[0])
+		if err != nil {
+			refused = err
+			return
+		}
+		if others := ranks.Minus(drainedOf(s, ranks)); others.Len() > 0 && !o.has("update") && !o.has("force") {
+			refused = fmt.Errorf("[Errno 17] %s not drained", rankList(others))
+			return
+		}
+		for rank := range ranks.All() {
+			delete(s.Drained, rank)
+		}
+	})
+	if err == nil {
+		err = refused
+	}
+	return 0, err
+}
+
+func targets(s *instance.State, text string) (fluxconf.Set, error) {
+	ranks, err := fluxconf.Parse(text)
+	if err != nil {
+		return ranks, fmt.Errorf("[Errno 22] %w", err)
+	}
+	if ranks.Len() == 0 {
+		return ranks, fmt.Errorf("[Errno 22] idset is empty")
+	}
+	if ranks.Minus(fluxconf.Range(0, s.Size)).Len() > 0 {
+		return ranks, fmt.Errorf("[Errno 22] idset is out of range")
+	}
+	return ranks, nil
+}
+
+func drainedOf(s *instance.State, ranks fluxconf.Set) fluxconf.Set {
+	return choose(ranks, func(rank int32) bool { _, drained := s.Drained[rank]; return drained })
+}
+
+func rankList(ranks fluxconf.Set) string {
+	if ranks.Len() == 1 {
+		return "rank " + ranks.String()
+	}
+	return "ranks " + ranks.String()
+}
+
+// choose is those of ranks that are as wished.
+func choose(ranks fluxconf.Set, wished func(int32) bool) fluxconf.Set {
+	var chosen fluxconf.Set
+	for rank := range ranks.All() {
+		if wished(rank) {
+			chosen = chosen.Union(fluxconf.Range(rank, rank+1))
+		}
+	}
+	return chosen
+}
+
+func resourceStatus(args []string) (int, error) {
+	o, err := parseOptions(args, "n/no-header", "o/format=", "s/states=", "i/include=", "skip-empty")
+	if err != nil {
+		return 2, err
+	}
+	return 0, printStatus(o, o.list("states", "avail,drained,draining"), "{state} {status} {nnodes} {ranks}")
+}
+
+// printStatus prints ranks by the resource module's states. The states "online"
+// and "offline" choose among those of the others.
+func printStatus(o options, states []string, format string) error {
+	for _, state := range states {
+		if !slices.Contains([]string{"all", "online", "offline", "avail", "drain", "drained", "draining"}, state) {
+			return fmt.Errorf("Invalid resource state %s specified", state) //nolint:staticcheck // Flux's own words
+		}
+	}
+	c, s, err := read()
+	if err != nil {
+		return err
+	}
+	ranks, err := included(o, s)
+	if err != nil {
+		return err
+	}
+	online := c.folder.Online(s)
+	allocated := allocatedRanks(s)
+	wants := func(state string) bool {
+		onlineOnly := !slices.ContainsFunc(states, func(s string) bool { return s != "online" && s != "offline" })
+		return onlineOnly || slices.Contains(states, state) || slices.Contains(states, "all") ||
+			state != "avail" && slices.Contains(states, "drain")
+	}
+	var rows []row
+	for rank := range ranks.All() {
+		state, status := "avail", "offline"
+		reason, drained := s.Drained[rank]
+		switch {
+		case drained && allocated.Contains(rank):
+			state = "draining"
+		case drained:
+			state = "drained"
+		}
+		if online[rank] {
+			status = "online"
+		}
+		other := map[string]string{"online": "offline", "offline": "online"}[status]
+		if !wants(state) || slices.Contains(states, other) && !slices.Contains(states, status) {
+			continue
+		}
+		rows = append(rows, row{"state": state, "status": status, "reason": reason, "ranks": fmt.Sprint(rank), "nnodes": "1"})
+	}
+	return printRows(o.text("format", format), !o.has("no-header"), rows, "state", "status", "reason", "ranks", "nnodes")
+}
+
+func included(o options, s *instance.State) (fluxconf.Set, error) {
+	all := fluxconf.Range(0, s.Size)
+	if !o.has("include") {
+		return all, nil
+	}
+	ranks, err := fluxconf.Parse(o.text("include", ""))
+	if err != nil {
+		return all, fmt.Errorf("--include: %w", err)
+	}
+	return all.Minus(all.Minus(ranks)), nil
+}
+
+func allocatedRanks(s *instance.State) fluxconf.Set {
+	var ranks fluxconf.Set
+	for _, job := range s.Jobs {
+		if job.State == instance.Running {
+			ranks = ranks.Union(ranksOf(job))
+		}
+	}
+	return ranks
+}
+
+func ranksOf(job *instance.Job) fluxconf.Set {
+	var ranks fluxconf.Set
+	for _, share := range job.Shares {
+		ranks = ranks.Union(fluxconf.Range(share.Rank, share.Rank+1))
+	}
+	return ranks
+}
+
+// resourceList prints ranks by the scheduler's states.
+func resourceList(args []string) (int, error) {
+	o, err := parseOptions(args, "n/no-header", "o/format=", "s/states=", "i/include=", "skip-empty")
+	if err != nil {
+		return 2, err
+	}
+	c, s, err := read()
+	if err != nil {
+		return 0, err
+	}
+	ranks, err := included(o, s)
+	if err != nil {
+		return 0, err
+	}
+	online, allocated := c.folder.Online(s), allocatedRanks(s)
+	up := choose(ranks, func(rank int32) bool { _, drained := s.Drained[rank]; return online[rank] && !drained })
+	byState := map[string]fluxconf.Set{
+		"all": ranks, "up": up, "down": ranks.Minus(up),
+		"allocated": ranks.Minus(ranks.Minus(allocated)), "free": up.Minus(allocated),
+	}
+	var rows []row
+	for _, state := range o.list("states", "free,allocated,down") {
+		chosen, valid := byState[state]
+		if !valid {
+			return 0, fmt.Errorf("Invalid resource state %s specified", state) //nolint:staticcheck // Flux's own words
+		}
+		rows = append(rows, row{
+			"state": state, "ranks": chosen.String(), "nnodes": fmt.Sprint(chosen.Len()),
+			"ncores": fmt.Sprint(int32(chosen.Len()) * s.Cores),
+		})
+	}
+	return 0, printRows(o.text("format", "{state} {nnodes} {ncores} {ranks}"), !o.has("no-header"), rows, "state", "ranks", "nnodes", "ncores")
+}

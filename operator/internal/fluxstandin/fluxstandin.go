@@ -1,0 +1,65 @@
+// Package fluxstandin builds, for tests, the program that stands in for the
+// command "flux" where there is no Flux: see cmd/flux for what it plays.
+//
+// A test package uses it so:
+//
+//	func TestMain(m *testing.M) { os.Exit(fluxstandin.Main(m)) }
+//
+//	func TestX(t *testing.T) { flux := fluxstandin.Program(t); … }
+package fluxstandin
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// source is the import path of the program.
+const source = "github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/cmd/flux"
+
+// folder is where Main lets the program be built.
+var folder string
+
+// Main runs the tests of a package, and removes the program afterwards. It returns
+// the exit code.
+func Main(m *testing.M) int {
+	var err error
+	if folder, err = os.MkdirTemp("", "fluxstandin-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := os.RemoveAll(folder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// Program is the path of the program, whose name is "flux". It is built once for
+// all tests of a package.
+func Program(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	if folder == "" {
+		return "", errors.New("fluxstandin: TestMain must call fluxstandin.Main")
+	}
+	path := filepath.Join(folder, "flux")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", path, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build of the stand-in for Flux: %w\n%s", err, output)
+	}
+	return path, nil
+})
