@@ -64,7 +64,10 @@ func newInstance(t *testing.T) *lively {
 			t.Error(err)
 		}
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("flux start: %v: %s", err, output.String())
+			}
 		case <-time.After(30 * time.Second):
 			_ = cmd.Process.Kill()
 			t.Errorf("the instance has not ended for 30 s: %s", output.String())
