@@ -50,6 +50,15 @@ func TestEnvironmentSelectsTheTree(t *testing.T) {
 	}
 }
 
+func TestEnvironmentOfAnotherTreeIsNoChoice(t *testing.T) {
+	got := exportsOf(t, "embedded", map[string]string{
+		"GOPHERLOCKS_BIN": "/other/.gopherlocks/bin", "PULUMI_BACKEND_URL": "file:///other/.gopherlocks/pulumi",
+	})
+	if want := "file:///tree/.gopherlocks/pulumi"; got["PULUMI_BACKEND_URL"] != want {
+		t.Errorf("the backend is %q, want %q: two clones in one shell would work on the same stacks", got["PULUMI_BACKEND_URL"], want)
+	}
+}
+
 func TestEnvironmentKeepsWhatTheUserHasChosen(t *testing.T) {
 	got := exportsOf(t, "existing", map[string]string{
 		"KUBECONFIG": "/home/me/config", "PULUMI_BACKEND_URL": "s3://team", "PULUMI_CONFIG_PASSPHRASE_FILE": "/secret",

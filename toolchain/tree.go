@@ -84,13 +84,18 @@ func (t *tree) clusterProvider(getenv func(string) string) string {
 }
 
 // backend returns the URL of where Pulumi keeps its state: where the user has
-// chosen, or in this tree.
+// chosen, or in this tree. What `make env` of another tree has chosen is nobody's
+// wish: two clones in one shell must not work on the same stacks.
 func (t *tree) backend(getenv func(string) string) string {
-	if url := getenv("PULUMI_BACKEND_URL"); url != "" {
+	url, bin := getenv("PULUMI_BACKEND_URL"), getenv("GOPHERLOCKS_BIN")
+	if url != "" && (bin == "" || url != stateBackend(filepath.Dir(bin))) {
 		return url
 	}
-	return "file://" + filepath.Join(t.state, "pulumi")
+	return stateBackend(t.state)
 }
+
+// stateBackend is the backend in a tree's state folder.
+func stateBackend(state string) string { return "file://" + filepath.Join(state, "pulumi") }
 
 var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
 
