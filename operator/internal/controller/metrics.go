@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -61,8 +60,13 @@ func measure(o plan.Observed, p plan.Plan) {
 	}
 }
 
+// drainedFor returns the seconds since the decision; 0 when the answer has come
+// before the cache has the status that tells of it.
 func drainedFor(o plan.Observed) float64 {
-	return o.Now.Sub(ptr.Deref(o.MiniCluster.Status.Drain, api.Drain{}).StartTime.Time).Seconds()
+	if o.MiniCluster.Status.Drain == nil {
+		return 0
+	}
+	return o.Now.Sub(o.MiniCluster.Status.Drain.StartTime.Time).Seconds()
 }
 
 // wishes remembers since when MiniClusters are on the way to a size.
