@@ -44,6 +44,7 @@ func (r *reconciler) gather(ctx context.Context, key types.NamespacedName) (plan
 	if err := r.client.Get(ctx, key, o.MiniCluster); err != nil {
 		return o, err
 	}
+	r.pace.catchUp(o.MiniCluster)
 	service, job := &corev1.Service{}, &batchv1.Job{}
 	serviceKey := types.NamespacedName{Namespace: key.Namespace, Name: build.ServiceName(o.MiniCluster)}
 	if found, err := r.getLabelledOrNot(ctx, serviceKey, service); err != nil {
@@ -57,7 +58,10 @@ func (r *reconciler) gather(ctx context.Context, key types.NamespacedName) (plan
 		o.Job = job
 	}
 	var pods corev1.PodList
-	err := r.client.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabels(build.RankLabels(key.Name)))
+	err := r.client.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabels(build.RankLabels(key.Name)),
+		// The plan only reads them, and there may be hundreds: copies of all of
+		// them at every event would cost more than the plan.
+		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return o, fmt.Errorf("list the pods of the ranks: %w", err)
 	}

@@ -31,7 +31,7 @@ import (
 
 // concurrency is how many MiniClusters are reconciled at a time; one MiniCluster
 // is never reconciled twice at once.
-const concurrency = 4
+const concurrency = 10
 
 // conflictRetry is the time between two looks at an object of somebody else that
 // has a MiniCluster's name. Such objects bear no label of ours, so that no watch
@@ -51,6 +51,8 @@ type reconciler struct {
 	// founded tells of each MiniCluster what it was given to stand on.
 	founded foundations
 	wishes  wishes
+	// pace is that of writing statuses.
+	pace pace
 }
 
 // Options of the controller.
@@ -128,7 +130,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		p.State, p.Message = api.ReasonApplyFailed, err.Error()
 	}
 
-	if statusErr := r.syncStatus(ctx, observed.MiniCluster, p); statusErr != nil && err == nil {
+	again, statusErr := r.syncStatus(ctx, observed, p)
+	if statusErr != nil && err == nil {
 		err = statusErr
 	}
 	if err != nil {
@@ -140,9 +143,13 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case p.State == api.ReasonNameConflict:
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	case !p.WakeAt.IsZero():
-		return ctrl.Result{RequeueAfter: max(time.Until(p.WakeAt), time.Millisecond)}, nil
+		wake := max(time.Until(p.WakeAt), time.Millisecond)
+		if again > 0 {
+			wake = min(wake, again)
+		}
+		return ctrl.Result{RequeueAfter: wake}, nil
 	}
-	return ctrl.Result{}, nil
+	return ctrl.Result{RequeueAfter: again}, nil
 }
 
 // forget drops what is remembered of a MiniCluster that is no more.
@@ -150,6 +157,7 @@ func (r *reconciler) forget(key types.NamespacedName) {
 	r.drains.Drop(key)
 	r.founded.drop(key)
 	r.wishes.drop(key)
+	r.pace.drop(key)
 }
 
 // apply does what the plan says. Each write is tied to the version of the object
@@ -161,6 +169,10 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p plan.Plan) er
 		return err
 	}
 	if p.Foundation {
+		if o.Job == nil {
+			// New ranks begin on firm ground, whatever became of the old.
+			r.founded.drop(client.ObjectKeyFromObject(mc))
+		}
 		if err := r.lay(ctx, mc); err != nil {
 			return err
 		}

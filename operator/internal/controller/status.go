@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,15 +24,21 @@ import (
 const statusFieldManager = plan.FieldManager + "-status"
 
 // syncStatus writes the status where it changed, and tells of changes that need
-// somebody's attention.
-func (r *reconciler) syncStatus(ctx context.Context, mc *api.MiniCluster, p plan.Plan) error {
+// somebody's attention. A status that tells of progress only may be held back: it
+// is to be looked at again after the time that is returned.
+func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Plan) (again time.Duration, err error) {
+	mc := o.MiniCluster
 	status := calculateStatus(mc, p)
 	if equality.Semantic.DeepEqual(mc.Status, status) {
-		return nil
+		return 0, nil
+	}
+	key := client.ObjectKeyFromObject(mc)
+	if again = r.pace.delay(key, mc.Status, status, o.Now); again > 0 {
+		return again, nil
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
 	if err != nil {
-		return fmt.Errorf("encode the status: %w", err)
+		return 0, fmt.Errorf("encode the status: %w", err)
 	}
 	config := &unstructured.Unstructured{Object: map[string]any{"status": content}}
 	config.SetGroupVersionKind(api.GroupVersion.WithKind(api.Kind))
@@ -39,13 +47,17 @@ func (r *reconciler) syncStatus(ctx context.Context, mc *api.MiniCluster, p plan
 	// Of a MiniCluster of the same name that was created since, nothing is known.
 	config.SetUID(mc.UID)
 	err = r.client.Status().Patch(ctx, config, client.Apply, client.FieldOwner(statusFieldManager), client.ForceOwnership)
-	if err != nil {
-		return fmt.Errorf("apply the status: %w", client.IgnoreNotFound(err))
+	switch {
+	case apierrors.IsNotFound(err):
+		return 0, nil // deleted meanwhile
+	case err != nil:
+		return 0, fmt.Errorf("apply the status: %w", err)
 	}
+	r.pace.note(mc, status, o.Now)
 	for _, e := range warnings(mc.Status, status, p) {
 		r.record(mc, e)
 	}
-	return nil
+	return 0, nil
 }
 
 // calculateStatus returns the status that the plan amounts to. Times of

@@ -1,0 +1,94 @@
+package controller
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// progressInterval is the shortest time between two writes of a status that differ
+// in progress only. Ranks become ready one by one: without it, a resize by
+// hundreds would write the status hundreds of times, each read by everybody who
+// watches.
+const progressInterval = 5 * time.Second
+
+// pace remembers the last write of each status. After a restart of the operator
+// it knows nothing, so that the first difference is written at once.
+type pace struct {
+	mu      sync.Mutex
+	written map[types.NamespacedName]report
+}
+
+// report is a write of a status.
+type report struct {
+	// on is the version of the MiniCluster that the status was calculated for.
+	on     string
+	status api.MiniClusterStatus
+	at     time.Time
+}
+
+// catchUp gives a MiniCluster that the cache has in the version before our own
+// last write the status that was written: else it would be written again.
+func (p *pace) catchUp(mc *api.MiniCluster) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.written[client.ObjectKeyFromObject(mc)]; ok && last.on == mc.ResourceVersion {
+		last.status.DeepCopyInto(&mc.Status)
+	}
+}
+
+// delay returns how long a status is to be held back: not at all when it tells of
+// more than progress.
+func (p *pace) delay(key types.NamespacedName, before, after api.MiniClusterStatus, now time.Time) time.Duration {
+	if !progressOnly(before, after) {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(0, p.written[key].at.Add(progressInterval).Sub(now))
+}
+
+// note remembers that a status was written.
+func (p *pace) note(mc *api.MiniCluster, status api.MiniClusterStatus, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.written == nil {
+		p.written = map[types.NamespacedName]report{}
+	}
+	p.written[client.ObjectKeyFromObject(mc)] = report{mc.ResourceVersion, status, now}
+}
+
+func (p *pace) drop(key types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.written, key)
+}
+
+// progressOnly tells whether two statuses differ in nothing but counts of ranks
+// and the messages that name them.
+func progressOnly(before, after api.MiniClusterStatus) bool {
+	after.Size, after.Ready = before.Size, before.Ready
+	after.Conditions = slices.Clone(after.Conditions)
+	for i := range after.Conditions {
+		c := &after.Conditions[i]
+		old := meta.FindStatusCondition(before.Conditions, c.Type)
+		if old == nil || old.Reason != c.Reason && !(isComing(old.Reason) && isComing(c.Reason)) {
+			return false
+		}
+		c.Reason, c.Message = old.Reason, old.Message
+	}
+	return equality.Semantic.DeepEqual(before, after)
+}
+
+// isComing tells of the states that differ in whether a first rank is ready: that,
+// too, is progress.
+func isComing(state string) bool {
+	return state == api.ReasonStarting || state == api.ReasonScalingUp
+}
