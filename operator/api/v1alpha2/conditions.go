@@ -115,7 +115,7 @@ const (
 	EventDrainTimedOut = "DrainTimedOut"
 	// EventLeadBack: the lead is ready again after ReasonLeadLost.
 	EventLeadBack = "LeadBack"
-	// EventCleanedUp: with cleanup, what the MiniCluster consisted of was deleted
-	// after its command had ended.
+	// EventCleanedUp: with cleanup, the Job and its pods were deleted after the
+	// command had ended.
 	EventCleanedUp = "CleanedUp"
 )

@@ -165,7 +165,7 @@ type MiniClusterSpec struct {
 	// +optional
 	Archive Archive `json:"archive,omitempty"`
 
-	// Cleanup deletes all that the MiniCluster consists of when the lead's
+	// Cleanup deletes the Job, with all pods and their output, when the lead's
 	// command has ended; the MiniCluster stays, with the exit code in its status.
 	//
 	// +optional

@@ -91,9 +91,9 @@ type Pod struct {
 	Resources corev1.ResourceList `json:"resources,omitempty"`
 
 	// TerminationGracePeriodSeconds is the time, in seconds, that a rank has from
-	// being told to stop until it is killed. A rank that somebody else than the
-	// operator stops (eviction, node drain) drains itself and waits so long for
-	// its jobs. Default: 30.
+	// being told to stop until it is killed. A follower that is stopped while it
+	// is not drained (eviction, node drain) drains itself and waits so long, less
+	// 5 s, for its jobs. Default: 30.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=5

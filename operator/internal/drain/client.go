@@ -3,7 +3,9 @@ package drain
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +25,9 @@ const (
 	// longestAnswer is the most that is read of an answer, in bytes.
 	longestAnswer = 1 << 20
 )
+
+// errStranger says that lead and operator do not know each other.
+var errStranger = errors.New("it does not have the credentials that follow from the operator's key: the key, or the MiniCluster's Secret, is another one; delete that Secret and the Job to have the ranks started anew")
 
 // lead is a client of one lead's endpoint.
 type lead struct {
@@ -63,6 +68,10 @@ func (l *lead) drain(ctx context.Context, request agentapi.DrainRequest) (agenta
 	req.Header.Set("Authorization", "Bearer "+l.token)
 	req.Header.Set("Content-Type", "application/json")
 	response, err := l.http.Do(req)
+	var strange *tls.CertificateVerificationError
+	if errors.As(err, &strange) {
+		return report, errStranger
+	}
 	if err != nil {
 		return report, err
 	}
@@ -78,7 +87,7 @@ func (l *lead) drain(ctx context.Context, request agentapi.DrainRequest) (agenta
 		}
 		return report, nil
 	case http.StatusUnauthorized:
-		return report, fmt.Errorf("it refuses the operator's token: the operator's key is not the one that the MiniCluster was made with; delete the Job to have the ranks started anew")
+		return report, errStranger
 	default:
 		var problem agentapi.Error
 		_ = json.Unmarshal(answer, &problem) // The status says enough.

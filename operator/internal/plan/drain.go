@@ -59,7 +59,7 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	ranks := fluxconf.Range(p.Desired, completions)
 	target := ranks.String()
 	timeout := drainTimeout(mc)
-	if timeout == 0 || !p.Ranks.anyRunning(p.Desired, completions) {
+	if timeout == 0 && mc.Status.Drain == nil || !p.Ranks.anyRunning(p.Desired, completions) {
 		return true
 	}
 	answer := o.Drain

@@ -112,6 +112,17 @@ func TestPeopleInAHurryDrainNothing(t *testing.T) {
 	}
 }
 
+func TestPeopleInAHurryAreToldWhatTheyLose(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(0))
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+	o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", Jobs: []string{"f1"}, JobCount: 1}
+	p := Make(o)
+	if p.Job == nil || reasons(p) != api.EventDrainTimedOut+" "+api.EventScalingDown || !strings.Contains(p.Events[0].Message, "f1") {
+		t.Errorf("Job %v, events %v", p.Job, p.Events)
+	}
+}
+
 func TestRanksThatDoNoWorkGoAtOnce(t *testing.T) {
 	o := shrinking()
 	for i := range o.Pods[2:] {

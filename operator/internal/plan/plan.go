@@ -111,7 +111,7 @@ func Make(o Observed) Plan {
 	}
 	if kind := foreign(o); kind != "" {
 		p.State = api.ReasonNameConflict
-		p.Message = fmt.Sprintf("a %s called %q exists and belongs to somebody else; delete it, or give the MiniCluster another name", kind, mc.Name)
+		p.Message = kind + " exists and belongs to somebody else; delete it, or give the MiniCluster another name"
 		return p
 	}
 	p.Ranks = countRanks(o.Job, o.Pods, p.Desired)
@@ -130,14 +130,14 @@ func Make(o Observed) Plan {
 	return p
 }
 
-// foreign returns the kind of an object that has the MiniCluster's name but
-// another owner, if there is one.
+// foreign names an object that has a name of the MiniCluster's but another owner,
+// if there is one.
 func foreign(o Observed) string {
 	switch {
 	case o.Service != nil && !metav1.IsControlledBy(o.Service, o.MiniCluster):
-		return "Service"
+		return fmt.Sprintf("a Service called %q", build.ServiceName(o.MiniCluster))
 	case o.Job != nil && !metav1.IsControlledBy(o.Job, o.MiniCluster):
-		return "Job"
+		return fmt.Sprintf("a Job called %q", o.MiniCluster.Name)
 	}
 	return ""
 }
@@ -170,8 +170,16 @@ func planJob(o Observed, p *Plan) {
 	}
 }
 
+// buildJob returns the Job, and also what is wrong with the services beside it.
+func buildJob(o Observed, p *Plan) (*batchv1ac.JobApplyConfiguration, error) {
+	if _, err := build.ServicesPod(o.MiniCluster); err != nil {
+		return nil, err
+	}
+	return build.Job(o.MiniCluster, p.Desired, p.Maximum, o.Settings)
+}
+
 func planCreate(o Observed, p *Plan) {
-	job, err := build.Job(o.MiniCluster, p.Desired, p.Maximum, o.Settings)
+	job, err := buildJob(o, p)
 	if err != nil {
 		p.Foundation = false
 		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
@@ -185,7 +193,7 @@ func planCreate(o Observed, p *Plan) {
 // anew. Nothing is deleted for a command that could not run: the ranks go on with
 // the earlier one, and can be scaled.
 func planRecreate(o Observed, p *Plan) {
-	if _, err := build.Job(o.MiniCluster, p.Desired, p.Maximum, o.Settings); err != nil {
+	if _, err := buildJob(o, p); err != nil {
 		p.Foundation = false
 		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
 		planResize(o, p)

@@ -237,6 +237,16 @@ func TestInvalidCommand(t *testing.T) {
 	wantState(t, p, api.ReasonInvalidSpec, "")
 }
 
+func TestInvalidServiceIsNoReasonToStartRanks(t *testing.T) {
+	mc := miniCluster(2, 1, 4)
+	mc.Spec.Services = []api.Container{{Name: "store", Image: "image", Command: "a | b"}}
+	p := Make(Observed{MiniCluster: mc})
+	if p.Job != nil || p.Foundation {
+		t.Error("a Job is created beside services that cannot run")
+	}
+	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
+}
+
 func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 	for _, kind := range []string{"Service", "Job"} {
 		o := settled(miniCluster(2, 1, 4))

@@ -87,7 +87,7 @@ func readToken(path string) (string, error) {
 	token := strings.TrimSpace(string(text))
 	if token == "" {
 		// An empty token would let everybody in.
-		return "", fmt.Errorf("token of the agent's endpoint: %s is empty; delete the MiniCluster's Secret, and the operator makes a new one", path)
+		return "", fmt.Errorf("token of the agent's endpoint: %s is empty; delete that Secret and the Job, and the operator makes new ones", path)
 	}
 	return token, nil
 }
