@@ -44,6 +44,14 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"a resize survives the death of the operator", testOperatorDies},
 		{"a resize survives the death of the controller manager", testControllerManagerDies},
 		{"a resize survives the death of kubelet", testKubeletDies},
+		{"a MiniCluster of Flux becomes an instance that runs jobs", testFluxRunsJobs},
+		{"shrinking loses no job, and growth brings ranks back", testFluxShrinks},
+		{"the lead's endpoint serves who knows the token", testFluxEndpoint},
+		{"an evicted rank lets its job end, and comes back", testFluxEviction},
+		{"a rank that is lost comes back", testFluxRankLost},
+		{"the loss of the lead leaves the followers", testFluxLeadLost},
+		{"an instance scales itself, and may do nothing else", testFluxSelfScaling},
+		{"a MiniCluster ends with its command", testFluxEnds},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.test(t, w) }) {
 			t.Fatalf("the parts after %q need it", part.name)

@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// testFluxEndpoint asks the lead as the operator does, with and without what the
+// Secret holds.
+func testFluxEndpoint(t *testing.T, w *workspace) {
+	f := elasticInstance(w)
+	var secret corev1.Secret
+	w.get(t, &secret, "secret", f.name+"-flux", "-n", namespace)
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(secret.Data["tls.crt"]) {
+		t.Fatal("the Secret holds no certificate in tls.crt")
+	}
+	client := &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "lead.minicluster.gopherlocks"}},
+		Timeout:   20 * time.Second,
+	}
+	defer client.CloseIdleConnections()
+	address := f.forward(t)
+	token := string(secret.Data["token"])
+	for _, c := range []struct {
+		name, method, path, body, authorization string
+		status                                  int
+		answer                                  string
+	}{
+		{"no token", http.MethodGet, "/v1/queue", "", "", 401, ""},
+		{"no token to drain", http.MethodPut, "/v1/drain", `{"ranks":"1"}`, "", 401, ""},
+		{"a wrong token", http.MethodGet, "/v1/queue", "", "Bearer x" + token, 401, ""},
+		{"no token where nothing is", http.MethodGet, "/", "", "", 401, ""},
+		{"the token", http.MethodGet, "/v1/queue", "", "Bearer " + token, 200, `"online":"0-2"`},
+		{"the token to drain", http.MethodPut, "/v1/drain", `{"ranks":"1"}`, "Bearer " + token, 200, `{"busy":"","jobCount":0}`},
+		{"a rank that cannot be", http.MethodPut, "/v1/drain", `{"ranks":"one"}`, "Bearer " + token, 400, `{"error":"ranks: `},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, "https://"+address+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.authorization != "" {
+			request.Header.Set("Authorization", c.authorization)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		answer, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if response.StatusCode != c.status || !strings.Contains(string(answer), c.answer) || c.answer == "" && len(answer) > 0 {
+			t.Errorf("%s: %d %q, want %d %q", c.name, response.StatusCode, answer, c.status, c.answer)
+		}
+	}
+	f.await(t, "1", "resource", "status", "-s", "drained", "-no", "{ranks}")
+	f.flux(t, "resource", "undrain", "1")
+}
+
+// forward makes the lead's endpoint reachable from here until the test is over,
+// and returns its address: the pods' network is the node's own.
+func (f fluxInstance) forward(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, "/usr/bin/env", "kubectl", "port-forward", "-n", namespace, "pod/"+f.pod(t, 0).Name, "--address=127.0.0.1", ":8051")
+	cmd.Dir, cmd.Env = f.w.dir, f.w.env
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	found := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
+	if found == "" {
+		t.Fatalf("kubectl port-forward: %q, %v", line, err)
+	}
+	return found
+}

@@ -1,0 +1,229 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+const (
+	// mountedPrograms is where the ranks find the programs of programsDir.
+	mountedPrograms = "/e2e"
+	// brokerURI is that of each rank's broker, as examples/interactive.yaml tells
+	// users.
+	brokerURI = "local:///gopherlocks/run/local"
+)
+
+// fluxInstance is a MiniCluster of Flux, played by the stand-in. Its image is that
+// of the demo workload, which holds no file but a program; everything else comes
+// from the machine, which is the only node.
+type fluxInstance struct {
+	w    *workspace
+	name string
+}
+
+// programsDir is the folder of the machine that all ranks mount.
+func (w *workspace) programsDir() string { return filepath.Join(filepath.Dir(w.dir), "programs") }
+
+// buildPrograms builds what runs in the ranks.
+func (w *workspace) buildPrograms(t *testing.T) {
+	t.Helper()
+	for program, source := range map[string]string{
+		"flux":  "./operator/internal/fluxstandin/cmd/flux",
+		"scale": "./examples/self-scaling/go",
+	} {
+		w.run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(w.programsDir(), program), source)
+	}
+}
+
+// applyFlux makes a MiniCluster of the spec, to which it adds image and programs.
+func (w *workspace) applyFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) fluxInstance {
+	t.Helper()
+	root := int64(0) // owns the programs
+	spec.Pod.SecurityContext = &corev1.PodSecurityContext{RunAsUser: &root}
+	spec.Flux.Container.Disable = true
+	spec.Flux.Environment = map[string]string{"FLUX_STANDIN_DIR": mountedPrograms + "/instance-" + name}
+	if len(spec.Containers) == 0 {
+		spec.Containers = make([]v1alpha2.Container, 1)
+	}
+	rank := &spec.Containers[0]
+	rank.Image = w.miniCluster(t).Spec.Containers[0].Image
+	rank.Environment = map[string]string{"PATH": mountedPrograms + ":/usr/bin:/bin"}
+	rank.Resources.Requests = corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("32Mi"),
+	}
+	rank.Volumes = map[string]v1alpha2.Volume{"programs": {HostPath: w.programsDir(), Path: mountedPrograms}}
+	for _, folder := range []string{"usr", "bin", "lib", "lib64"} {
+		// Mostly links into /usr, which a mount does not follow.
+		if source, err := filepath.EvalSymlinks("/" + folder); err == nil {
+			rank.Volumes[folder] = v1alpha2.Volume{HostPath: source, Path: "/" + folder, ReadOnly: true}
+		}
+	}
+	m := v1alpha2.MiniCluster{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha2.GroupVersion.String(), Kind: v1alpha2.Kind},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
+		Spec:       spec,
+	}
+	manifest, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(w.programsDir(), name+".json")
+	if err := os.WriteFile(file, manifest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "kubectl", "apply", "-f", file)
+	return fluxInstance{w, name}
+}
+
+// remove deletes the MiniCluster and waits for the end of its pods.
+func (f fluxInstance) remove(t *testing.T) {
+	t.Helper()
+	f.w.run(t, "kubectl", "delete", "minicluster", f.name, "-n", namespace)
+	f.w.run(t, "kubectl", "wait", "pods", "-n", namespace, "-l", v1alpha2.LabelMiniCluster+"="+f.name, "--for=delete", "--timeout=60s")
+}
+
+func (f fluxInstance) miniCluster(t *testing.T) v1alpha2.MiniCluster {
+	t.Helper()
+	var m v1alpha2.MiniCluster
+	f.w.get(t, &m, "minicluster", f.name, "-n", namespace)
+	return m
+}
+
+// condition is one of the MiniCluster's conditions, or an empty one.
+func (f fluxInstance) condition(t *testing.T, conditionType string) metav1.Condition {
+	t.Helper()
+	if c := meta.FindStatusCondition(f.miniCluster(t).Status.Conditions, conditionType); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
+// pod is the pod of a rank that does not end, or an empty one.
+func (f fluxInstance) pod(t *testing.T, rank int) corev1.Pod {
+	t.Helper()
+	var pods corev1.PodList
+	f.w.get(t, &pods, "pods", "-n", namespace, "-l", fmt.Sprintf("job-name=%s,batch.kubernetes.io/job-completion-index=%d", f.name, rank))
+	for _, pod := range pods.Items {
+		if pod.DeletionTimestamp == nil {
+			return pod
+		}
+	}
+	return corev1.Pod{}
+}
+
+func (f fluxInstance) scale(t *testing.T, size int) {
+	t.Helper()
+	f.w.run(t, "kubectl", "scale", "minicluster", f.name, "-n", namespace, fmt.Sprintf("--replicas=%d", size))
+}
+
+// waitForSize waits until so many ranks, and no others, are part of the instance
+// and take jobs.
+func (f fluxInstance) waitForSize(t *testing.T, size int32) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		m := f.miniCluster(t)
+		if s := m.Status; s.Size != size || s.Ready != size || s.Drain != nil || f.conditionReason(m) != v1alpha2.ReasonReady {
+			return fmt.Sprintf("size %d, want %d: %+v", m.Spec.Size, size, s)
+		}
+		return f.differs(t, strings.TrimSuffix(fmt.Sprintf("0-%d", size-1), "-0"), "resource", "list", "-s", "up", "-no", "{ranks}")
+	})
+}
+
+func (fluxInstance) conditionReason(m v1alpha2.MiniCluster) string {
+	if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha2.ConditionProgressing); c != nil {
+		return c.Reason
+	}
+	return ""
+}
+
+// exec runs a command in the pod of the lead, as people do who enter it.
+func (f fluxInstance) exec(t *testing.T, command ...string) (out, errOut string, err error) {
+	t.Helper()
+	return f.w.try("kubectl", append([]string{
+		"exec", "-n", namespace, f.pod(t, 0).Name, "--", "env", "FLUX_URI=" + brokerURI,
+	}, command...)...)
+}
+
+// flux runs a command of Flux, which must succeed, and returns its output.
+func (f fluxInstance) flux(t *testing.T, args ...string) string {
+	t.Helper()
+	out, errOut, err := f.exec(t, append([]string{"flux"}, args...)...)
+	if err != nil {
+		t.Fatalf("flux %s: %v\n%s\n%s", strings.Join(args, " "), err, out, errOut)
+	}
+	return strings.TrimSpace(out)
+}
+
+// differs says how the output of a command of Flux differs from what is wanted,
+// or nothing.
+func (f fluxInstance) differs(t *testing.T, want string, args ...string) string {
+	t.Helper()
+	out, errOut, err := f.exec(t, append([]string{"flux"}, args...)...)
+	if out = strings.TrimSpace(out); err == nil && out == want {
+		return ""
+	}
+	return fmt.Sprintf("flux %s: %q %s, want %q", strings.Join(args, " "), out, errOut, want)
+}
+
+// await waits until a command of Flux prints what is wanted.
+func (f fluxInstance) await(t *testing.T, want string, args ...string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string { return f.differs(t, want, args...) })
+}
+
+// heldJob is a job that runs until it is released.
+type heldJob struct {
+	f       fluxInstance
+	id, key string
+}
+
+// submitHeld submits a job with a task on each of so many ranks, and waits until
+// it runs.
+func (f fluxInstance) submitHeld(t *testing.T, ranks int) heldJob {
+	t.Helper()
+	key := fmt.Sprintf("release-%d", time.Now().UnixNano())
+	id := f.flux(t, "submit", fmt.Sprintf("-N%d", ranks), "sh", "-c", "until [ -e "+mountedPrograms+"/"+key+" ]; do sleep 0.1; done")
+	job := heldJob{f, id, key}
+	f.await(t, id+" RUN", "jobs", "-n", "-o", "{id} {status}")
+	return job
+}
+
+// release lets the job end.
+func (j heldJob) release(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(j.f.w.programsDir(), j.key), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustComplete waits for the end of a job, which must be a good one.
+func (f fluxInstance) mustComplete(t *testing.T, id string) {
+	t.Helper()
+	eventually(t, time.Minute, func() string {
+		for line := range strings.Lines(f.flux(t, "jobs", "-a", "-n", "-o", "{id} {status}")) {
+			job, status, _ := strings.Cut(strings.TrimSpace(line), " ")
+			switch {
+			case job != id:
+			case status == "COMPLETED":
+				return ""
+			case status == "FAILED" || status == "CANCELED":
+				t.Fatalf("job %s has %s", id, status)
+			default:
+				return "job " + id + " is " + status
+			}
+		}
+		return "there is no job " + id
+	})
+}
