@@ -6,7 +6,7 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy tools env demo test test-unit test-node test-e2e fuzz verify generate lint
+.PHONY: help up destroy tools env demo test test-unit test-node test-e2e bench soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -43,6 +43,12 @@ test-node: tools ## Embedded clusters, from their plans to their removal
 
 test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
+
+bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
+	@$(WITH_ENV) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
+
+soak: tools ## Resize a MiniCluster 100 times among accidents (docs/soak.md)
+	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
 
 fuzz: ## Fuzz the bounds rule for a minute
 	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds

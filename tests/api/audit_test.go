@@ -5,25 +5,32 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
-// write is a request by which the operator changed something, or could have.
-type write struct {
-	verb, resource, subresource string
+// request is one of the operator's to the API server.
+type request struct {
+	verb, namespace, resource, subresource string
+	code                                   int32 // of HTTP
 }
 
-// writes returns the operator's successful writes in a namespace, in order, but
-// for events.
-func writes(t *testing.T, namespace string) []write {
+// isWrite tells whether the operator changed something by it, or could have.
+func (r request) isWrite() bool { return !r.isRead() && r.code < 300 }
+
+// isRead tells whether the operator asked for something, also for what is not there.
+func (r request) isRead() bool { return slices.Contains([]string{"get", "list", "watch"}, r.verb) }
+
+// requests returns those of the operator, in order, but for events.
+func requests(t testing.TB) []request {
 	t.Helper()
 	data, err := os.ReadFile(world.auditLog)
 	if err != nil {
 		t.Fatalf("read the audit log: %v", err)
 	}
-	var found []write
+	var found []request
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -32,21 +39,21 @@ func writes(t *testing.T, namespace string) []write {
 			continue // the last line, half written
 		}
 		ref, status := e.ObjectRef, e.ResponseStatus
-		if ref == nil || status == nil || ref.Namespace != namespace || ref.Resource == "events" || status.Code >= 300 {
+		if ref == nil || status == nil || ref.Resource == "events" {
 			continue
 		}
-		found = append(found, write{e.Verb, ref.Resource, ref.Subresource})
+		found = append(found, request{e.Verb, ref.Namespace, ref.Resource, ref.Subresource, status.Code})
 	}
 	return found
 }
 
+// writes returns the operator's writes in a namespace.
+func writes(t testing.TB, namespace string) []request {
+	t.Helper()
+	return slices.DeleteFunc(requests(t), func(r request) bool { return r.namespace != namespace || !r.isWrite() })
+}
+
 // jobWrites are those to the Job.
-func jobWrites(all []write) []write {
-	var found []write
-	for _, w := range all {
-		if w.resource == "jobs" {
-			found = append(found, w)
-		}
-	}
-	return found
+func jobWrites(all []request) []request {
+	return slices.DeleteFunc(slices.Clone(all), func(r request) bool { return r.resource != "jobs" })
 }

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// auditPolicy logs each write of the operator once, when it is answered.
+// auditPolicy logs each request of the operator once, when it is answered.
 const auditPolicy = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -20,7 +20,6 @@ omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
   users: [` + operatorUser + `]
-  verbs: [create, update, patch, delete, deletecollection]
 - level: None
 `
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func TestCleanupRemovesThePodsAndKeepsTheExitCode(t *testing.T) {
 	eventually(t, func() error {
 		for o, key := range map[client.Object]types.NamespacedName{&batchv1.Job{}: m.key, &appsv1.Deployment{}: services} {
 			if err := world.client.Get(t.Context(), key, o); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%T is still there (%v)", o, err)
+				return errors.New(fmt.Sprint(key, " is still there; ", err))
 			}
 		}
 		s := m.get().Status

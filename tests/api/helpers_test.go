@@ -22,7 +22,7 @@ import (
 )
 
 // eventually waits until check returns nil.
-func eventually(t *testing.T, check func() error) {
+func eventually(t testing.TB, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -39,7 +39,7 @@ func eventually(t *testing.T, check func() error) {
 
 // newNamespace makes a namespace for one test. It is not deleted: no namespace
 // controller runs, and the API server ends with the tests.
-func newNamespace(t *testing.T) string {
+func newNamespace(t testing.TB) string {
 	t.Helper()
 	needWorld(t)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
@@ -51,19 +51,19 @@ func newNamespace(t *testing.T) string {
 
 // miniCluster is one MiniCluster in a test.
 type miniCluster struct {
-	t   *testing.T
+	t   testing.TB
 	key types.NamespacedName
 }
 
 const name = "flux-sample"
 
 // create makes a MiniCluster in a namespace of its own.
-func create(t *testing.T, spec api.MiniClusterSpec) miniCluster {
+func create(t testing.TB, spec api.MiniClusterSpec) miniCluster {
 	t.Helper()
 	return createIn(t, newNamespace(t), spec)
 }
 
-func createIn(t *testing.T, namespace string, spec api.MiniClusterSpec) miniCluster {
+func createIn(t testing.TB, namespace string, spec api.MiniClusterSpec) miniCluster {
 	t.Helper()
 	if len(spec.Containers) == 0 {
 		spec.Containers = []api.Container{{Image: "example.org/image:1", Command: "work --hard"}}
@@ -221,7 +221,7 @@ func (m miniCluster) waitForEvent(reason string) string {
 }
 
 // kubectl runs the real kubectl, and returns all that it prints.
-func kubectl(t *testing.T, args ...string) (string, error) {
+func kubectl(t testing.TB, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

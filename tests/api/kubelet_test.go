@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 )
 
 // kubelet stands in for the scheduler and the kubelet: it binds each pod to a
@@ -31,9 +32,15 @@ type kubelet struct {
 	leads map[string]string
 
 	informer cache.SharedIndexInformer
+	// changed are the pods to look at, by namespace and name.
+	changed workqueue.TypedInterface[string]
 }
 
 const nodeName = "node-without-a-machine"
+
+// kubeletWorkers are how many pods the node brings on at a time: as many nodes
+// would, so that hundreds of pods do not wait for each other.
+const kubeletWorkers = 16
 
 func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	config = rest.CopyConfig(config)
@@ -49,10 +56,11 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 		exitCodes: map[string]int32{},
 		leads:     map[string]string{},
 		informer:  factory.Core().V1().Pods().Informer(),
+		changed:   workqueue.NewTyped[string](),
 	}
 	_, err = k.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { k.sync(ctx, o.(*corev1.Pod)) },
-		UpdateFunc: func(_, o any) { k.sync(ctx, o.(*corev1.Pod)) },
+		AddFunc:    func(o any) { k.look(o.(*corev1.Pod)) },
+		UpdateFunc: func(_, o any) { k.look(o.(*corev1.Pod)) },
 	})
 	if err != nil {
 		return nil, err
@@ -61,7 +69,41 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	if !cache.WaitForCacheSync(ctx.Done(), k.informer.HasSynced) {
 		return nil, fmt.Errorf("the pods could not be listed")
 	}
+	context.AfterFunc(ctx, k.changed.ShutDown)
+	for range kubeletWorkers {
+		go func() {
+			for k.syncNext(ctx) {
+			}
+		}()
+	}
 	return k, nil
+}
+
+// look makes a worker look at the pod. A pod is in the hands of one at a time.
+func (k *kubelet) look(pod *corev1.Pod) { k.changed.Add(pod.Namespace + "/" + pod.Name) }
+
+// syncNext brings the next pod on, and tells whether there may be more.
+func (k *kubelet) syncNext(ctx context.Context) bool {
+	key, over := k.changed.Get()
+	if over {
+		return false
+	}
+	defer k.changed.Done(key)
+	if o, exists, err := k.informer.GetStore().GetByKey(key); err == nil && exists {
+		k.sync(ctx, o.(*corev1.Pod))
+	}
+	return true
+}
+
+// podsIn returns the pods of a namespace, as the node sees them: what counts them
+// there costs the API server nothing.
+func (k *kubelet) podsIn(namespace string) []*corev1.Pod {
+	objects, _ := k.informer.GetIndexer().ByIndex(cache.NamespaceIndex, namespace) // the index is the factory's
+	pods := make([]*corev1.Pod, 0, len(objects))
+	for _, o := range objects {
+		pods = append(pods, o.(*corev1.Pod))
+	}
+	return pods
 }
 
 // hold makes the node stand still for the pods of a namespace, until the returned
@@ -74,10 +116,8 @@ func (k *kubelet) hold(namespace string) (release func()) {
 		k.mu.Lock()
 		delete(k.held, namespace)
 		k.mu.Unlock()
-		for _, o := range k.informer.GetStore().List() {
-			if pod := o.(*corev1.Pod); pod.Namespace == namespace {
-				k.sync(context.Background(), pod)
-			}
+		for _, pod := range k.podsIn(namespace) {
+			k.look(pod)
 		}
 	}
 }

@@ -24,7 +24,7 @@ import (
 // operator knows, and its instance of Flux is a list of busy ranks. The tests of
 // the agent hold the real one to the same protocol.
 type lead struct {
-	t       *testing.T
+	t       testing.TB
 	address string
 
 	mu       sync.Mutex
@@ -33,6 +33,7 @@ type lead struct {
 	changed  chan struct{} // closed when busy changes
 	requests int
 	refused  int
+	server   *http.Server
 }
 
 const agentPort = "8051"
@@ -41,7 +42,7 @@ var lastAddress atomic.Uint32
 
 // createInstance makes a MiniCluster of Flux, whose lead has an address but does
 // not answer yet.
-func createInstance(t *testing.T, spec api.MiniClusterSpec) (miniCluster, *lead) {
+func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead) {
 	t.Helper()
 	namespace := newNamespace(t)
 	n := lastAddress.Add(1)
@@ -80,13 +81,17 @@ func (l *lead) serve(m miniCluster) {
 		}
 		l.drain(w, r)
 	})
-	server := &http.Server{
+	l.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
 	}
+	server := l.server
 	go func() { _ = server.ServeTLS(listener, "", "") }()
-	l.t.Cleanup(func() { _ = server.Close() })
+	l.t.Cleanup(l.stop)
 }
+
+// stop makes the lead fall silent. What it knows, it knows when it serves again.
+func (l *lead) stop() { _ = l.server.Close() }
 
 func (l *lead) drain(w http.ResponseWriter, r *http.Request) {
 	var request struct {
@@ -136,6 +141,11 @@ func (l *lead) busyOf(ranks string) string {
 func (l *lead) setBusy(ranks ...int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.becomeBusy(ranks)
+}
+
+// becomeBusy needs the lock.
+func (l *lead) becomeBusy(ranks []int) {
 	l.busy = ranks
 	close(l.changed)
 	l.changed = make(chan struct{})

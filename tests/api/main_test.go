@@ -78,7 +78,7 @@ func runAll(m *testing.M) int {
 }
 
 // needWorld skips the test where there is nothing to test against.
-func needWorld(t *testing.T) {
+func needWorld(t testing.TB) {
 	t.Helper()
 	if world.missing != "" {
 		t.Skipf("%s: run \"make tools\", and set GOPHERLOCKS_BIN to the folder of its Kubernetes programs", world.missing)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"bufio"
 	"context"
 	"fmt"
@@ -65,7 +66,7 @@ func TestSteadyStateIsSilent(t *testing.T) {
 
 // waitForRest waits until nothing has been reconciled for two seconds: that
 // nothing happens can be seen in no other way.
-func waitForRest(t *testing.T) {
+func waitForRest(t testing.TB) {
 	t.Helper()
 	const rest = 2 * time.Second
 	last, since := reconciliations(t), time.Now()
@@ -81,7 +82,7 @@ func waitForRest(t *testing.T) {
 }
 
 // reconciliations is how often the operator has reconciled any MiniCluster.
-func reconciliations(t *testing.T) int {
+func reconciliations(t testing.TB) int {
 	t.Helper()
 	response, err := http.Get("http://" + world.operators.current().metricsAddress + "/metrics")
 	if err != nil {
@@ -135,7 +136,7 @@ func TestLeaderChange(t *testing.T) {
 	}
 }
 
-func leaseHolder(t *testing.T) string {
+func leaseHolder(t testing.TB) string {
 	t.Helper()
 	var lease coordinationv1.Lease
 	key := types.NamespacedName{Namespace: operatorNamespace, Name: "gopherlocks-operator"}
@@ -267,7 +268,7 @@ func replaceDefinition(t *testing.T, definition *apiextensionsv1.CustomResourceD
 		probe.Namespace, probe.Name = "default", "probe"
 		err := world.client.Create(ctx, probe, client.DryRunAll)
 		if (err == nil) != accepts {
-			return fmt.Errorf("a size above maxSize: %v", err)
+			return errors.New(fmt.Sprint("a size above maxSize: ", err))
 		}
 		return nil
 	})

@@ -105,9 +105,20 @@ func miniClusterOf(_ context.Context, pod client.Object) []reconcile.Request {
 	}}}
 }
 
-// Reconcile gathers, plans, applies and reports. The status is written also when
-// applying failed: that is when it matters most.
+// Reconcile brings one MiniCluster on. An operator that is being stopped leaves the
+// rest to the next one, which is no error.
 func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	result, err := r.reconcile(ctx, req)
+	if err != nil && ctx.Err() != nil {
+		log.FromContext(ctx).V(1).Info("Stopped", "unfinished", err.Error())
+		return ctrl.Result{}, nil
+	}
+	return result, err
+}
+
+// reconcile gathers, plans, applies and reports. The status is written also when
+// applying failed: that is when it matters most.
+func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	observed, err := r.gather(ctx, req.NamespacedName)
 	if apierrors.IsNotFound(err) {
 		// Deleted: the garbage collector does the rest.

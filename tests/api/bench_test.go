@@ -1,0 +1,251 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// The benchmarks compare MiniClusters with what they cannot be faster than: bare
+// Indexed Jobs, on the same control plane in the same run, by turns. Figures are
+// medians of rounds after one to warm up; docs/benchmarks.md explains them.
+
+// BenchmarkResize resizes from 1 to 200 ranks and back.
+func BenchmarkResize(b *testing.B) {
+	const small, large, rounds = 1, 200, 3
+	spec := api.MiniClusterSpec{Size: small, MaxSize: large}
+	b.Run("plain", func(b *testing.B) {
+		m := create(b, spec)
+		m.waitForSize(small)
+		resizeRounds(b, m, small, large, rounds)
+	})
+	b.Run("flux", func(b *testing.B) {
+		m, lead := createInstance(b, spec)
+		m.waitForSize(small)
+		lead.serve(m) // no rank is ever busy
+		resizeRounds(b, m, small, large, rounds)
+	})
+}
+
+func resizeRounds(b *testing.B, m miniCluster, small, large int32, rounds int) {
+	bare := createBareJob(b, newBareJob(newNamespace(b), small))
+	copied := createBareJob(b, copyOf(m.job(), newNamespace(b)))
+	grow, shrink := newComparison("grow"), newComparison("shrink")
+	for i := range rounds + 1 {
+		up := measureResize(m, bare, copied, large)
+		down := measureResize(m, bare, copied, small)
+		if i > 0 {
+			grow.add(up)
+			shrink.add(down)
+		}
+	}
+	grow.report(b)
+	shrink.report(b)
+}
+
+// measureResize resizes the MiniCluster, then the bare Jobs.
+func measureResize(m miniCluster, bare, copied bareJob, size int32) round {
+	var r round
+	before := len(requestsIn(m.t, m.key.Namespace))
+	began := time.Now()
+	m.mustScale(size)
+	world.kubelet.waitForReady(m.t, m.key.Namespace, int(size))
+	r.ours = time.Since(began)
+	m.waitForSize(size)
+	r.told = time.Since(began)
+	waitForJob(m.t, m.key, size)
+	r.made = requestsIn(m.t, m.key.Namespace)[before:]
+	r.bare = bare.resize(size)
+	r.copied = copied.resize(size)
+	return r
+}
+
+// BenchmarkManyAtOnce makes 100 MiniClusters of 4 ranks, as fast as ten creators
+// can.
+func BenchmarkManyAtOnce(b *testing.B) {
+	const number, size, rounds = 100, 4, 3
+	for name, flux := range map[string]bool{"plain": false, "flux": true} {
+		b.Run(name, func(b *testing.B) {
+			c := newComparison("create")
+			for i := range rounds + 1 {
+				var r round
+				namespace := newNamespace(b)
+				began := time.Now()
+				createMany(b, number, func(i int) client.Object { return numbered(namespace, i, size, flux) })
+				world.kubelet.waitForReady(b, namespace, number*size)
+				r.ours = time.Since(began)
+				waitForAll(b, namespace, number, size)
+				r.told = time.Since(began)
+				r.made = requestsIn(b, namespace)
+				var job batchv1.Job
+				if err := world.client.Get(b.Context(), client.ObjectKeyFromObject(numbered(namespace, 0, size, flux)), &job); err != nil {
+					b.Fatalf("get a Job: %v", err)
+				}
+				remove(b, &api.MiniCluster{}, namespace)
+				r.bare = createJobs(b, number, newBareJob(newNamespace(b), size))
+				r.copied = createJobs(b, number, copyOf(&job, newNamespace(b)))
+				if i > 0 {
+					c.add(r)
+				}
+			}
+			c.report(b)
+			b.ReportMetric(median(c.writes)/number, "writes/MiniCluster")
+		})
+	}
+}
+
+// createJobs makes as many bare Jobs as fast, and removes them again.
+func createJobs(b *testing.B, number int, like *batchv1.Job) time.Duration {
+	b.Helper()
+	began := time.Now()
+	createMany(b, number, func(i int) client.Object {
+		job := like.DeepCopy()
+		job.Name += "-" + strconv.Itoa(i)
+		return job
+	})
+	world.kubelet.waitForReady(b, like.Namespace, number*int(*like.Spec.Completions))
+	took := time.Since(began)
+	remove(b, &batchv1.Job{}, like.Namespace)
+	return took
+}
+
+// BenchmarkAtRest holds 200 MiniClusters of 1 rank, and looks at an operator that
+// has been started for them, for a minute in which nothing happens.
+func BenchmarkAtRest(b *testing.B) {
+	needWorld(b)
+	const number, size, minute = 200, 1, time.Minute
+	world.operators.current().stop()
+	fresh, err := world.operators.start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	waitForRest(b)
+	empty := fresh.residentMiB(b)
+	namespace := newNamespace(b)
+	createMany(b, number, func(i int) client.Object { return numbered(namespace, i, size, true) })
+	waitForAll(b, namespace, number, size)
+	waitForRest(b)
+	before := len(requests(b))
+	<-time.After(minute) // what is measured is that time passes
+	var reads, writes, lease float64
+	for _, r := range requests(b)[before:] {
+		switch {
+		case r.resource == "leases":
+			lease++
+		case r.isWrite():
+			writes++
+		case r.isRead():
+			reads++
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(reads, "reads/min")
+	b.ReportMetric(writes, "writes/min")
+	b.ReportMetric(lease, "lease-requests/min")
+	b.ReportMetric(empty, "MiB-empty")
+	b.ReportMetric(fresh.residentMiB(b), "MiB")
+	remove(b, &api.MiniCluster{}, namespace)
+}
+
+// BenchmarkNode measures the simulated node alone: 200 pods that wait for it.
+func BenchmarkNode(b *testing.B) {
+	const pods, rounds = 200, 3
+	var start []time.Duration
+	for range rounds + 1 {
+		namespace := newNamespace(b)
+		release := world.kubelet.hold(namespace)
+		if err := world.client.Create(b.Context(), newBareJob(namespace, pods)); err != nil {
+			b.Fatal(err)
+		}
+		eventually(b, func() error {
+			if n := len(world.kubelet.podsIn(namespace)); n != pods {
+				return fmt.Errorf("%d pods, want %d", n, pods)
+			}
+			return nil
+		})
+		began := time.Now()
+		release()
+		world.kubelet.waitForReady(b, namespace, pods)
+		start = append(start, time.Since(began))
+		remove(b, &batchv1.Job{}, namespace)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(milliseconds(median(start[1:])), "start-ms")
+}
+
+// createMany creates objects by ten creators at a time.
+func createMany(b *testing.B, number int, object func(i int) client.Object) {
+	b.Helper()
+	ctx := b.Context()
+	numbers := make(chan int)
+	errs := make(chan error, number)
+	var creators sync.WaitGroup
+	for range 10 {
+		creators.Go(func() {
+			for i := range numbers {
+				errs <- world.client.Create(ctx, object(i))
+			}
+		})
+	}
+	for i := range number {
+		numbers <- i
+	}
+	close(numbers)
+	creators.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			b.Fatalf("create: %v", err)
+		}
+	}
+}
+
+func numbered(namespace string, i int, size int32, flux bool) *api.MiniCluster {
+	mc := &api.MiniCluster{Spec: api.MiniClusterSpec{
+		Size: size, MaxSize: size,
+		Containers: []api.Container{{Image: "example.org/image:1", Command: "work --hard"}},
+		Flux:       api.Flux{Enabled: ptr.To(flux)},
+	}}
+	mc.Namespace, mc.Name = namespace, name+"-"+strconv.Itoa(i)
+	return mc
+}
+
+// waitForAll waits until all MiniClusters of a namespace say that they are ready.
+func waitForAll(b *testing.B, namespace string, number int, size int32) {
+	b.Helper()
+	eventually(b, func() error {
+		var list api.MiniClusterList
+		if err := world.client.List(b.Context(), &list, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		ready := 0
+		for _, mc := range list.Items {
+			if mc.Status.Ready == size && mc.Status.Size == size {
+				ready++
+			}
+		}
+		if ready != number {
+			return fmt.Errorf("%d of %d MiniClusters are ready", ready, number)
+		}
+		return nil
+	})
+}
+
+// remove deletes all objects of a kind in a namespace, and waits for their pods.
+func remove(b *testing.B, kind client.Object, namespace string) {
+	b.Helper()
+	err := world.client.DeleteAllOf(context.WithoutCancel(b.Context()), kind, client.InNamespace(namespace), client.PropagationPolicy("Background"))
+	if err != nil {
+		b.Fatalf("delete all: %v", err)
+	}
+	world.kubelet.waitForReady(b, namespace, 0)
+}

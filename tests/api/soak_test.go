@@ -1,0 +1,203 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// Variables of the environment: how many resizes, and the seed of an earlier run.
+const (
+	soakVariable = "GOPHERLOCKS_SOAK"
+	seedVariable = "GOPHERLOCKS_SOAK_SEED"
+)
+
+const (
+	// shortSoak is the number of resizes where soakVariable is not set.
+	shortSoak = 10
+	// soakMaximum is the largest size.
+	soakMaximum = 8
+	// soakDrainTimeout is short, so that some jobs are not waited for.
+	soakDrainTimeout = 3 * time.Second
+	// accidentEvery is the number of resizes from one accident to the next.
+	accidentEvery = 4
+)
+
+// TestSoak resizes an instance at random while jobs come and go, the operator
+// dies, and pods are deleted: no job is lost but by accident, and in the end all
+// is as wished. It acts on the operator, and so does not run beside other tests.
+func TestSoak(t *testing.T) {
+	resizes := int(numberFrom(t, soakVariable, shortSoak))
+	seed := uint64(numberFrom(t, seedVariable, time.Now().UnixNano()))
+	t.Logf("%d resizes; %s=%d makes the same choices again", resizes, seedVariable, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	logged := logSize(t)
+	m, lead := createInstance(t, api.MiniClusterSpec{
+		Size: 2, MaxSize: soakMaximum,
+		ScaleDown: api.ScaleDown{DrainTimeoutSeconds: ptr.To(int32(soakDrainTimeout / time.Second))},
+	})
+	m.waitForSize(2)
+	w := startWorkload(t, m, lead)
+	size := int32(2)
+	accidents := []func(){
+		func() { replaceOperator(t, (*operator).stop) },
+		func() { w.deletePod(follower(random, size), false) },
+		func() { replaceOperator(t, (*operator).kill) },
+		func() { w.deletePod(follower(random, size), true) },
+		func() { w.deletePod(0, false) },
+		func() { w.deletePod(0, true) },
+	}
+	for i := range resizes {
+		for range random.IntN(2 * soakMaximum) {
+			w.startJob(random.IntN(soakMaximum), jobDuration(random))
+		}
+		size = 1 + random.Int32N(soakMaximum)
+		m.mustScale(size)
+		if i%accidentEvery == accidentEvery-1 {
+			accidents[i/accidentEvery%len(accidents)]()
+		}
+		if random.IntN(3) == 0 {
+			m.waitForSize(size)
+		} else {
+			<-time.After(time.Duration(random.IntN(600)) * time.Millisecond) // people are not patient
+		}
+	}
+	m.waitForSize(size)
+	w.stop()
+
+	ready := map[int]int{}
+	for _, pod := range world.kubelet.podsIn(m.key.Namespace) {
+		if isReady(pod) && pod.DeletionTimestamp == nil {
+			rank, err := strconv.Atoi(rankOf(pod))
+			if err != nil {
+				t.Errorf("pod %s: %v", pod.Name, err)
+			}
+			ready[rank]++
+		}
+	}
+	for rank := range int(size) {
+		if ready[rank] != 1 {
+			t.Errorf("rank %d has %d ready pods, want 1", rank, ready[rank])
+		}
+	}
+	if len(ready) != int(size) {
+		t.Errorf("%d ranks are ready, want %d: %v", len(ready), size, ready)
+	}
+	if s := m.job().Status; s.CompletedIndexes != "" || ptr.Deref(s.FailedIndexes, "") != "" {
+		t.Errorf("indexes are lost: completed %q, failed %q", s.CompletedIndexes, ptr.Deref(s.FailedIndexes, ""))
+	}
+	lead.mu.Lock()
+	defer lead.mu.Unlock()
+	if lead.refused > 0 {
+		t.Errorf("%d requests had another token", lead.refused)
+	}
+	for _, line := range errorsLogged(t, logged) {
+		t.Errorf("the operator logged: %s", line)
+	}
+	t.Logf("%d jobs ran, %d of them until the drain's time was over; %d shrinks; %d requests to the lead",
+		w.jobs, w.timedOut, w.shrinks, lead.requests)
+}
+
+// follower is a rank above the lead's; where there is none, it has no pod.
+func follower(random *rand.Rand, size int32) int { return 1 + random.IntN(max(1, int(size)-1)) }
+
+// jobDuration is that of a job: one of ten is longer than the drain waits.
+func jobDuration(random *rand.Rand) time.Duration {
+	if random.IntN(10) == 0 {
+		return 2 * soakDrainTimeout
+	}
+	return time.Duration(50+random.IntN(1450)) * time.Millisecond
+}
+
+// numberFrom reads a variable of the environment, or returns what holds without.
+func numberFrom(t *testing.T, variable string, without int64) int64 {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return without
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q must be a number of at least 1", variable, text)
+	}
+	return n
+}
+
+// replaceOperator ends the operator in a way, and starts another.
+func replaceOperator(t *testing.T, end func(*operator)) {
+	t.Helper()
+	end(world.operators.current())
+	if _, err := world.operators.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deletePod deletes the pod of a rank, if it has one; its job dies with it.
+func (w *workload) deletePod(rank int, force bool) {
+	w.t.Helper()
+	pod := w.m.pods()[strconv.Itoa(rank)]
+	if pod == nil {
+		return
+	}
+	w.expectDeath(pod.UID)
+	var options []client.DeleteOption
+	if force {
+		options = append(options, client.GracePeriodSeconds(0))
+	}
+	if err := client.IgnoreNotFound(world.client.Delete(w.t.Context(), pod, options...)); err != nil {
+		w.t.Fatalf("delete the pod of rank %d: %v", rank, err)
+	}
+}
+
+func logSize(t *testing.T) int {
+	t.Helper()
+	needWorld(t)
+	data, err := os.ReadFile(world.operators.log)
+	if err != nil {
+		t.Fatalf("read the operator's log: %v", err)
+	}
+	return len(data)
+}
+
+// harmless are errors in the nature of things: of a write that met a newer version,
+// and controller-runtime's word for a lease that is given up by a stop.
+var harmless = []string{"the object has been modified", `"err":"leader election lost"`}
+
+// errorsLogged returns what operators have logged as errors from an offset on, but
+// for the harmless.
+func errorsLogged(t *testing.T, from int) []string {
+	t.Helper()
+	data, err := os.ReadFile(world.operators.log)
+	if err != nil {
+		t.Fatalf("read the operator's log: %v", err)
+	}
+	var found []string
+	lines := bufio.NewScanner(bytes.NewReader(data[from:]))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var entry struct{ Level string }
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			found = append(found, fmt.Sprintf("what is no entry of the log: %s", lines.Text()))
+			continue
+		}
+		isHarmless := slices.ContainsFunc(harmless, func(part string) bool { return strings.Contains(lines.Text(), part) })
+		if entry.Level == "ERROR" && !isHarmless {
+			found = append(found, lines.Text())
+		}
+	}
+	return found
+}
