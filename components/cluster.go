@@ -75,7 +75,7 @@ func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulu
 
 	provider, err := kubernetes.NewProvider(ctx, name, providerArgs, pulumi.Parent(c))
 	if err != nil {
-		return nil, fmt.Errorf("Kubernetes provider of cluster %s: %w", name, err)
+		return nil, fmt.Errorf("provider of the Kubernetes cluster %s: %w", name, err)
 	}
 	c.provider = provider
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"endpoint": c.Endpoint, "kubeconfig": c.Kubeconfig})

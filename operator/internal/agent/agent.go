@@ -7,7 +7,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -42,7 +41,7 @@ func Main(args []string) int {
 
 func dispatch(args []string) (int, error) {
 	if len(args) == 0 {
-		return exitUsage, errors.New("a command is missing\n" + usage)
+		return exitUsage, fmt.Errorf("a command is missing: %s", usage)
 	}
 	command, rest := args[0], args[1:]
 	switch {

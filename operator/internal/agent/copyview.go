@@ -102,7 +102,7 @@ func (c *treeCopy) visit(path string, entry fs.DirEntry, err error) error {
 		return nil // a socket or device has no meaning in a copy
 	}
 	if status, ok := info.Sys().(*syscall.Stat_t); ok && status.Nlink > 1 {
-		id := inode{uint64(status.Dev), status.Ino}
+		id := inode{uint64(status.Dev), status.Ino} //nolint:unconvert // Of another type on other architectures.
 		if first, seen := c.first[id]; seen {
 			return replace(target, func() error { return os.Link(first, target) })
 		}

@@ -41,7 +41,7 @@ func submitLine(cfg agentapi.Config) string {
 		words = append(words, "-vvv")
 	}
 	// "flux run" always watches, and knows neither option.
-	if command := strings.Fields(submit); !(len(command) > 1 && command[1] == "run") {
+	if command := strings.Fields(submit); len(command) < 2 || command[1] != "run" {
 		words = append(words, "--quiet", "--watch")
 	}
 	return strings.Join(append(words, cfg.Command), " ")

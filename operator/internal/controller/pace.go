@@ -79,7 +79,7 @@ func progressOnly(before, after api.MiniClusterStatus) bool {
 	for i := range after.Conditions {
 		c := &after.Conditions[i]
 		old := meta.FindStatusCondition(before.Conditions, c.Type)
-		if old == nil || old.Reason != c.Reason && !(isComing(old.Reason) && isComing(c.Reason)) {
+		if old == nil || old.Reason != c.Reason && (!isComing(old.Reason) || !isComing(c.Reason)) {
 			return false
 		}
 		c.Reason, c.Message = old.Reason, old.Message

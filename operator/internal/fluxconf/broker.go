@@ -155,7 +155,7 @@ func (o Options) check() error {
 		{"cluster domain", o.ClusterDomain, true},
 	}
 	for _, name := range names {
-		if !(name.optional && name.value == "") && !dnsName.MatchString(name.value) {
+		if (!name.optional || name.value != "") && !dnsName.MatchString(name.value) {
 			return fmt.Errorf("%s %s must be a DNS name in lower case", name.field, excerpt(name.value))
 		}
 	}
