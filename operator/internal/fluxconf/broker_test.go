@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
 )
 
 // sample is the MiniCluster of the examples.
@@ -151,6 +153,61 @@ func FuzzQuote(f *testing.F) {
 		// Each byte that is not UTF-8 becomes one U+FFFD, as conversion to runes does.
 		if want := string([]rune(value)); back != want {
 			t.Fatalf("quote(%q) came back as %q", value, back)
+		}
+	})
+}
+
+// FuzzBrokerConfig: what is accepted is TOML that means what was asked for, and
+// names maxSize hosts; what is refused leaves nothing.
+func FuzzBrokerConfig(f *testing.F) {
+	f.Add("flux-sample", "flux-service", "hpc", "cluster.local", int32(4), false, "easy", "5s", true)
+	f.Add("a", "b", "", "", int32(1), true, "", "1.5m", false)
+	f.Add("a\"\n[kvs]", "%h", "x", "", int32(0), true, "fcfs", "5s\nx", false)
+	f.Fuzz(func(t *testing.T, name, service, namespace, domain string, maxSize int32, simple bool, policy, timeout string, keepsState bool) {
+		o := Options{
+			Name: name, Service: service, Namespace: namespace, ClusterDomain: domain, MaxSize: maxSize,
+			Simple: simple, QueuePolicy: policy, ConnectTimeout: timeout, KeepsState: keepsState,
+		}
+		text, err := BrokerConfig(o)
+		if err != nil {
+			if text != "" {
+				t.Fatalf("refused with %v, yet there is %q", err, text)
+			}
+			return
+		}
+		var got struct {
+			Resource  struct{ Noverify bool }
+			Bootstrap struct {
+				Connect string `toml:"default_connect"`
+				Hosts   []struct{ Host string }
+			}
+			Tbon struct {
+				Timeout string `toml:"connect_timeout"`
+			}
+			KVS      map[string]string
+			Qmanager struct {
+				Policy string `toml:"queue-policy"`
+			} `toml:"sched-fluxion-qmanager"`
+			Modules map[string]map[string]string
+		}
+		if _, err := toml.Decode(text, &got); err != nil {
+			t.Fatalf("%+v: %v in\n%s", o, err, text)
+		}
+		if len(got.Bootstrap.Hosts) != 1 || got.Bootstrap.Hosts[0].Host != Hosts(name, maxSize) {
+			t.Fatalf("%+v: hosts %+v", o, got.Bootstrap.Hosts)
+		}
+		if !got.Resource.Noverify || !strings.HasPrefix(got.Bootstrap.Connect, "tcp://%h."+service) || !strings.HasSuffix(got.Bootstrap.Connect, ":%p") {
+			t.Fatalf("%+v: %+v", o, got)
+		}
+		if got.Tbon.Timeout != orDefault(timeout, DefaultConnectTimeout) || (len(got.KVS) > 0) != keepsState {
+			t.Fatalf("%+v: %+v", o, got)
+		}
+		wantPolicy := orDefault(policy, DefaultQueuePolicy)
+		if simple {
+			wantPolicy = ""
+		}
+		if got.Qmanager.Policy != wantPolicy || (got.Modules["alternatives"]["sched"] == "sched-simple") != simple {
+			t.Fatalf("%+v: %+v", o, got)
 		}
 	})
 }
