@@ -1,0 +1,40 @@
+// This program makes a cluster that holds our images and nothing else, so that
+// a test can take it as one that somebody else keeps.
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+
+	"github.com/gopherlocks/gopherlocks/components"
+)
+
+func main() {
+	pulumi.Run(func(ctx *pulumi.Context) error {
+		cluster, err := components.NewCluster(ctx, "cluster", components.ClusterArgs{Embedded: &components.EmbeddedArgs{
+			Name:           config.Require(ctx, "name"),
+			KubeconfigFile: config.Require(ctx, "kubeconfigFile"),
+		}})
+		if err != nil {
+			return err
+		}
+		for _, image := range []string{"operator", "agent", "demo-workload"} {
+			program, err := exec.LookPath("gopherlocks-" + image)
+			if err != nil {
+				return err
+			}
+			if program, err = filepath.EvalSymlinks(program); err != nil {
+				return err
+			}
+			reference, err := cluster.LoadImage(ctx, image, program)
+			if err != nil {
+				return err
+			}
+			ctx.Export(image, reference)
+		}
+		return nil
+	})
+}
