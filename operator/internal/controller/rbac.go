@@ -9,7 +9,7 @@ package controller
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/status,verbs=patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 // Of what the ranks stand on, nothing is read: see foundations. A Secret is only
 // ever created; not even applied, since the answer to that holds the content.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create

@@ -85,7 +85,7 @@ func drained(o Observed, p *Plan, completions int32) bool {
 		p.DrainStatus.Busy = answer.Busy
 	}
 	p.DrainOrder = &DrainOrder{Ranks: target}
-	p.WakeAt = deadline
+	p.wakeBy(deadline)
 	p.State = api.ReasonDraining
 	p.Message = fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s: %s",
 		target, deadline.UTC().Format(time.RFC3339), hindrance(answer))

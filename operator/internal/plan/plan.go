@@ -63,6 +63,9 @@ type Plan struct {
 	DeleteJob *batchv1.Job
 	// DeleteServices says that the side services have no more purpose.
 	DeleteServices bool
+	// ForgetStops are the pods whose ranks' earlier stops are no longer to delay a
+	// replacement.
+	ForgetStops []*corev1.Pod
 	// DrainOrder, when not nil, is what the lead is to be told.
 	DrainOrder *DrainOrder
 	// WakeAt, when not zero, is when the plan changes by the clock alone.
@@ -127,6 +130,7 @@ func Make(o Observed) Plan {
 	p.Foundation = true
 	planService(o, &p)
 	planJob(o, &p)
+	planForgetStops(o, &p)
 	return p
 }
 
