@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -79,10 +80,10 @@ func Add(mgr ctrl.Manager, options Options) error {
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		For(&api.MiniCluster{}).
-		Owns(&batchv1.Job{}).
 		Owns(&corev1.Service{}).
 		// Not Owns: the owner of a rank's pod is its Job.
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(miniClusterOf)).
+		Watches(&batchv1.Job{}, batched(miniClusterOf)).
+		Watches(&corev1.Pod{}, batched(miniClusterOf)).
 		// What leads say about drained ranks. Nobody asks them before the first
 		// reconciliation, which is after this.
 		WatchesRawSource(source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
@@ -97,12 +98,27 @@ func Add(mgr ctrl.Manager, options Options) error {
 	return nil
 }
 
-// miniClusterOf returns the MiniCluster that a pod is a rank of.
-func miniClusterOf(_ context.Context, pod client.Object) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{
-		Namespace: pod.GetNamespace(),
-		Name:      pod.GetLabels()[api.LabelMiniCluster],
-	}}}
+// batchTime is how long what happens to ranks is collected before it is looked
+// at. A resize by hundreds makes thousands of events, and a plan for each would
+// take from the control plane the time that the ranks need to come.
+const batchTime = 50 * time.Millisecond
+
+// batched looks at the MiniCluster once for all that happens within batchTime.
+func batched(of func(client.Object) reconcile.Request) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.AddAfter(of(e.Object), batchTime) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { q.AddAfter(of(e.ObjectNew), batchTime) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.AddAfter(of(e.Object), batchTime) },
+	}
+}
+
+// miniClusterOf returns the MiniCluster that an object with our label belongs to.
+func miniClusterOf(o client.Object) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{
+		Namespace: o.GetNamespace(),
+		Name:      o.GetLabels()[api.LabelMiniCluster],
+	}}
 }
 
 // Reconcile brings one MiniCluster on. An operator that is being stopped leaves the
