@@ -192,7 +192,7 @@ func (c *testCluster) requireCancel(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
-	logs := string(c.spec.dir().FailedLogs())
+	logs := c.spec.dir().FailedLogs()
 	if _, statErr := os.Stat(filepath.Join(logs, "node.log")); statErr != nil || !strings.Contains(err.Error(), logs) {
 		t.Errorf("the logs are not where the error says: %v, %v", err, statErr)
 	}
@@ -259,7 +259,7 @@ func (c *testCluster) requireFailure(t *testing.T) {
 	}
 	write(t, etcd, "#!/bin/sh\necho out of order\nexit 3\n")
 	_, err := Create(t.Context(), spec, c.progress)
-	for _, want := range []string{nodeconfig.Etcd, "exit code 3", "out of order", string(spec.dir().FailedLogs())} {
+	for _, want := range []string{nodeconfig.Etcd, "exit code 3", "out of order", spec.dir().FailedLogs()} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in the error: %v", want, err)
 		}

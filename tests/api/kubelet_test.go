@@ -26,8 +26,6 @@ type kubelet struct {
 	mu sync.Mutex
 	// held namespaces start no pod, and let none end.
 	held map[string]bool
-	// exitCodes of pods that are deleted, by namespace; 143 (SIGTERM) if not here.
-	exitCodes map[string]int32
 	// leads are the addresses of the pods of rank 0, by namespace.
 	leads map[string]string
 
@@ -35,6 +33,9 @@ type kubelet struct {
 	// changed are the pods to look at, by namespace and name.
 	changed workqueue.TypedInterface[string]
 }
+
+// stopped is what the containers answer to SIGTERM.
+const stopped = 128 + 15
 
 const nodeName = "node-without-a-machine"
 
@@ -51,12 +52,11 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	}
 	factory := informers.NewSharedInformerFactory(clientset, 0)
 	k := &kubelet{
-		pods:      clientset,
-		held:      map[string]bool{},
-		exitCodes: map[string]int32{},
-		leads:     map[string]string{},
-		informer:  factory.Core().V1().Pods().Informer(),
-		changed:   workqueue.NewTyped[string](),
+		pods:     clientset,
+		held:     map[string]bool{},
+		leads:    map[string]string{},
+		informer: factory.Core().V1().Pods().Informer(),
+		changed:  workqueue.NewTyped[string](),
 	}
 	_, err = k.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { k.look(o.(*corev1.Pod)) },
@@ -122,13 +122,6 @@ func (k *kubelet) hold(namespace string) (release func()) {
 	}
 }
 
-// setExitCode sets what the containers of a namespace answer to SIGTERM.
-func (k *kubelet) setExitCode(namespace string, code int32) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.exitCodes[namespace] = code
-}
-
 // setLead sets the address that the lead of a namespace will have.
 func (k *kubelet) setLead(namespace, address string) {
 	k.mu.Lock()
@@ -142,10 +135,6 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	k.mu.Lock()
 	held := k.held[pod.Namespace]
 	address := k.leads[pod.Namespace]
-	exitCode, ok := k.exitCodes[pod.Namespace]
-	if !ok {
-		exitCode = 143
-	}
 	k.mu.Unlock()
 
 	pods := k.pods.CoreV1().Pods(pod.Namespace)
@@ -153,7 +142,7 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	switch {
 	case held:
 	case pod.DeletionTimestamp != nil && !ended:
-		k.writeEnd(ctx, pod, exitCode, "")
+		k.writeEnd(ctx, pod, stopped, "")
 	case pod.DeletionTimestamp != nil && *pod.DeletionGracePeriodSeconds > 0:
 		now := int64(0)
 		_ = pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})

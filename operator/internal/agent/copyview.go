@@ -137,7 +137,7 @@ func copyFile(f fileCopy) (err error) {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close()
 	out, err := os.OpenFile(f.target, os.O_WRONLY, 0)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func install(target string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close()
 	return writeAtomically(target, in, 0o755)
 }
 

@@ -58,7 +58,7 @@ func TestLeadServesTheOperator(t *testing.T) {
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
 	response, err := client.Do(request)
 	must(t, err)
-	defer response.Body.Close() //nolint:errcheck // read only
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK || readInstance("drained") != "drained=2-3 "+endpoint.ReasonShrink {
 		t.Errorf("status %s, drained %q", response.Status, readInstance("drained"))
 	}

@@ -98,8 +98,10 @@ func FuzzQuoteIsOneWord(f *testing.F) {
 func TestBrokerCommand(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "a.tgz")
 	p := paths{program: "/g/agent", brokerConfigDir: "/g/flux", runDir: "/g/run", socket: "/g/run/local"}
-	common := []string{"/bin/flux", "broker", "--config-path=/g/flux", "-Srundir=/g/run", "-Slocal-uri=local:///g/run/local",
-		"-Stbon.topo=kary:0", "-Sbroker.quorum=1", "-Slog-stderr-mode=local"}
+	common := []string{
+		"/bin/flux", "broker", "--config-path=/g/flux", "-Srundir=/g/run", "-Slocal-uri=local:///g/run/local",
+		"-Stbon.topo=kary:0", "-Sbroker.quorum=1", "-Slog-stderr-mode=local",
+	}
 	with := func(more ...string) []string { return append(common[:len(common):len(common)], more...) }
 	for name, test := range map[string]struct {
 		rank    int32
@@ -108,23 +110,33 @@ func TestBrokerCommand(t *testing.T) {
 		want    []string
 	}{
 		"follower": {
-			3, agentapi.Config{LogLevel: 6, StateDir: "/s", ArchivePath: archive}, false,
+			3,
+			agentapi.Config{LogLevel: 6, StateDir: "/s", ArchivePath: archive},
+			false,
 			with("-Slog-stderr-level=6", "-Sbroker.rc2_none=1"),
 		},
 		"lead": {
-			0, agentapi.Config{LogLevel: 5, StateDir: "/s", ArchivePath: "/d/a.tgz"}, true,
+			0,
+			agentapi.Config{LogLevel: 5, StateDir: "/s", ArchivePath: "/d/a.tgz"},
+			true,
 			with("-Slog-stderr-level=5", "-Sstatedir=/s", "-Scontent.dump=/d/.new-a.tgz", "-Scontent.restore=/d/a.tgz", "/g/agent", "program"),
 		},
 		"quiet": {
-			1, agentapi.Config{LogLevel: 6, Quiet: true, Debug: true}, false,
+			1,
+			agentapi.Config{LogLevel: 6, Quiet: true, Debug: true},
+			false,
 			with("-Slog-stderr-level=-1", "-Slog-critical-level=-1", "-Sbroker.rc2_none=1"),
 		},
 		"debug": {
-			1, agentapi.Config{LogLevel: 6, Debug: true, Zeromq: true}, false,
+			1,
+			agentapi.Config{LogLevel: 6, Debug: true, Zeromq: true},
+			false,
 			with("-Slog-stderr-level=7", "-Stbon.zmqdebug=1", "-Sbroker.rc2_none=1"),
 		},
 		"wrapped": {
-			1, agentapi.Config{LogLevel: 6, Wrap: "strace,-e,network", Prefix: "nice -n 5"}, false,
+			1,
+			agentapi.Config{LogLevel: 6, Wrap: "strace,-e,network", Prefix: "nice -n 5"},
+			false,
 			append([]string{"/bin/sh", "-c", `exec nice -n 5 "$@"`, "sh", "strace", "-e", "network"}, with("-Slog-stderr-level=6", "-Sbroker.rc2_none=1")...),
 		},
 	} {

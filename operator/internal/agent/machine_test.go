@@ -96,7 +96,9 @@ func TestMachine(t *testing.T) {
 		"lead ends while a follower drains": {false, []step{
 			start, joins,
 			{stop{}, []action{armKill{}, drainSelf{}}},
-			brokerEnds, {drainOver{}, nil}, endsAfter(stopsPod),
+			brokerEnds,
+			{drainOver{}, nil},
+			endsAfter(stopsPod),
 		}},
 		"follower that has not joined does not drain": {false, []step{
 			start,
@@ -190,9 +192,20 @@ func FuzzMachine(f *testing.F) {
 	f.Add(true, []byte{0, 4, 6, 11})
 	f.Fuzz(func(t *testing.T, lead bool, script []byte) {
 		events := []event{
-			prepared{}, prepareFailed{code: 3}, unusable{"x"}, startFailed{"x"}, brokerUp{},
-			brokerEnded{}, brokerEnded{command: code(0)}, brokerEnded{refused: "x"},
-			stop{}, drainOver{}, killTime{}, postDone{}, backoffOver{}, stop{commandEnded: true},
+			prepared{},
+			prepareFailed{code: 3},
+			unusable{"x"},
+			startFailed{"x"},
+			brokerUp{},
+			brokerEnded{},
+			brokerEnded{command: code(0)},
+			brokerEnded{refused: "x"},
+			stop{},
+			drainOver{},
+			killTime{},
+			postDone{},
+			backoffOver{},
+			stop{commandEnded: true},
 		}
 		m := machine{lead: lead}
 		var stopped, posted, exited, running bool

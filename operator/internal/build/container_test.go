@@ -43,10 +43,12 @@ func TestPrivilegesAreGivenWhereAskedFor(t *testing.T) {
 		want corev1.SecurityContext
 	}{
 		{api.SecurityContext{}, corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}},
+			AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		}},
 		{api.SecurityContext{AddCapabilities: []corev1.Capability{"SYS_PTRACE"}}, corev1.SecurityContext{
 			AllowPrivilegeEscalation: ptr.To(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"SYS_PTRACE"}}}},
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"SYS_PTRACE"}},
+		}},
 		{api.SecurityContext{Privileged: true, AddCapabilities: []corev1.Capability{"SYS_PTRACE"}}, corev1.SecurityContext{Privileged: ptr.To(true)}},
 	} {
 		equal(t, encode(t, c.wish), *built(t, api.Container{SecurityContext: c.wish}).SecurityContext, c.want)

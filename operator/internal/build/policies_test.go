@@ -37,7 +37,8 @@ func TestReplacementWaitsForTheEndOfThePod(t *testing.T) {
 func TestLeadEndsTheJobOfFluxOnly(t *testing.T) {
 	flux := jobSpec(t, sample(), FeaturesOf(1, 34))
 	equal(t, "successPolicy", flux.SuccessPolicy, &batchv1.SuccessPolicy{
-		Rules: []batchv1.SuccessPolicyRule{{SucceededIndexes: ptr.To("0")}}})
+		Rules: []batchv1.SuccessPolicyRule{{SucceededIndexes: ptr.To("0")}},
+	})
 	if plain := jobSpec(t, plainSample(), FeaturesOf(1, 34)); plain.SuccessPolicy != nil {
 		t.Errorf("without Flux: successPolicy %s", encode(t, plain.SuccessPolicy))
 	}

@@ -22,9 +22,11 @@ func TestServicesAreOnePodWithAHostName(t *testing.T) {
 		s.Network.HeadlessName = "net"
 		s.Pod = api.Pod{HostPID: true, ServiceAccountName: "ranks"} // the ranks' only
 		s.Services = []api.Container{
-			{Name: "db", Image: "i", Command: "serve", ImagePullSecret: "registry", Ports: []int32{5432},
+			{
+				Name: "db", Image: "i", Command: "serve", ImagePullSecret: "registry", Ports: []int32{5432},
 				Commands: api.Commands{ServicePre: "prepare"}, Environment: map[string]string{"A": "1"},
-				Volumes: map[string]api.Volume{"data": {Path: "/data", ClaimName: "claim"}}},
+				Volumes: map[string]api.Volume{"data": {Path: "/data", ClaimName: "claim"}},
+			},
 			{Name: "web", Image: "i"},
 		}
 	})

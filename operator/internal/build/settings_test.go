@@ -9,9 +9,14 @@ func TestFeaturesAreUsedWhereTheyAreOnByDefault(t *testing.T) {
 		major, minor int
 		want         Features
 	}{
-		{1, 27, Features{}}, {1, 28, Features{}},
-		{1, 29, withoutSuccess}, {1, 30, withoutSuccess},
-		{1, 31, all}, {1, 34, all}, {2, 0, all}, {0, 99, Features{}},
+		{1, 27, Features{}},
+		{1, 28, Features{}},
+		{1, 29, withoutSuccess},
+		{1, 30, withoutSuccess},
+		{1, 31, all},
+		{1, 34, all},
+		{2, 0, all},
+		{0, 99, Features{}},
 	} {
 		if got := FeaturesOf(c.major, c.minor); got != c.want {
 			t.Errorf("FeaturesOf(%d, %d) = %+v, want %+v", c.major, c.minor, got, c.want)

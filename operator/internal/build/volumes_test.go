@@ -21,13 +21,16 @@ func TestSourcesOfVolumes(t *testing.T) {
 		"claim":     {api.Volume{ClaimName: "claim"}, corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim"}}},
 		"configMap": {api.Volume{ConfigMapName: "map"}, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "map"}}}},
 		"items of a configMap": {api.Volume{ConfigMapName: "map", Items: items}, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: "map"}, Items: paths}}},
+			LocalObjectReference: corev1.LocalObjectReference{Name: "map"}, Items: paths,
+		}}},
 		"items of a secret": {api.Volume{SecretName: "s", Items: items}, corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "s", Items: paths}}},
 		"emptyDir":          {api.Volume{EmptyDir: true}, corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		"emptyDir in memory": {api.Volume{EmptyDir: true, EmptyDirMedium: "memory", EmptyDirSizeLimit: &limit}, corev1.VolumeSource{
-			EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &limit}}},
+			EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &limit},
+		}},
 		"csi": {api.Volume{CSIDriver: "driver", CSIDriverAttributes: map[string]string{"k": "v"}}, corev1.VolumeSource{
-			CSI: &corev1.CSIVolumeSource{Driver: "driver", VolumeAttributes: map[string]string{"k": "v"}}}},
+			CSI: &corev1.CSIVolumeSource{Driver: "driver", VolumeAttributes: map[string]string{"k": "v"}},
+		}},
 	} {
 		equal(t, what, decode[corev1.Volume](t, userVolume("v", c.volume)), corev1.Volume{Name: "v", VolumeSource: c.want})
 	}

@@ -50,13 +50,19 @@ func TestBrokerConfigFollowsItsOptions(t *testing.T) {
 	}{
 		"queue policy":    {func(o *Options) { o.QueuePolicy = "fcfs" }, `queue-policy = "fcfs"`, `"easy"`},
 		"connect timeout": {func(o *Options) { o.ConnectTimeout = "1.5m" }, `connect_timeout = "1.5m"`, `"5s"`},
-		"simple": {func(o *Options) { o.Simple = true },
-			"[modules.alternatives]\nsched = \"sched-simple\"\nfeasibility = \"sched-simple\"\n", "fluxion"},
+		"simple": {
+			func(o *Options) { o.Simple = true },
+			"[modules.alternatives]\nsched = \"sched-simple\"\nfeasibility = \"sched-simple\"\n", "fluxion",
+		},
 		"state": {func(o *Options) { o.KeepsState = true }, "[kvs]\ncheckpoint-period = \"5s\"\n", ""},
-		"one rank": {func(o *Options) { o.MaxSize = 1 },
-			`hosts = [ { host = "flux-sample-0" } ]`, "[0"},
-		"cluster domain": {func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "cluster.local" },
-			`"tcp://%h.flux-service.hpc.svc.cluster.local:%p"`, "%h.flux-service:"},
+		"one rank": {
+			func(o *Options) { o.MaxSize = 1 },
+			`hosts = [ { host = "flux-sample-0" } ]`, "[0",
+		},
+		"cluster domain": {
+			func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "cluster.local" },
+			`"tcp://%h.flux-service.hpc.svc.cluster.local:%p"`, "%h.flux-service:",
+		},
 	}
 	for name, tt := range tests {
 		o := sample()

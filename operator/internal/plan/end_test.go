@@ -41,18 +41,30 @@ func TestEndOfTheCommand(t *testing.T) {
 		message   string
 		want      End
 	}{
-		"success": {batchv1.JobComplete, "", 0, `{"command":{"exitCode":0}}`,
-			End{Reason: api.ReasonCommandSucceeded, ExitCode: ptr.To(int32(0))}},
-		"exit code 3": {batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 0, `{"command":{"exitCode":3}}`,
-			End{Failed: true, Reason: api.ReasonCommandFailed, ExitCode: ptr.To(int32(3))}},
-		"no Flux": {batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 1, `{"message":"flux is not on PATH"}`,
-			End{Failed: true, Reason: api.ReasonRankUnusable}},
-		"deadline": {batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded, 1, "",
-			End{Failed: true, Reason: api.ReasonDeadlineExceeded}},
-		"too many failures": {batchv1.JobFailed, batchv1.JobReasonFailedIndexes, 1, "",
-			End{Failed: true, Reason: api.ReasonBackoffLimitExceeded}},
-		"anything else": {batchv1.JobFailed, "Other", 1, "killed",
-			End{Failed: true, Reason: api.ReasonJobFailed}},
+		"success": {
+			batchv1.JobComplete, "", 0, `{"command":{"exitCode":0}}`,
+			End{Reason: api.ReasonCommandSucceeded, ExitCode: ptr.To(int32(0))},
+		},
+		"exit code 3": {
+			batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 0, `{"command":{"exitCode":3}}`,
+			End{Failed: true, Reason: api.ReasonCommandFailed, ExitCode: ptr.To(int32(3))},
+		},
+		"no Flux": {
+			batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy, 1, `{"message":"flux is not on PATH"}`,
+			End{Failed: true, Reason: api.ReasonRankUnusable},
+		},
+		"deadline": {
+			batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded, 1, "",
+			End{Failed: true, Reason: api.ReasonDeadlineExceeded},
+		},
+		"too many failures": {
+			batchv1.JobFailed, batchv1.JobReasonFailedIndexes, 1, "",
+			End{Failed: true, Reason: api.ReasonBackoffLimitExceeded},
+		},
+		"anything else": {
+			batchv1.JobFailed, "Other", 1, "killed",
+			End{Failed: true, Reason: api.ReasonJobFailed},
+		},
 	} {
 		o := ended(instance(), test.condition, test.reason)
 		terminated(&o.Pods[test.rank], corev1.PodFailed, test.message)

@@ -337,8 +337,12 @@ func TestStates(t *testing.T) {
 		{"none", nil, "", api.ReasonStarting, "0 of 2"},
 		{"one", []corev1.Pod{pod("job", 0, true)}, "", api.ReasonScalingUp, "1 of 2 ranks are ready; waiting for rank 1"},
 		{"all", []corev1.Pod{pod("job", 0, true), pod("job", 1, true)}, "", api.ReasonReady, "2 of 2"},
-		{"too many", []corev1.Pod{pod("job", 0, true), pod("job", 1, true), ending(pod("job", 2, true))}, "",
-			api.ReasonScalingDown, "1 above the desired size"},
+		{
+			"too many",
+			[]corev1.Pod{pod("job", 0, true), pod("job", 1, true), ending(pod("job", 2, true))},
+			"",
+			api.ReasonScalingDown, "1 above the desired size",
+		},
 		{"one ended", []corev1.Pod{pod("job", 0, true)}, "1", api.ReasonCompleting, "rank 1"},
 	}
 	for _, tt := range tests {

@@ -55,7 +55,8 @@ func TestPlanUsesConventionalAddresses(t *testing.T) {
 
 func TestPlanRefusesUnusableBlocks(t *testing.T) {
 	for _, subnet := range []netip.Prefix{
-		{}, netip.MustParsePrefix("fd00::/64"), netip.MustParsePrefix("10.200.0.0/23"),
+		{},
+		netip.MustParsePrefix("fd00::/64"), netip.MustParsePrefix("10.200.0.0/23"),
 		netip.MustParsePrefix("10.200.0.1/16"), netip.MustParsePrefix("10.0.0.0/7"),
 	} {
 		if plan, err := NewPlan(subnet); err == nil {
