@@ -82,10 +82,18 @@ func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulu
 }
 
 func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) error {
+	// On record before the cluster begins to be, so that `pulumi destroy` removes
+	// also one of whose creation Pulumi did not live to see the end.
+	reservation, err := gopherlocks.NewClusterReservation(ctx, name, &gopherlocks.ClusterReservationArgs{
+		Name: pulumi.String(args.Name),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return fmt.Errorf("reservation of the embedded cluster %s: %w", args.Name, err)
+	}
 	embedded, err := gopherlocks.NewEmbeddedCluster(ctx, name, &gopherlocks.EmbeddedClusterArgs{
 		Name:           pulumi.String(args.Name),
 		KubeconfigFile: pulumi.String(args.KubeconfigFile),
-	}, pulumi.Parent(c))
+	}, pulumi.Parent(c), pulumi.DependsOn([]pulumi.Resource{reservation}))
 	if err != nil {
 		return fmt.Errorf("embedded cluster %s: %w", args.Name, err)
 	}

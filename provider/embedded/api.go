@@ -103,7 +103,7 @@ func Update(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 // Inspect returns the cluster as it is. Its error is ErrNotFound when there is
 // none, or one that was never ready.
 func Inspect(ref Ref) (Cluster, error) {
-	if err := ref.validateRef(); err != nil {
+	if err := ref.Validate(); err != nil {
 		return Cluster{}, err
 	}
 	return inspect(ref)
@@ -112,7 +112,7 @@ func Inspect(ref Ref) (Cluster, error) {
 // ProgramsChanged says whether the programs in binDir differ in content from
 // those that the cluster runs.
 func ProgramsChanged(ref Ref, binDir string) (bool, error) {
-	if err := ref.validateRef(); err != nil {
+	if err := ref.Validate(); err != nil {
 		return false, err
 	}
 	return programsChanged(ref.dir(), binDir)
@@ -121,7 +121,7 @@ func ProgramsChanged(ref Ref, binDir string) (bool, error) {
 // Delete removes the cluster with all that it made on the machine, in whatever
 // state it is. That there is none is no error.
 func Delete(ctx context.Context, ref Ref, progress Progress) error {
-	if err := ref.validateRef(); err != nil {
+	if err := ref.Validate(); err != nil {
 		return err
 	}
 	return remove(ctx, ref, progress)
@@ -129,7 +129,8 @@ func Delete(ctx context.Context, ref Ref, progress Progress) error {
 
 var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
 
-func (r Ref) validateRef() error {
+// Validate checks what can be checked without looking at the machine.
+func (r Ref) Validate() error {
 	if !validName.MatchString(r.Name) {
 		return fmt.Errorf("name %q: a cluster's name is 1 to 40 lower-case letters, digits and hyphens, "+
 			"and begins and ends with a letter or digit", r.Name)
@@ -163,7 +164,7 @@ func (r Ref) dir() state.Dir { return state.NewDir(r.root(), r.Name) }
 
 // Validate checks what can be checked without looking at the machine.
 func (s Spec) Validate() error {
-	if err := s.validateRef(); err != nil {
+	if err := s.Ref.Validate(); err != nil {
 		return err
 	}
 	if s.Subnet.IsValid() {

@@ -65,6 +65,29 @@ func TestClusterInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
 	}
 }
 
+func TestReservationHasTheIDOfItsCluster(t *testing.T) {
+	server := newProvider(t)
+	inputs := server.check("ClusterReservation", map[string]property.Value{"name": property.New("demo")}).Inputs
+	response, err := server.Create(p.CreateRequest{Urn: urn("ClusterReservation"), Properties: inputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.ID != "demo" {
+		t.Errorf("the ID is %q", response.ID)
+	}
+	other := inputs.Set("name", property.New("other"))
+	diff, err := server.Diff(p.DiffRequest{ID: response.ID, Urn: urn("ClusterReservation"), State: response.Properties, Inputs: other, OldInputs: inputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change := diff.DetailedDiff["name"]; change.Kind != p.UpdateReplace {
+		t.Errorf("another name is %+v, want a replacement", diff)
+	}
+	if failures := server.check("ClusterReservation", map[string]property.Value{"name": property.New("Upper Case")}).Failures; len(failures) != 1 {
+		t.Errorf("failures of a name that no cluster can have: %+v", failures)
+	}
+}
+
 func TestFirstPreviewKnowsWhatFollowsFromTheName(t *testing.T) {
 	server := newProvider(t)
 	inputs := server.check("EmbeddedCluster", map[string]property.Value{"name": property.New("demo")}).Inputs

@@ -72,6 +72,7 @@ func TestSoak(t *testing.T) {
 		}
 		if random.IntN(3) == 0 {
 			m.waitForSize(size)
+			w.waitForOnline(int(size)) // the next resize meets ranks at work
 		} else {
 			<-time.After(time.Duration(random.IntN(600)) * time.Millisecond) // people are not patient
 		}

@@ -228,6 +228,19 @@ func (w *workload) goOnline(rank int, pod *corev1.Pod) {
 	w.online[rank] = pod.UID
 }
 
+// waitForOnline waits until so many ranks take jobs.
+func (w *workload) waitForOnline(ranks int) {
+	w.t.Helper()
+	eventually(w.t, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.online) != ranks {
+			return fmt.Errorf("%d ranks take jobs, want %d", len(w.online), ranks)
+		}
+		return nil
+	})
+}
+
 func (w *workload) goOffline(rank int, pod types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

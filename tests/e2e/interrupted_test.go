@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Variables of the environment: how often `pulumi up` is killed, and the seed of
+// an earlier run.
+const (
+	killsVariable    = "GOPHERLOCKS_KILLS"
+	killSeedVariable = "GOPHERLOCKS_KILLS_SEED"
+)
+
+const (
+	// fewKills is how often where killsVariable is not set.
+	fewKills = 3
+	// upTakes is about as long as an undisturbed `pulumi up`.
+	upTakes = 25 * time.Second
+)
+
+// TestKilledUpLeavesNothingThatDestroyDoesNotRemove kills `pulumi up` without
+// warning at random points. Whatever it was doing: `pulumi destroy` brings the
+// machine back to what it was, and `pulumi up` goes on to a ready MiniCluster.
+func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
+	w := newWorkspace(t)
+	before := observeMachine(t)
+	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
+	w.run(t, "pulumi", "stack", "select", "--create", "dev")
+	t.Cleanup(func() {
+		// Also after a failure halfway, and then again without effect.
+		w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
+		before.compare(t, observeMachine(t))
+	})
+	// Compiles the program, which else the first kill would hit.
+	w.run(t, "pulumi", "preview")
+
+	kills := int(numberFrom(t, killsVariable, fewKills))
+	seed := uint64(numberFrom(t, killSeedVariable, time.Now().UnixNano()))
+	t.Logf("%d kills; %s=%d makes the same choices again", kills, killSeedVariable, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for i := range kills {
+		after := time.Duration(random.Int64N(int64(upTakes)))
+		withPlugins := random.IntN(2) == 0
+		done := w.killUp(t, after, withPlugins)
+		t.Logf("kill %d after %s, plugins too: %t, too late: %t", i, after.Round(time.Millisecond), withPlugins, done)
+		if random.IntN(2) == 0 {
+			w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+			if got := w.miniCluster(t); got.Status.Ready != 2 {
+				t.Errorf("after kill %d, pulumi up ends with %d ready ranks, want 2", i, got.Status.Ready)
+			}
+		}
+		w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
+		before.compare(t, observeMachine(t))
+		if t.Failed() {
+			t.FailNow() // What is left would be held against the next kills.
+		}
+	}
+}
+
+// killUp starts `pulumi up` and kills it after some time, the plugins either with
+// it or not; then they see it go, and clean up what they can. It tells whether
+// there was nothing left to kill.
+func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) (done bool) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := exec.Command("/usr/bin/env", "pulumi", "up", "--yes", "--skip-preview")
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, w.env, &out, &out
+	cmd.WaitDelay = time.Second // A plugin that outlives it still has its output.
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Fatalf("pulumi up: %v\n%s", err, out.String())
+		}
+		return true
+	case <-time.After(after): // the moment is what is tried
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if withPlugins {
+		for _, name := range []string{"pulumi-resource-gopherlocks", "pulumi-resource-kubernetes", "pulumi-language-go"} {
+			killAll(t, filepath.Join(w.dir, ".gopherlocks/bin", name))
+		}
+	}
+	<-ended
+	// Pulumi's own lock on the stack, which it asks the user to take away.
+	w.run(t, "pulumi", "cancel", "--yes")
+	return false
+}
+
+// killAll kills all processes of a program, which need not be any.
+func killAll(t *testing.T, program string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		line, err := os.ReadFile(link)
+		if err != nil || !bytes.HasPrefix(line, []byte(program+"\x00")) {
+			continue // gone, or another program
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone meanwhile
+		}
+	}
+}
+
+// numberFrom reads a variable of the environment, or returns what holds without.
+func numberFrom(t *testing.T, variable string, without int64) int64 {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return without
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q must be a number of at least 1", variable, text)
+	}
+	return n
+}
