@@ -1,7 +1,7 @@
 // Gopherlocks keeps an HPC cluster inside Kubernetes at the size that its work
 // needs. This is its Pulumi program: one `pulumi up` makes or takes a
-// Kubernetes cluster, installs metrics-server and the operator, and declares a
-// MiniCluster with its autoscaler.
+// Kubernetes cluster, installs metrics-server and the operator, and declares
+// MiniClusters with their autoscalers.
 package main
 
 import (
@@ -30,9 +30,22 @@ func declare(ctx *pulumi.Context) error {
 	ctx.Export("kubeconfig", environment.Cluster.Kubeconfig)
 	ctx.Export("endpoint", environment.Cluster.Endpoint)
 	ctx.Export("stateDir", environment.Cluster.StateDir)
-	ctx.Export("miniCluster", pulumi.String(settings.Name))
-	ctx.Export("namespace", pulumi.String(settings.Namespace))
-	ctx.Export("minSize", pulumi.Int(settings.MinSize))
-	ctx.Export("maxSize", pulumi.Int(settings.MaxSize))
+	ctx.Export("miniClusters", summaries(settings.MiniClusters))
 	return nil
+}
+
+// summaries say which MiniClusters the stack has, and between which bounds who
+// chooses their sizes.
+func summaries(miniClusters []config.MiniCluster) pulumi.Array {
+	var all pulumi.Array
+	for _, m := range miniClusters {
+		all = append(all, pulumi.Map{
+			"name":      pulumi.String(m.Name),
+			"namespace": pulumi.String(m.Namespace),
+			"minSize":   pulumi.Int(m.MinSize),
+			"maxSize":   pulumi.Int(m.MaxSize),
+			"autoscale": pulumi.Bool(m.Autoscale),
+		})
+	}
+	return all
 }

@@ -8,16 +8,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// AutoscaleArgs say how an HPA chooses the size.
-type AutoscaleArgs struct {
-	// CPUTarget is the mean CPU use of the ranks to aim at, in percent of
-	// their CPU request.
-	CPUTarget int
-	// ScaleDownStabilization is for how many seconds the HPA must have wished
-	// for fewer ranks before it shrinks the MiniCluster.
-	ScaleDownStabilization int
-}
-
 // newAutoscaler declares the HPA of a MiniCluster, named after it. It comes
 // after the MiniCluster and goes before it, so that it never looks for a
 // target that is not there.

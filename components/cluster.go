@@ -1,11 +1,13 @@
 package components
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks"
 )
 
@@ -20,18 +22,19 @@ type ClusterArgs struct {
 
 // EmbeddedArgs describe a cluster on this machine.
 type EmbeddedArgs struct {
-	// Name identifies the cluster on this machine.
+	// Name identifies the cluster on this machine. Required.
 	Name string
 	// KubeconfigFile is the path where a copy of the administrator's
-	// kubeconfig is kept as long as the cluster exists.
+	// kubeconfig is kept as long as the cluster exists. Required.
 	KubeconfigFile string
 }
 
 // ExistingArgs describe a cluster that somebody else keeps.
 type ExistingArgs struct {
-	// Kubeconfig is the content of a kubeconfig.
-	Kubeconfig string
-	// Context is a context in it; empty means its current one.
+	// Kubeconfig is the content of a kubeconfig. It is treated as a secret.
+	// Required.
+	Kubeconfig pulumi.StringInput
+	// Context is a context in it. Default: its current one.
 	Context string
 }
 
@@ -39,10 +42,11 @@ type ExistingArgs struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Kubeconfig gives access to the cluster as its administrator. It is a
-	// secret.
+	// Kubeconfig gives access to the cluster: to an embedded one as its
+	// administrator, to an existing one by the chosen context, its current and
+	// only one. It is a secret.
 	Kubeconfig pulumi.StringOutput
-	// Endpoint is the URL of the API server; empty on an existing cluster.
+	// Endpoint is the URL of the API server.
 	Endpoint pulumi.StringOutput
 	// StateDir is the folder of an embedded cluster's state and logs; empty on
 	// an existing cluster.
@@ -54,31 +58,60 @@ type Cluster struct {
 
 // NewCluster makes an embedded cluster or takes an existing one.
 func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
-	if (args.Embedded == nil) == (args.Existing == nil) {
-		return nil, fmt.Errorf("cluster %s: give exactly one of Embedded and Existing", name)
-	}
-	c := &Cluster{}
-	if err := ctx.RegisterComponentResource("gopherlocks:components:Cluster", name, c, opts...); err != nil {
+	if err := args.check(); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", name, err)
 	}
-	providerArgs := &kubernetes.ProviderArgs{EnableServerSideApply: pulumi.Bool(true)}
+	c := &Cluster{}
+	if err := ctx.RegisterComponentResourceV2("gopherlocks:components:Cluster", name, args.inputs(), c, opts...); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", name, err)
+	}
 	if args.Existing != nil {
-		c.Kubeconfig = pulumi.ToSecret(pulumi.String(args.Existing.Kubeconfig)).(pulumi.StringOutput)
-		c.Endpoint, c.StateDir = pulumi.String("").ToStringOutput(), pulumi.String("").ToStringOutput()
-		if args.Existing.Context != "" {
-			providerArgs.Context = pulumi.String(args.Existing.Context)
-		}
+		c.take(args.Existing)
 	} else if err := c.embed(ctx, name, args.Embedded); err != nil {
 		return nil, err
 	}
-	providerArgs.Kubeconfig = c.Kubeconfig
-
-	provider, err := kubernetes.NewProvider(ctx, name, providerArgs, pulumi.Parent(c))
+	provider, err := kubernetes.NewProvider(ctx, name, &kubernetes.ProviderArgs{
+		EnableServerSideApply: pulumi.Bool(true),
+		Kubeconfig:            c.Kubeconfig,
+	}, pulumi.Parent(c))
 	if err != nil {
 		return nil, fmt.Errorf("provider of the Kubernetes cluster %s: %w", name, err)
 	}
 	c.provider = provider
-	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"endpoint": c.Endpoint, "kubeconfig": c.Kubeconfig})
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
+		"endpoint": c.Endpoint, "kubeconfig": c.Kubeconfig, "stateDir": c.StateDir,
+	})
+}
+
+func (a ClusterArgs) check() error {
+	switch {
+	case (a.Embedded == nil) == (a.Existing == nil):
+		return errors.New("give exactly one of Embedded and Existing")
+	case a.Embedded != nil && (a.Embedded.Name == "" || a.Embedded.KubeconfigFile == ""):
+		return errors.New("embedded: give name and kubeconfigFile")
+	case a.Existing != nil && a.Existing.Kubeconfig == nil:
+		return errors.New("existing: kubeconfig is not set")
+	}
+	return nil
+}
+
+// inputs leave out the kubeconfig: the state has it as an output.
+func (a ClusterArgs) inputs() pulumi.Map {
+	if a.Existing != nil {
+		return pulumi.Map{"existing": pulumi.Map{"context": pulumi.String(a.Existing.Context)}}
+	}
+	return pulumi.Map{"embedded": pulumi.Map{
+		"name": pulumi.String(a.Embedded.Name), "kubeconfigFile": pulumi.String(a.Embedded.KubeconfigFile),
+	}}
+}
+
+func (c *Cluster) take(args *ExistingArgs) {
+	selected := args.Kubeconfig.ToStringOutput().ApplyT(func(content string) (string, error) {
+		return config.SelectContext(content, args.Context)
+	})
+	c.Kubeconfig = pulumi.ToSecret(selected).(pulumi.StringOutput)
+	c.Endpoint = pulumi.Unsecret(c.Kubeconfig.ApplyT(config.Endpoint)).(pulumi.StringOutput)
+	c.StateDir = pulumi.String("").ToStringOutput()
 }
 
 func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) error {

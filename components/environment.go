@@ -15,14 +15,16 @@ const upstreamMetricsServerImage = "registry.k8s.io/metrics-server/metrics-serve
 // serviceAccountCA is where Kubernetes mounts the cluster's CA into a pod.
 const serviceAccountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 
-// Environment is everything that one stack declares.
+// Environment is everything that one stack declares. It is no component: its
+// parts stand in the stack by themselves.
 type Environment struct {
-	Cluster     *Cluster
-	MiniCluster *MiniCluster
+	Cluster *Cluster
+	// MiniClusters are in the order of the settings.
+	MiniClusters []*MiniCluster
 }
 
 // NewEnvironment declares a cluster, metrics-server and the operator in it, and
-// a MiniCluster, from settings that config.Load has checked.
+// the MiniClusters, from settings that config.Load has checked.
 func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
 	cluster, err := newClusterFromSettings(ctx, s)
 	if err != nil {
@@ -46,16 +48,11 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	image, err := imageOf(ctx, cluster, s.Image, "demo-workload", "gopherlocks-demo-workload")
+	miniClusters, err := newMiniClustersFromSettings(ctx, s, cluster, operator)
 	if err != nil {
 		return nil, err
 	}
-	miniCluster, err := NewMiniCluster(ctx, s.Name, miniClusterArgs(s, image),
-		append(inCluster, pulumi.DependsOn([]pulumi.Resource{operator}))...)
-	if err != nil {
-		return nil, err
-	}
-	return &Environment{Cluster: cluster, MiniCluster: miniCluster}, nil
+	return &Environment{Cluster: cluster, MiniClusters: miniClusters}, nil
 }
 
 func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, error) {
@@ -64,7 +61,7 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, e
 		if err != nil {
 			return nil, err
 		}
-		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: kubeconfig, Context: s.Context}})
+		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(kubeconfig), Context: s.Context}})
 	}
 	embedded, err := embeddedArgs(ctx.Stack(), s.ClusterName)
 	if err != nil {
@@ -102,22 +99,4 @@ func imageOf(ctx *pulumi.Context, cluster *Cluster, configured, name, program st
 		return nil, fmt.Errorf("image %s: %w", name, err)
 	}
 	return cluster.LoadImage(ctx, name, path)
-}
-
-func miniClusterArgs(s config.Settings, image pulumi.StringInput) MiniClusterArgs {
-	args := MiniClusterArgs{
-		Name:      s.Name,
-		Namespace: s.Namespace,
-		Size:      s.Size,
-		MinSize:   s.MinSize,
-		MaxSize:   s.MaxSize,
-		Flux:      s.Flux,
-		Image:     image,
-		Command:   s.Command,
-		Resources: s.Resources,
-	}
-	if s.Autoscale {
-		args.Autoscale = &AutoscaleArgs{CPUTarget: s.CPUTarget, ScaleDownStabilization: s.ScaleDownStabilization}
-	}
-	return args
 }

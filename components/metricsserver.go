@@ -1,6 +1,7 @@
 package components
 
 import (
+	"errors"
 	"fmt"
 
 	apiregistrationv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apiregistration/v1"
@@ -20,11 +21,11 @@ const (
 
 // MetricsServerArgs describe metrics-server.
 type MetricsServerArgs struct {
-	// Image runs metrics-server; its entrypoint must be the program.
+	// Image runs metrics-server; its entrypoint must be the program. Required.
 	Image pulumi.StringInput
 	// KubeletCertificateAuthority is the path, in the container, of the CA
-	// that signed the kubelets' serving certificates. Empty means the
-	// container's usual CAs.
+	// that signed the kubelets' serving certificates. Default: the container's
+	// usual CAs.
 	KubeletCertificateAuthority string
 }
 
@@ -38,8 +39,14 @@ type MetricsServer struct {
 // release manifest and waits until it has its first metrics.
 // Source: https://github.com/kubernetes-sigs/metrics-server/tree/v0.8.0/manifests
 func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, opts ...pulumi.ResourceOption) (*MetricsServer, error) {
+	if args.Image == nil {
+		return nil, errors.New("metrics-server: image is not set")
+	}
 	m := &MetricsServer{}
-	if err := ctx.RegisterComponentResource("gopherlocks:components:MetricsServer", name, m, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2("gopherlocks:components:MetricsServer", name, pulumi.Map{
+		"image":                       args.Image,
+		"kubeletCertificateAuthority": pulumi.String(args.KubeletCertificateAuthority),
+	}, m, opts...); err != nil {
 		return nil, fmt.Errorf("metrics-server: %w", err)
 	}
 	child := pulumi.Parent(m)
@@ -90,7 +97,7 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 	if err != nil {
 		return nil, fmt.Errorf("metrics-server's APIService: %w", err)
 	}
-	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{})
+	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"namespace": pulumi.String(metricsServerNamespace)})
 }
 
 func newMetricsServerDeployment(

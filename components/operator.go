@@ -1,6 +1,7 @@
 package components
 
 import (
+	"errors"
 	"fmt"
 
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
@@ -20,10 +21,10 @@ const (
 
 // OperatorArgs describe the operator's installation.
 type OperatorArgs struct {
-	// Image runs the operator; its entrypoint must be the program.
+	// Image runs the operator; its entrypoint must be the program. Required.
 	Image pulumi.StringInput
 	// AgentImage is put by the operator into the ranks' pods; its entrypoint must
-	// be the agent.
+	// be the agent. Required.
 	AgentImage pulumi.StringInput
 }
 
@@ -35,8 +36,13 @@ type Operator struct {
 // NewOperator installs the CRD and the operator, with the permissions that the
 // operator's code declares, and waits until the operator is up.
 func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pulumi.ResourceOption) (*Operator, error) {
+	if args.Image == nil || args.AgentImage == nil {
+		return nil, errors.New("operator: image and agentImage must both be set")
+	}
 	o := &Operator{}
-	if err := ctx.RegisterComponentResource("gopherlocks:components:Operator", name, o, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2("gopherlocks:components:Operator", name, pulumi.Map{
+		"image": args.Image, "agentImage": args.AgentImage,
+	}, o, opts...); err != nil {
 		return nil, fmt.Errorf("operator: %w", err)
 	}
 	child := pulumi.Parent(o)

@@ -12,8 +12,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// defaults reads what Pulumi would fill in, from the project's own Pulumi.yaml.
-func defaults(t *testing.T) map[string]string {
+// project reads what the project's own Pulumi.yaml says of its keys.
+func project(t *testing.T) map[string]struct {
+	Description string
+	Default     any
+} {
 	t.Helper()
 	document, err := os.ReadFile("../Pulumi.yaml")
 	if err != nil {
@@ -21,7 +24,6 @@ func defaults(t *testing.T) map[string]string {
 	}
 	var project struct {
 		Config map[string]struct {
-			Type        string
 			Description string
 			Default     any
 		}
@@ -29,79 +31,110 @@ func defaults(t *testing.T) map[string]string {
 	if err := yaml.Unmarshal(document, &project); err != nil {
 		t.Fatal(err)
 	}
+	return project.Config
+}
+
+// defaults are what Pulumi would fill in from Pulumi.yaml.
+func defaults(t *testing.T) map[string]string {
+	t.Helper()
 	values := map[string]string{}
-	for key, declared := range project.Config {
-		if declared.Type == "" || declared.Description == "" {
-			t.Errorf("%s has no type or no description", key)
-		}
-		if declared.Default == nil {
-			continue
-		}
-		value := fmt.Sprint(declared.Default)
-		if declared.Type == "object" {
-			encoded, err := json.Marshal(declared.Default)
-			if err != nil {
-				t.Fatal(err)
-			}
-			value = string(encoded)
-		}
-		values[strings.TrimPrefix(key, "gopherlocks:")] = value
+	for key, declared := range project(t) {
+		values[strings.TrimPrefix(key, "gopherlocks:")] = asPulumiPassesIt(t, declared.Default)
 	}
 	return values
 }
 
+// asPulumiPassesIt is a value of a YAML file in the form that programs get:
+// lists and objects as JSON.
+func asPulumiPassesIt(t *testing.T, value any) string {
+	t.Helper()
+	switch value.(type) {
+	case map[string]any, []any:
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(encoded)
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+// load reads the defaults with some values changed, as Load does.
 func load(t *testing.T, changes map[string]string) (Settings, error) {
 	t.Helper()
 	values := defaults(t)
 	maps.Copy(values, changes)
-	s, err := parse(func(key string) string { return values[key] })
+	s, err := parse(func(key string) string { return values[key] }, slices.Collect(maps.Keys(values)))
 	if err != nil {
 		return s, err
 	}
 	return s, s.validate()
 }
 
-func TestDefaultsAreThoseOfTheArticle(t *testing.T) {
-	s, err := load(t, nil)
+func mustLoad(t *testing.T, changes map[string]string) Settings {
+	t.Helper()
+	s, err := load(t, changes)
 	if err != nil {
-		t.Fatalf("the defaults are refused: %v", err)
+		t.Fatal(err)
 	}
-	if s.Name != "flux-sample" || s.Namespace != "flux-operator" || s.Size != 2 || s.MinSize != 2 || s.MaxSize != 4 || !s.Autoscale {
-		t.Errorf("defaults = %+v", s)
+	return s
+}
+
+// mustRefuse loads what must be refused with all of the given messages.
+func mustRefuse(t *testing.T, changes map[string]string, messages ...string) {
+	t.Helper()
+	_, err := load(t, changes)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range messages {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+}
+
+func TestDefaultsAreThoseOfTheArticle(t *testing.T) {
+	s := mustLoad(t, nil)
+	if len(s.MiniClusters) != 1 {
+		t.Fatalf("%d MiniClusters by default, want 1", len(s.MiniClusters))
+	}
+	m := s.MiniClusters[0]
+	if m.Name != "flux-sample" || m.Namespace != "flux-operator" || m.InitialSize() != 2 || m.MinSize != 2 || m.MaxSize != 4 || !m.Autoscale {
+		t.Errorf("defaults = %+v", m)
 	}
 	if warnings := s.Warnings(); len(warnings) != 0 {
 		t.Errorf("the defaults warn: %q", warnings)
 	}
 }
 
-func TestEveryKeyOfTheProjectIsRead(t *testing.T) {
+func TestEveryKeyOfTheProjectIsReadAndDocumented(t *testing.T) {
 	var read []string
 	_, _ = parse(func(key string) string {
 		read = append(read, "gopherlocks:"+key)
 		return ""
-	})
-	document, err := os.ReadFile("../Pulumi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var project struct{ Config map[string]any }
-	if err := yaml.Unmarshal(document, &project); err != nil {
-		t.Fatal(err)
-	}
+	}, nil)
+	declared := project(t)
 	slices.Sort(read)
-	if declared := slices.Sorted(maps.Keys(project.Config)); !slices.Equal(read, declared) {
-		t.Errorf("keys read:     %v\nkeys declared: %v", read, declared)
+	if keys := slices.Sorted(maps.Keys(declared)); !slices.Equal(read, keys) {
+		t.Errorf("keys read:     %v\nkeys declared: %v", read, keys)
+	}
+	for key, d := range declared {
+		if d.Description == "" || d.Default == nil {
+			t.Errorf("%s has no description or no default, and would be mandatory", key)
+		}
 	}
 }
 
 func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
-	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o", "agentImage": "a"}
 	for name, c := range map[string]struct {
 		changes map[string]string
 		want    []string // all of these in the error
 	}{
 		"size above maxSize":    {map[string]string{"size": "5"}, []string{"gopherlocks:size: size 5 must be at most maxSize 4"}},
 		"size below minSize":    {map[string]string{"size": "1"}, []string{"gopherlocks:size: size 1 must be at least minSize 2"}},
+		"size of 0":             {map[string]string{"size": "0"}, []string{"gopherlocks:size: size 0 must be at least minSize 2"}},
 		"minSize above maxSize": {map[string]string{"minSize": "5", "size": "5"}, []string{"gopherlocks:minSize: minSize 5 must be at most maxSize 4", "gopherlocks:size"}},
 		"minSize of 0":          {map[string]string{"minSize": "0"}, []string{"gopherlocks:minSize: minSize 0 must be at least 1"}},
 		"maxSize of 0":          {map[string]string{"maxSize": "0"}, []string{"gopherlocks:maxSize: maxSize 0 must be at least 1"}},
@@ -111,46 +144,93 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"request above limit":   {map[string]string{"resources": `{"requests":{"cpu":"2"},"limits":{"cpu":"1"}}`}, []string{"requests.cpu 2 must be at most limits.cpu 1"}},
 		"bad quantity":          {map[string]string{"resources": `{"requests":{"cpu":"1","memory":"much"}}`}, []string{`requests.memory "much" is not a quantity`}},
 		"unknown kind":          {map[string]string{"resources": `{"requests":{"cpu":"1"},"claims":{}}`}, []string{`"claims" is neither requests nor limits`}},
-		"not a number":          {map[string]string{"size": "many"}, []string{`gopherlocks:size: "many" is not a whole number`}},
+		"not a number":          {map[string]string{"maxSize": "many"}, []string{`gopherlocks:maxSize: "many" is not a whole number`}},
+		"not an optional one":   {map[string]string{"size": "many"}, []string{`gopherlocks:size: "many" is not a whole number`}},
 		"not a boolean":         {map[string]string{"autoscale": "maybe"}, []string{`gopherlocks:autoscale: "maybe" is not true or false`}},
 		"not an object":         {map[string]string{"resources": "100m"}, []string{`gopherlocks:resources: "100m" is not an object`}},
 		"two at once":           {map[string]string{"size": "x", "cpuTarget": "y"}, []string{"gopherlocks:size", "gopherlocks:cpuTarget"}},
 		"unknown provider":      {map[string]string{"clusterProvider": "moon"}, []string{`gopherlocks:clusterProvider: "moon" is not a cluster provider`, "embedded", "existing"}},
 		"no images":             {map[string]string{"clusterProvider": "existing"}, []string{"gopherlocks:image: is not set", "gopherlocks:operatorImage: is not set", "gopherlocks:agentImage: is not set"}},
+		"Flux in the demo":      {map[string]string{"flux": "true"}, []string{"gopherlocks:image: is not set; with flux true give an image with a glibc"}},
 		"bad name":              {map[string]string{"name": "Flux_Sample"}, []string{`gopherlocks:name: "Flux_Sample"`}},
+		"name of a digit":       {map[string]string{"name": "2fast"}, []string{`gopherlocks:name: "2fast"`}},
+		"bad namespace":         {map[string]string{"namespace": "x.y"}, []string{`gopherlocks:namespace: "x.y"`}},
 		"long name":             {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
 		"long stabilization":    {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},
+		"negative drain":        {map[string]string{"drainTimeoutSeconds": "-1"}, []string{"gopherlocks:drainTimeoutSeconds: drainTimeoutSeconds -1 must be from 0"}},
+		"misspelt key":          {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
+		"misspelt twice":        {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
+		"key of nothing":        {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
+		"unknown and malformed": {map[string]string{"maxsize": "3", "size": "x"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:size: "x"`}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := load(t, c.changes)
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			for _, want := range c.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q does not say %q", err, want)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { mustRefuse(t, c.changes, c.want...) })
 	}
+	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o", "agentImage": "a"}
 	if _, err := load(t, existing); err != nil {
-		t.Errorf("an existing cluster with both images is refused: %v", err)
+		t.Errorf("an existing cluster with all images is refused: %v", err)
+	}
+}
+
+func TestASizeThatNobodyChoseIsNotToBlame(t *testing.T) {
+	_, err := load(t, map[string]string{"minSize": "5"})
+	if err == nil || strings.Contains(err.Error(), "gopherlocks:size") || !strings.Contains(err.Error(), "minSize 5 must be at most maxSize 4") {
+		t.Errorf("error = %v, want one about minSize only", err)
 	}
 }
 
 func TestWithoutAutoscalingItsSettingsDoNotMatter(t *testing.T) {
-	if _, err := load(t, map[string]string{"autoscale": "false", "cpuTarget": "0", "resources": "{}"}); err != nil {
-		t.Error(err)
+	mustLoad(t, map[string]string{"autoscale": "false", "cpuTarget": "0", "resources": "{}"})
+}
+
+func TestOnlyAFixedSizeIsTheConfigurations(t *testing.T) {
+	for _, c := range []struct {
+		size, autoscale string
+		owns            bool
+		initial         int
+	}{
+		{"", "true", false, 2},
+		{"3", "true", false, 3},
+		{"", "false", false, 2},
+		{"3", "false", true, 3},
+	} {
+		m := mustLoad(t, map[string]string{"size": c.size, "autoscale": c.autoscale}).MiniClusters[0]
+		if m.OwnsSize() != c.owns || m.InitialSize() != c.initial {
+			t.Errorf("size %q with autoscale %s: owned %t, initially %d; want %t and %d", c.size, c.autoscale, m.OwnsSize(), m.InitialSize(), c.owns, c.initial)
+		}
 	}
 }
 
-func TestSizeThatTheAutoscalerOwnsIsWarnedOf(t *testing.T) {
-	s, err := load(t, map[string]string{"size": "3"})
-	if err != nil {
-		t.Fatal(err)
+func TestWhatMaySurpriseIsWarnedOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes map[string]string
+		want    string
+	}{
+		"size of the autoscaler":  {map[string]string{"size": "3"}, "HorizontalPodAutoscaler flux-sample-hpa owns"},
+		"two who scale":           {map[string]string{"selfScaling": "true"}, "selfScaling and autoscale are both on"},
+		"size of the application": {map[string]string{"selfScaling": "true", "autoscale": "false", "size": "3"}, "gopherlocks:size 3 is what an update sets"},
+		"in a list": {map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "size": 3}]`},
+			"gopherlocks:miniClusters[1].size 3 is only the size to begin with"},
+		"nothing of an application": {map[string]string{"selfScaling": "true", "autoscale": "false"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			warnings := mustLoad(t, c.changes).Warnings()
+			if c.want == "" && len(warnings) == 0 {
+				return
+			}
+			if c.want == "" || len(warnings) != 1 || !strings.Contains(warnings[0], c.want) {
+				t.Errorf("warnings = %q, want one with %q", warnings, c.want)
+			}
+		})
 	}
-	warnings := s.Warnings()
-	if len(warnings) != 1 || !strings.Contains(warnings[0], "HorizontalPodAutoscaler flux-sample-hpa owns") {
-		t.Errorf("warnings = %q", warnings)
+}
+
+func TestOnlyKeysOfTheProjectAreTheStacks(t *testing.T) {
+	keys := stackKeys("gopherlocks", `{"gopherlocks:size": "3", "kubernetes:context": "c", "gopherlocks:x": ""}`)
+	slices.Sort(keys)
+	if !slices.Equal(keys, []string{"size", "x"}) {
+		t.Errorf("keys = %q", keys)
+	}
+	if keys := stackKeys("gopherlocks", ""); keys != nil {
+		t.Errorf("keys without the variable = %q", keys)
 	}
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // ReadKubeconfig returns the content of the kubeconfig at path, or where path
-// is empty of the files that kubectl would read, with certificates in place of
-// the files that it may point to. It fails when the context, or where that is
-// empty the current one, is not in it.
+// is empty of the files that kubectl would read, as [SelectContext] leaves it:
+// with one context, and with certificates in place of the files that it may
+// point to.
 func ReadKubeconfig(path, context string) (string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
@@ -24,12 +24,48 @@ func ReadKubeconfig(path, context string) (string, error) {
 	if _, ok := kubeconfig.Contexts[context]; !ok {
 		return "", fmt.Errorf("gopherlocks:context: %q is not in %v", context, rules.GetLoadingPrecedence())
 	}
-	if err := api.FlattenConfig(kubeconfig); err != nil {
-		return "", fmt.Errorf("gopherlocks:kubeconfig: %w", err)
-	}
-	content, err := clientcmd.Write(*kubeconfig)
+	content, err := reduce(kubeconfig, context)
 	if err != nil {
 		return "", fmt.Errorf("gopherlocks:kubeconfig: %w", err)
 	}
-	return string(content), nil
+	return content, nil
+}
+
+// SelectContext returns the kubeconfig with the given context as its current
+// one, or where that is empty with the one that it has, and without all others:
+// whoever reads it talks to the right cluster, and gets nobody else's
+// credentials.
+func SelectContext(content, context string) (string, error) {
+	kubeconfig, err := clientcmd.Load([]byte(content))
+	if err != nil {
+		return "", fmt.Errorf("kubeconfig: %w", err)
+	}
+	if context == "" {
+		context = kubeconfig.CurrentContext
+	}
+	if _, ok := kubeconfig.Contexts[context]; !ok {
+		return "", fmt.Errorf("kubeconfig: context %q is not in it", context)
+	}
+	return reduce(kubeconfig, context)
+}
+
+// Endpoint is the URL of the API server that a kubeconfig leads to.
+func Endpoint(content string) (string, error) {
+	client, err := clientcmd.RESTConfigFromKubeConfig([]byte(content))
+	if err != nil {
+		return "", fmt.Errorf("kubeconfig: %w", err)
+	}
+	return client.Host, nil
+}
+
+func reduce(kubeconfig *api.Config, context string) (string, error) {
+	kubeconfig.CurrentContext = context
+	if err := api.MinifyConfig(kubeconfig); err != nil {
+		return "", err
+	}
+	if err := api.FlattenConfig(kubeconfig); err != nil {
+		return "", err
+	}
+	content, err := clientcmd.Write(*kubeconfig)
+	return string(content), err
 }

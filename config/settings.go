@@ -1,5 +1,7 @@
 // Package config reads the stack's configuration and checks it as a whole,
-// before anything is touched.
+// before anything is touched. It also holds the checks of one MiniCluster's
+// description, which package components applies to programs without such a
+// configuration.
 package config
 
 // Names of the cluster providers, the values of gopherlocks:clusterProvider.
@@ -16,20 +18,12 @@ type Settings struct {
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 
-	Name, Namespace        string
-	Size, MinSize, MaxSize int
-	Autoscale              bool
-	CPUTarget              int  // percent of the CPU request
-	ScaleDownStabilization int  // seconds
-	Flux                   bool // whether the ranks are an instance of Flux
-	Image, Command         string
-	Resources              Resources
+	// MiniClusters has at least one entry, and no two with the same namespace
+	// and name.
+	MiniClusters []MiniCluster
 
 	OperatorImage      string
 	AgentImage         string
 	MetricsServer      bool
 	MetricsServerImage string
 }
-
-// Resources are requests and limits by resource name, as in a container.
-type Resources map[string]map[string]string

@@ -1,0 +1,111 @@
+package components
+
+import (
+	"fmt"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/config"
+)
+
+// newMiniClustersFromSettings declares the MiniClusters and their namespaces,
+// each as a resource called NAMESPACE/NAME, whatever its place in the list.
+func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, cluster *Cluster, operator *Operator) ([]*MiniCluster, error) {
+	namespaces, err := newNamespaces(ctx, s.MiniClusters, cluster.ResourceOptions())
+	if err != nil {
+		return nil, err
+	}
+	var declared []*MiniCluster
+	var demoWorkload pulumi.StringInput // one image for all that have none of their own
+	for _, m := range s.MiniClusters {
+		image := pulumi.StringInput(pulumi.String(m.Image))
+		if m.Image == "" {
+			if demoWorkload == nil {
+				if demoWorkload, err = imageOf(ctx, cluster, "", "demo-workload", "gopherlocks-demo-workload"); err != nil {
+					return nil, err
+				}
+			}
+			image = demoWorkload
+		}
+		opts := append(cluster.ResourceOptions(),
+			pulumi.DependsOn([]pulumi.Resource{operator, namespaces[m.Namespace]}),
+			pulumi.Protect(m.Protect))
+		if formerlyAlone(m, s.MiniClusters) {
+			opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(m.Name)}}))
+		}
+		miniCluster, err := NewMiniCluster(ctx, m.Namespace+"/"+m.Name, miniClusterArgs(m, image), opts...)
+		if err != nil {
+			return nil, err
+		}
+		declared = append(declared, miniCluster)
+	}
+	return declared, nil
+}
+
+// newNamespaces declares each namespace once, by name. One that holds a
+// protected MiniCluster is protected too: it would take the MiniCluster with it.
+func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, opts []pulumi.ResourceOption) (map[string]*corev1.Namespace, error) {
+	protected := map[string]bool{}
+	aliases := map[string][]pulumi.Alias{}
+	for _, m := range miniClusters {
+		protected[m.Namespace] = protected[m.Namespace] || m.Protect
+		if formerlyAlone(m, miniClusters) {
+			aliases[m.Namespace] = append(aliases[m.Namespace], pulumi.Alias{
+				Name:      pulumi.String(m.Name + "-namespace"),
+				ParentURN: pulumi.CreateURN(pulumi.String(m.Name), pulumi.String(miniClusterType), nil, pulumi.String(ctx.Project()), pulumi.String(ctx.Stack())),
+			})
+		}
+	}
+	declared := map[string]*corev1.Namespace{}
+	for _, m := range miniClusters {
+		if declared[m.Namespace] != nil {
+			continue
+		}
+		own := append([]pulumi.ResourceOption{
+			pulumi.Protect(protected[m.Namespace]), pulumi.Aliases(aliases[m.Namespace]),
+		}, opts...)
+		namespace, err := corev1.NewNamespace(ctx, m.Namespace, &corev1.NamespaceArgs{
+			Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(m.Namespace)},
+		}, own...)
+		if err != nil {
+			return nil, fmt.Errorf("namespace %s: %w", m.Namespace, err)
+		}
+		declared[m.Namespace] = namespace
+	}
+	return declared, nil
+}
+
+// formerlyAlone tells whether m takes over what a stack has by the names of
+// before there could be several MiniClusters: NAME for the MiniCluster, and
+// NAME-namespace as a part of it. The first of a name does, since an alias can
+// lead to one resource only.
+func formerlyAlone(m config.MiniCluster, all []config.MiniCluster) bool {
+	for _, other := range all {
+		if other.Name == m.Name {
+			return other.Namespace == m.Namespace
+		}
+	}
+	return false
+}
+
+func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput) MiniClusterArgs {
+	args := MiniClusterArgs{
+		Name:                m.Name,
+		Namespace:           pulumi.String(m.Namespace),
+		Size:                m.Size,
+		MinSize:             m.MinSize,
+		MaxSize:             m.MaxSize,
+		SelfScaling:         m.SelfScaling,
+		DrainTimeoutSeconds: m.DrainTimeoutSeconds,
+		Flux:                m.Flux,
+		Image:               image,
+		Command:             pulumi.String(m.Command),
+		Resources:           m.Resources,
+	}
+	if m.Autoscale {
+		args.Autoscale = &AutoscaleArgs{CPUTarget: m.CPUTarget, ScaleDownStabilization: m.ScaleDownStabilization}
+	}
+	return args
+}

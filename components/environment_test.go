@@ -1,0 +1,109 @@
+package components
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/config"
+)
+
+// onExisting is an environment on an existing cluster, with the given
+// MiniClusters.
+func onExisting(t *testing.T, miniClusters ...config.MiniCluster) *recorder {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return declare(t, func(ctx *pulumi.Context) error {
+		e, err := NewEnvironment(ctx, config.Settings{
+			ClusterProvider: config.ProviderExisting, Kubeconfig: path, Context: "second",
+			OperatorImage: "operator", AgentImage: "agent", MiniClusters: miniClusters,
+		})
+		if err == nil && len(e.MiniClusters) != len(miniClusters) {
+			t.Errorf("%d MiniClusters, want %d", len(e.MiniClusters), len(miniClusters))
+		}
+		return err
+	})
+}
+
+func described(namespace, name string) config.MiniCluster {
+	return config.MiniCluster{Name: name, Namespace: namespace, MinSize: 1, MaxSize: 4, Image: "image"}
+}
+
+func TestMiniClustersShareNamespaces(t *testing.T) {
+	a, b, c := described("one", "a"), described("one", "b"), described("two", "a")
+	b.Autoscale, b.CPUTarget, b.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	b.Protect = true
+	r := onExisting(t, a, b, c)
+	for name, namespace := range map[string]string{"one/a": "one", "one/b": "one", "two/a": "two"} {
+		r.get(t, miniClusterObject, name).want(t, map[string]any{"metadata.namespace": namespace, "metadata.name": name[len("one/"):]})
+		dependencies := r.get(t, miniClusterType, name).rpc.GetDependencies()
+		if !slices.ContainsFunc(dependencies, func(urn string) bool { return strings.HasSuffix(urn, "core/v1:Namespace::"+namespace) }) {
+			t.Errorf("%s does not wait for its namespace: %q", name, dependencies)
+		}
+	}
+	if r.has(hpaObject, "one/a-hpa") || !r.has(hpaObject, "one/b-hpa") {
+		t.Error("the HPA is not that of b alone")
+	}
+	for name, protect := range map[string]bool{"one/a": false, "one/b": true, "two/a": false} {
+		if got := r.get(t, miniClusterType, name).rpc.GetProtect(); got != protect {
+			t.Errorf("%s: protect %t, want %t", name, got, protect)
+		}
+	}
+	if !r.get(t, "kubernetes:core/v1:Namespace", "one").rpc.GetProtect() || r.get(t, "kubernetes:core/v1:Namespace", "two").rpc.GetProtect() {
+		t.Error("protected is not exactly the namespace of a protected MiniCluster")
+	}
+	if r.has("gopherlocks:components:MetricsServer", "metrics-server") {
+		t.Error("metrics-server is installed where the settings say that there is one")
+	}
+}
+
+// TestStacksOfOneMiniClusterKeepTheirObjects: such a stack knows the MiniCluster
+// as NAME, and the namespace as a part of it.
+func TestStacksOfOneMiniClusterKeepTheirObjects(t *testing.T) {
+	r := onExisting(t, described("flux-operator", "flux-sample"), described("flux-operator", "new"), described("other", "flux-sample"))
+	if former := r.get(t, miniClusterType, "flux-operator/flux-sample").formerNames(); !slices.Equal(former, []string{"flux-sample"}) {
+		t.Errorf("former names of the MiniCluster = %q", former)
+	}
+	former := r.get(t, "kubernetes:core/v1:Namespace", "flux-operator").formerNames()
+	want := "flux-sample-namespace of urn:pulumi:dev::gopherlocks::gopherlocks:components:MiniCluster::flux-sample"
+	if !slices.Contains(former, want) {
+		t.Errorf("former names of the namespace = %q, want %q among them", former, want)
+	}
+	// An alias leads to one resource only.
+	if former := r.get(t, miniClusterType, "other/flux-sample").formerNames(); len(former) != 0 {
+		t.Errorf("another MiniCluster of the name was formerly %q", former)
+	}
+	if former := r.get(t, "kubernetes:core/v1:Namespace", "other").formerNames(); len(former) != 0 {
+		t.Errorf("another namespace was formerly %q", former)
+	}
+}
+
+func TestClusterIsNamedAfterStackAndFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first, err := embeddedArgs("dev", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := embeddedArgs("dev", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	elsewhere, err := embeddedArgs("dev", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Name != again.Name || first.Name == elsewhere.Name || !strings.HasPrefix(first.Name, "dev-") || len(first.Name) != len("dev-")+6 {
+		t.Errorf("names = %q, again %q, elsewhere %q", first.Name, again.Name, elsewhere.Name)
+	}
+	if given, err := embeddedArgs("dev", "mine"); err != nil || given.Name != "mine" {
+		t.Errorf("a given name became %+v, %v", given, err)
+	}
+}

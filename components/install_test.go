@@ -1,0 +1,62 @@
+package components
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+func TestOperatorIsInstalledWithItsGeneratedManifests(t *testing.T) {
+	r := declare(t, func(ctx *pulumi.Context) error {
+		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image"), AgentImage: pulumi.String("agent")})
+		return err
+	})
+	r.get(t, "gopherlocks:components:Operator", "operator").want(t, map[string]any{"image": "image", "agentImage": "agent"})
+	r.get(t, "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "operator-customresourcedefinition").
+		want(t, map[string]any{"spec.names.kind": "MiniCluster"})
+	r.get(t, "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "operator-clusterrole")
+	r.get(t, "kubernetes:rbac.authorization.k8s.io/v1:Role", "operator-role").want(t, map[string]any{"metadata.namespace": operatorNamespace})
+	deployment := r.get(t, "kubernetes:apps/v1:Deployment", "operator")
+	deployment.want(t, map[string]any{"metadata.name": operatorName, "metadata.namespace": operatorNamespace})
+	container := deployment.at("spec.template.spec.containers").([]any)[0].(map[string]any)
+	if container["image"] != "image" {
+		t.Errorf("the operator runs image %v", container["image"])
+	}
+}
+
+func TestMetricsServerIsServedAsAnAPI(t *testing.T) {
+	r := declare(t, func(ctx *pulumi.Context) error {
+		_, err := NewMetricsServer(ctx, "metrics", MetricsServerArgs{Image: pulumi.String("image"), KubeletCertificateAuthority: "/ca.crt"})
+		return err
+	})
+	r.get(t, "gopherlocks:components:MetricsServer", "metrics").want(t, map[string]any{"image": "image", "kubeletCertificateAuthority": "/ca.crt"})
+	r.get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "metrics").
+		want(t, map[string]any{"metadata.name": "v1beta1.metrics.k8s.io", "spec.service.name": "metrics-server", "spec.service.namespace": "kube-system"})
+	container := r.get(t, "kubernetes:apps/v1:Deployment", "metrics").at("spec.template.spec.containers").([]any)[0].(map[string]any)
+	flags := container["args"].([]any)
+	if container["image"] != "image" || flags[len(flags)-1] != "--kubelet-certificate-authority=/ca.crt" {
+		t.Errorf("container = %v", container)
+	}
+}
+
+func TestProgramsWithoutImagesAreRefused(t *testing.T) {
+	mustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image")})
+		return err
+	}, "operator: image and agentImage must both be set")
+	mustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := NewMetricsServer(ctx, "metrics", MetricsServerArgs{})
+		return err
+	}, "metrics-server: image is not set")
+}
+
+func TestManifestWithoutANameIsRefused(t *testing.T) {
+	err := newRecorder().run(func(ctx *pulumi.Context) error {
+		_, err := newManifests(ctx, "nameless", []byte("apiVersion: v1\nkind: ConfigMap\n"), "")
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "metadata.name") {
+		t.Errorf("error = %v, want one that names metadata.name", err)
+	}
+}

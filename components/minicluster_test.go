@@ -1,0 +1,195 @@
+package components
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	miniClusterObject = "kubernetes:flux-framework.org/v1alpha2:MiniCluster"
+	hpaObject         = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+)
+
+// sample is a MiniCluster without an HPA, after the given changes.
+func sample(changes ...func(*MiniClusterArgs)) MiniClusterArgs {
+	args := MiniClusterArgs{
+		Name: "flux-sample", Namespace: pulumi.String("flux-operator"), MinSize: 2, MaxSize: 4,
+		Image:     pulumi.String("image"),
+		Resources: map[string]map[string]string{"requests": {"cpu": "100m"}},
+	}
+	for _, change := range changes {
+		change(&args)
+	}
+	return args
+}
+
+func autoscaled(a *MiniClusterArgs) {
+	a.Autoscale = &AutoscaleArgs{CPUTarget: 50, ScaleDownStabilization: 30}
+}
+
+func sized(size int) func(*MiniClusterArgs) {
+	return func(a *MiniClusterArgs) { a.Size = &size }
+}
+
+func declareSample(args MiniClusterArgs, opts ...pulumi.ResourceOption) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		_, err := NewMiniCluster(ctx, "sample", args, opts...)
+		return err
+	}
+}
+
+// TestSizeBelongsToOneOwner: the size stays declared in any case, as the size to
+// begin with. Whether Pulumi ignores what others make of it, and whether it
+// takes its fields back, is what decides about the owner.
+func TestSizeBelongsToOneOwner(t *testing.T) {
+	for name, c := range map[string]struct {
+		args    MiniClusterArgs
+		size    float64
+		ignored bool
+		forced  bool
+		hpa     bool
+	}{
+		"the program's":                        {sample(sized(3)), 3, false, true, false},
+		"the HPA's":                            {sample(autoscaled), 2, true, false, true},
+		"the HPA's, with a size to begin with": {sample(autoscaled, sized(3)), 3, true, false, true},
+		"whoever's":                            {sample(), 2, true, true, false},
+		"the application's":                    {sample(func(a *MiniClusterArgs) { a.SelfScaling = true }), 2, true, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := declare(t, declareSample(c.args))
+			object := r.get(t, miniClusterObject, "sample")
+			object.want(t, map[string]any{"spec.size": c.size, "spec.minSize": 2.0, "spec.maxSize": 4.0})
+			if ignored := slices.Equal(object.rpc.GetIgnoreChanges(), []string{"spec.size"}); ignored != c.ignored {
+				t.Errorf("ignored changes = %q", object.rpc.GetIgnoreChanges())
+			}
+			annotations := object.at("metadata.annotations").(map[string]any)
+			if _, forced := annotations["pulumi.com/patchForce"]; forced != c.forced {
+				t.Errorf("annotations = %v, want patchForce %t", annotations, c.forced)
+			}
+			if r.has(hpaObject, "sample-hpa") != c.hpa {
+				t.Errorf("HPA: %t, want %t", !c.hpa, c.hpa)
+			}
+		})
+	}
+}
+
+func TestHPAStaysWithinTheBoundsOfItsMiniCluster(t *testing.T) {
+	r := declare(t, declareSample(sample(autoscaled)))
+	hpa := r.get(t, hpaObject, "sample-hpa")
+	hpa.want(t, map[string]any{
+		"metadata.name": "flux-sample-hpa", "metadata.namespace": "flux-operator",
+		"spec.minReplicas": 2.0, "spec.maxReplicas": 4.0,
+		"spec.scaleTargetRef.apiVersion": "flux-framework.org/v1alpha2", "spec.scaleTargetRef.kind": "MiniCluster",
+		"spec.scaleTargetRef.name":                           "flux-sample",
+		"spec.behavior.scaleDown.stabilizationWindowSeconds": 30.0,
+	})
+	metric := hpa.at("spec.metrics").([]any)[0].(map[string]any)["resource"].(map[string]any)
+	if target := metric["target"].(map[string]any); metric["name"] != "cpu" || target["averageUtilization"] != 50.0 {
+		t.Errorf("metric = %v, want a mean CPU use of 50%%", metric)
+	}
+}
+
+func TestMiniClusterShowsItsInputsToPolicies(t *testing.T) {
+	r := declare(t, declareSample(sample(autoscaled, sized(3), func(a *MiniClusterArgs) {
+		a.SelfScaling, a.Flux, a.Command, a.DrainTimeoutSeconds = true, true, pulumi.String("hostname"), pulumi.IntRef(60)
+	})))
+	want := map[string]any{
+		"name": "flux-sample", "namespace": "flux-operator", "size": 3.0, "minSize": 2.0, "maxSize": 4.0,
+		"autoscale":   map[string]any{"cpuTarget": 50.0, "scaleDownStabilization": 30.0},
+		"selfScaling": true, "flux": true, "image": "image", "command": "hostname", "drainTimeoutSeconds": 60.0,
+		"resources": map[string]any{"requests": map[string]any{"cpu": "100m"}},
+	}
+	if got := r.get(t, miniClusterType, "sample").inputs; !reflect.DeepEqual(got, want) {
+		t.Errorf("inputs = %v\nwant     %v", got, want)
+	}
+	fixed := declare(t, declareSample(sample())).get(t, miniClusterType, "sample")
+	if _, there := fixed.inputs["autoscale"]; there {
+		t.Error("autoscale is there without an HPA")
+	}
+}
+
+func TestMiniClusterBecomesACustomResource(t *testing.T) {
+	r := declare(t, declareSample(sample(func(a *MiniClusterArgs) {
+		a.SelfScaling, a.Flux, a.Command, a.DrainTimeoutSeconds = true, true, pulumi.String("hostname"), pulumi.IntRef(0)
+	})))
+	object := r.get(t, miniClusterObject, "sample")
+	object.want(t, map[string]any{
+		"metadata.name": "flux-sample", "metadata.namespace": "flux-operator",
+		"spec.flux.enabled": true, "spec.selfScaling": true, "spec.scaleDown.drainTimeoutSeconds": 0.0,
+	})
+	container := object.at("spec.containers").([]any)[0].(map[string]any)
+	if container["name"] != "flux-sample" || container["image"] != "image" || container["command"] != "hostname" {
+		t.Errorf("container = %v", container)
+	}
+	plain := declare(t, declareSample(sample(func(a *MiniClusterArgs) { a.Command = pulumi.String("") }))).get(t, miniClusterObject, "sample")
+	container = plain.at("spec.containers").([]any)[0].(map[string]any)
+	if _, there := container["command"]; there || plain.at("spec.selfScaling") != nil || plain.at("spec.scaleDown") != nil {
+		t.Errorf("what is not set is declared: %v", plain.inputs)
+	}
+}
+
+func TestMiniClusterOfOneRankNeedsNoMinSize(t *testing.T) {
+	r := declare(t, declareSample(MiniClusterArgs{Name: "a", Namespace: pulumi.String("b"), MaxSize: 1, Image: pulumi.String("c")}))
+	r.get(t, miniClusterObject, "sample").want(t, map[string]any{"spec.size": 1.0, "spec.minSize": 1.0, "spec.maxSize": 1.0})
+}
+
+func TestMiniClusterThatCannotWorkIsRefusedBeforeAnythingIsDeclared(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*MiniClusterArgs)
+		want   []string
+	}{
+		"size out of bounds": {sized(9), []string{"MiniCluster flux-sample: size: size 9 must be at most maxSize 4"}},
+		"no maxSize":         {func(a *MiniClusterArgs) { a.MaxSize = 0 }, []string{"maxSize: maxSize 0 must be at least 1"}},
+		"no request":         {func(a *MiniClusterArgs) { autoscaled(a); a.Resources = nil }, []string{`resources: requests.cpu "" must be more than 0`}},
+		"no target":          {func(a *MiniClusterArgs) { a.Autoscale = &AutoscaleArgs{} }, []string{"cpuTarget: cpuTarget 0 must be at least 1"}},
+		"bad namespace":      {func(a *MiniClusterArgs) { a.Namespace = pulumi.String("A") }, []string{`namespace: "A"`}},
+		"nothing": {func(a *MiniClusterArgs) { *a = MiniClusterArgs{} },
+			[]string{"name: is not set", "namespace: is not set", "image: is not set", "maxSize: maxSize 0"}},
+	} {
+		t.Run(name, func(t *testing.T) { mustRefuse(t, declareSample(sample(c.change)), c.want...) })
+	}
+}
+
+func TestNamespaceMayComeFromAnotherResource(t *testing.T) {
+	r := declare(t, func(ctx *pulumi.Context) error {
+		namespace, err := corev1.NewNamespace(ctx, "made", &corev1.NamespaceArgs{})
+		if err != nil {
+			return err
+		}
+		_, err = NewMiniCluster(ctx, "sample", sample(func(a *MiniClusterArgs) {
+			a.Namespace = namespace.ID().ToStringOutput()
+		}))
+		return err
+	})
+	r.get(t, miniClusterObject, "sample").want(t, map[string]any{"metadata.namespace": "made-id"})
+}
+
+func TestMiniClusterHasOutputs(t *testing.T) {
+	declare(t, func(ctx *pulumi.Context) error {
+		m, err := NewMiniCluster(ctx, "sample", sample())
+		if err != nil {
+			return err
+		}
+		pulumi.All(m.Name, m.Namespace).ApplyT(func(got []any) error {
+			if got[0] != "flux-sample" || got[1] != "flux-operator" {
+				t.Errorf("outputs = %v", got)
+			}
+			return nil
+		})
+		return nil
+	})
+}
+
+func TestAlsoItsHPAIsAChildOfTheMiniCluster(t *testing.T) {
+	r := declare(t, declareSample(sample(autoscaled)))
+	for _, child := range []registration{r.get(t, miniClusterObject, "sample"), r.get(t, hpaObject, "sample-hpa")} {
+		if parent := child.rpc.GetParent(); !strings.HasSuffix(parent, miniClusterType+"::sample") {
+			t.Errorf("%s is a child of %q", child.rpc.GetType(), parent)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package config
+
+import "fmt"
+
+// Warnings are what works but may surprise, a sentence each.
+func (s Settings) Warnings() []string {
+	var all []string
+	for _, m := range s.MiniClusters {
+		all = append(all, m.warnings()...)
+	}
+	return all
+}
+
+func (m MiniCluster) warnings() (found []string) {
+	if m.Autoscale && m.InitialSize() != m.MinSize {
+		found = append(found, fmt.Sprintf(
+			"gopherlocks:%ssize %d is only the size to begin with: autoscale is on, so the HorizontalPodAutoscaler %s-hpa owns "+
+				"the size and chooses it between minSize %d and maxSize %d. To choose it yourself, set autoscale to false",
+			m.path, *m.Size, m.Name, m.MinSize, m.MaxSize))
+	}
+	if m.Autoscale && m.SelfScaling {
+		found = append(found, fmt.Sprintf(
+			"gopherlocks:%sselfScaling and autoscale are both on: the application of MiniCluster %s and its HorizontalPodAutoscaler "+
+				"%s-hpa write the same size, and undo each other. Set one of them to false", m.path, m.Name, m.Name))
+	}
+	if m.SelfScaling && m.OwnsSize() {
+		found = append(found, fmt.Sprintf(
+			"gopherlocks:%ssize %d is what an update sets MiniCluster %s back to, whatever size its application has chosen "+
+				"(selfScaling). To leave the size to the application, remove size", m.path, *m.Size, m.Name))
+	}
+	return found
+}
