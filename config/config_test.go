@@ -65,11 +65,7 @@ func load(t *testing.T, changes map[string]string) (Settings, error) {
 	t.Helper()
 	values := defaults(t)
 	maps.Copy(values, changes)
-	s, err := parse(func(key string) string { return values[key] }, slices.Collect(maps.Keys(values)))
-	if err != nil {
-		return s, err
-	}
-	return s, s.validate()
+	return read(func(key string) string { return values[key] }, slices.Collect(maps.Keys(values)))
 }
 
 func mustLoad(t *testing.T, changes map[string]string) Settings {
@@ -110,15 +106,15 @@ func TestDefaultsAreThoseOfTheArticle(t *testing.T) {
 }
 
 func TestEveryKeyOfTheProjectIsReadAndDocumented(t *testing.T) {
-	var read []string
-	_, _ = parse(func(key string) string {
-		read = append(read, "gopherlocks:"+key)
+	var asked []string
+	_, _ = read(func(key string) string {
+		asked = append(asked, "gopherlocks:"+key)
 		return ""
 	}, nil)
 	declared := project(t)
-	slices.Sort(read)
-	if keys := slices.Sorted(maps.Keys(declared)); !slices.Equal(read, keys) {
-		t.Errorf("keys read:     %v\nkeys declared: %v", read, keys)
+	slices.Sort(asked)
+	if keys := slices.Sorted(maps.Keys(declared)); !slices.Equal(asked, keys) {
+		t.Errorf("keys read:     %v\nkeys declared: %v", asked, keys)
 	}
 	for key, d := range declared {
 		if d.Description == "" || d.Default == nil {
@@ -161,13 +157,22 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"misspelt key":          {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
 		"misspelt twice":        {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
 		"key of nothing":        {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
-		"unknown and malformed": {map[string]string{"maxsize": "3", "size": "x"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:size: "x"`}},
+		"all kinds at once":     {map[string]string{"maxsize": "3", "cpuTarget": "x", "size": "9", "flux": "true"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:cpuTarget: "x"`, "gopherlocks:size: size 9 must be at most maxSize 4", "gopherlocks:image"}},
 	} {
 		t.Run(name, func(t *testing.T) { mustRefuse(t, c.changes, c.want...) })
 	}
 	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o", "agentImage": "a"}
 	if _, err := load(t, existing); err != nil {
 		t.Errorf("an existing cluster with all images is refused: %v", err)
+	}
+}
+
+func TestMalformedValuesAreNotBlamedForTheirBoundsToo(t *testing.T) {
+	for _, key := range []string{"size", "minSize", "maxSize", "cpuTarget", "resources", "drainTimeoutSeconds"} {
+		_, err := load(t, map[string]string{key: "x"})
+		if err == nil || strings.Count(err.Error(), "gopherlocks:") != 1 {
+			t.Errorf("%s: error = %v, want one problem", key, err)
+		}
 	}
 }
 

@@ -37,9 +37,9 @@ var fields = []struct {
 // what they do not say themselves; or without a list the one MiniCluster that
 // those keys describe.
 func (p *parser) miniClusters() []MiniCluster {
-	var own MiniCluster
+	own := MiniCluster{malformed: map[string]bool{}}
 	for _, field := range fields {
-		field.set(p, &own, p.key(field.name))
+		p.set(&own, field.name, field.set, p.key(field.name))
 	}
 	list := p.key(listKey)
 	if list.text == "" {
@@ -59,6 +59,14 @@ func (p *parser) miniClusters() []MiniCluster {
 	return all
 }
 
+// set gives a field its value, and keeps in mind whether it has one.
+func (p *parser) set(m *MiniCluster, name string, set func(*parser, *MiniCluster, value), v value) {
+	before := len(p.errs)
+	set(p, m, v)
+	m.malformed = maps.Clone(m.malformed) // an entry shares it with the stack's own
+	m.malformed[name] = len(p.errs) > before
+}
+
 // entry reads one entry of the list.
 func (p *parser) entry(path string, raw json.RawMessage, own MiniCluster) MiniCluster {
 	m := own
@@ -68,15 +76,15 @@ func (p *parser) entry(path string, raw json.RawMessage, own MiniCluster) MiniCl
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &given); err != nil || given == nil {
 		p.fail(value{path: "gopherlocks:" + path, text: string(raw)}, `an object such as {"name": "a", "maxSize": 4}`)
+		m.malformed = maps.Clone(m.malformed)
+		m.malformed["name"] = true
 		return m
 	}
 	var known []string
 	for _, field := range fields {
 		known = append(known, field.name)
 		if raw, ok := given[field.name]; ok {
-			if v, ok := p.element("gopherlocks:"+m.path+field.name, raw); ok {
-				field.set(p, &m, v)
-			}
+			p.set(&m, field.name, field.set, element("gopherlocks:"+m.path+field.name, raw))
 		}
 	}
 	p.refuseUnknown("gopherlocks:"+m.path, "a field of a MiniCluster", slices.Collect(maps.Keys(given)), known)

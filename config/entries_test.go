@@ -58,7 +58,7 @@ func TestInvalidEntriesNameTheirPath(t *testing.T) {
 		"key of a stack":  {`[{"name": "a", "metricsServer": false}]`, []string{"gopherlocks:miniClusters[0].metricsServer is not a field of a MiniCluster"}},
 		"wrong types":     {`[{"name": "a", "size": "many", "flux": 3, "image": ["x"]}]`, []string{`miniClusters[0].size: "many" is not a whole`, `miniClusters[0].flux: "3" is not true or false`, `miniClusters[0].image: "[\"x\"]" is not text`}},
 		"fraction":        {`[{"name": "a", "size": 2.5}]`, []string{`miniClusters[0].size: "2.5" is not a whole number`}},
-		"no value":        {`[{"name": "a", "size": null}]`, []string{"gopherlocks:miniClusters[0].size: has no value; leave it out"}},
+		"no value":        {`[{"name": "a", "size": null, "image": null}]`, []string{`gopherlocks:miniClusters[0].size: "null" is not a whole number`, `gopherlocks:miniClusters[0].image: "null" is not text`}},
 		"no object":       {`["a", null]`, []string{`gopherlocks:miniClusters[0]: "\"a\"" is not an object`, `gopherlocks:miniClusters[1]: "null" is not an object`}},
 		"no list":         {`{"name": "a"}`, []string{"gopherlocks:miniClusters: ", "is not a list"}},
 		"no image":        {`[{"name": "a", "flux": true}]`, []string{"gopherlocks:miniClusters[0].image: is not set; with flux true"}},

@@ -14,10 +14,7 @@ import (
 // Load reads the settings of the running program's stack. Its error names
 // every key that is unknown, malformed or out of bounds, with value and bound.
 func Load(ctx *pulumi.Context) (Settings, error) {
-	settings, err := parse(pulumiconfig.New(ctx, "").Get, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)))
-	if err == nil {
-		err = settings.validate()
-	}
+	settings, err := read(pulumiconfig.New(ctx, "").Get, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)))
 	if err != nil {
 		return Settings{}, fmt.Errorf("configuration of stack %s is not valid, so nothing was changed:\n%w", ctx.Stack(), err)
 	}
@@ -41,10 +38,10 @@ func stackKeys(project, variable string) (keys []string) {
 	return keys
 }
 
-// parse reads the settings from get, which answers "" for a key without value.
-// Defaults are not its business: Pulumi fills them in from Pulumi.yaml. Keys
-// that are given and never asked for are errors.
-func parse(get func(key string) string, given []string) (Settings, error) {
+// read reads the settings from get, which answers "" for a key without value,
+// and checks them. Defaults are not its business: Pulumi fills them in from
+// Pulumi.yaml. Keys that are given and never asked for are errors.
+func read(get func(key string) string, given []string) (Settings, error) {
 	p := parser{get: get}
 	settings := Settings{
 		ClusterProvider: p.text(p.key("clusterProvider")),
@@ -60,5 +57,5 @@ func parse(get func(key string) string, given []string) (Settings, error) {
 		MetricsServerImage: p.text(p.key("metricsServerImage")),
 	}
 	p.refuseUnknown("gopherlocks:", "a key", given, p.known)
-	return settings, errors.Join(p.errs...)
+	return settings, errors.Join(append(p.errs, settings.validate()...)...)
 }

@@ -42,6 +42,9 @@ type MiniCluster struct {
 	// path is where it stands in the configuration, such as "miniClusters[1].";
 	// empty for the one that the stack's own keys describe.
 	path string
+	// malformed are the names of fields whose values cannot be read: what is
+	// there instead is not to be checked.
+	malformed map[string]bool
 }
 
 // Problem is a field that cannot work as it is.

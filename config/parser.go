@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,8 +22,8 @@ type parser struct {
 type value struct {
 	path string // such as "gopherlocks:miniClusters[1].size"
 	text string // as Pulumi hands it to programs: lists and objects as JSON
-	// composite is set for a list or an object inside a list; the stack's own
-	// keys do not tell.
+	// composite is set for a list, an object or null inside a list; the stack's
+	// own keys do not tell.
 	composite bool
 }
 
@@ -115,22 +114,18 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-var errNoValue = errors.New("has no value; leave it out to take the stack's own")
-
 // element is the value of a field inside a list.
-func (p *parser) element(path string, raw json.RawMessage) (value, bool) {
+func element(path string, raw json.RawMessage) value {
 	v := value{path: path, text: string(raw)}
 	switch raw[0] {
-	case 'n':
-		p.errs = append(p.errs, fmt.Errorf("%s: %w", path, errNoValue))
-		return v, false
 	case '"':
-		if err := json.Unmarshal(raw, &v.text); err != nil {
-			p.fail(v, "text")
-			return v, false
+		var text string
+		// It is valid: it has been read as a part of the list.
+		if err := json.Unmarshal(raw, &text); err == nil {
+			v.text = text
 		}
-	case '{', '[':
+	case 'n', '{', '[': // null has no value of any type
 		v.composite = true
 	}
-	return v, true
+	return v
 }

@@ -1,22 +1,18 @@
 package config
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // validate reports every setting that cannot work, all at once.
-func (s Settings) validate() error {
-	var errs []error
+func (s Settings) validate() (errs []error) {
 	errs = append(errs, checkProvider(s)...)
 	for _, m := range s.MiniClusters {
-		for _, p := range m.Check() {
-			errs = append(errs, invalid(m.path+p.Field, "%w", p.Err))
+		for _, p := range append(m.Check(), checkRankImage(s, m)...) {
+			if !m.malformed[p.Field] {
+				errs = append(errs, invalid(m.path+p.Field, "%w", p.Err))
+			}
 		}
 	}
-	errs = append(errs, checkRankImages(s)...)
-	errs = append(errs, checkDuplicates(s)...)
-	return errors.Join(errs...)
+	return append(errs, checkDuplicates(s)...)
 }
 
 func invalid(key, format string, args ...any) error {
@@ -41,29 +37,26 @@ func checkOperatorImages(s Settings) (errs []error) {
 		{"operatorImage", s.OperatorImage}, {"agentImage", s.AgentImage},
 	} {
 		if image.reference == "" {
-			errs = append(errs, imageNotSet(s, image.key))
+			errs = append(errs, invalid(image.key, notSetOnExisting))
 		}
 	}
 	return errs
 }
 
-// checkRankImages asks for the images that the ranks run. Only an embedded
+const notSetOnExisting = "is not set; with clusterProvider " + ProviderExisting + " give an image that the cluster can pull"
+
+// checkRankImage asks for the image that the ranks run. Only an embedded
 // cluster has one by default, the demo's workload, which is no place for Flux.
-func checkRankImages(s Settings) (errs []error) {
-	for _, m := range s.MiniClusters {
-		switch {
-		case m.Image != "":
-		case s.ClusterProvider == ProviderExisting:
-			errs = append(errs, imageNotSet(s, m.path+"image"))
-		case m.Flux:
-			errs = append(errs, invalid(m.path+"image", "is not set; with flux true give an image with a glibc, such as rockylinux:9"))
-		}
+func checkRankImage(s Settings, m MiniCluster) []Problem {
+	switch {
+	case m.Image != "":
+		return nil
+	case s.ClusterProvider == ProviderExisting:
+		return []Problem{problem("image", notSetOnExisting)}
+	case m.Flux:
+		return []Problem{problem("image", "is not set; with flux true give an image with a glibc, such as rockylinux:9")}
 	}
-	return errs
-}
-
-func imageNotSet(s Settings, key string) error {
-	return invalid(key, "is not set; with clusterProvider %q give an image that the cluster can pull", s.ClusterProvider)
+	return nil
 }
 
 func checkDuplicates(s Settings) (errs []error) {
