@@ -39,6 +39,7 @@ func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, cluster
 		if err != nil {
 			return nil, err
 		}
+		tellLiveSize(ctx, cluster, m, miniCluster)
 		declared = append(declared, miniCluster)
 	}
 	return declared, nil

@@ -162,13 +162,12 @@ func (a MiniClusterArgs) described() config.MiniCluster {
 }
 
 // inputs are what the component shows of itself in previews, in the stack's
-// state and to policies. These see here what the configuration says of a size
-// that the object leaves to others.
+// state and to policies. These see here what the program says of a size that
+// the object leaves to others.
 func (a MiniClusterArgs) inputs() pulumi.Map {
 	inputs := pulumi.Map{
 		"name":        pulumi.String(a.Name),
 		"namespace":   a.Namespace,
-		"size":        pulumi.Int(a.described().InitialSize()),
 		"minSize":     pulumi.Int(a.MinSize),
 		"maxSize":     pulumi.Int(a.MaxSize),
 		"selfScaling": pulumi.Bool(a.SelfScaling),
@@ -176,7 +175,12 @@ func (a MiniClusterArgs) inputs() pulumi.Map {
 		"image":       a.Image,
 		"resources":   pulumi.ToMap(untyped(a.Resources)),
 	}
-	if a.Command != nil {
+	// A size that nobody has set is not shown: to see it change to minSize would
+	// look like a resize, which it is not.
+	if a.Size != nil {
+		inputs["size"] = pulumi.Int(*a.Size)
+	}
+	if a.hasCommand() {
 		inputs["command"] = a.Command
 	}
 	if a.Autoscale != nil {
@@ -197,7 +201,7 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 		"image":     a.Image,
 		"resources": pulumi.ToMap(untyped(a.Resources)),
 	}
-	if a.Command != nil && a.Command != pulumi.String("") {
+	if a.hasCommand() {
 		container["command"] = a.Command
 	}
 	spec := pulumi.Map{
@@ -214,6 +218,10 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 		spec["scaleDown"] = pulumi.Map{"drainTimeoutSeconds": pulumi.Int(*a.DrainTimeoutSeconds)}
 	}
 	return spec
+}
+
+func (a MiniClusterArgs) hasCommand() bool {
+	return a.Command != nil && a.Command != pulumi.String("")
 }
 
 // sizeOwnership makes spec.size Pulumi's or leaves it to whoever scales. The

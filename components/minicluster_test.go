@@ -107,9 +107,11 @@ func TestMiniClusterShowsItsInputsToPolicies(t *testing.T) {
 	if got := r.get(t, miniClusterType, "sample").inputs; !reflect.DeepEqual(got, want) {
 		t.Errorf("inputs = %v\nwant     %v", got, want)
 	}
-	fixed := declare(t, declareSample(sample())).get(t, miniClusterType, "sample")
-	if _, there := fixed.inputs["autoscale"]; there {
-		t.Error("autoscale is there without an HPA")
+	plain := declare(t, declareSample(sample())).get(t, miniClusterType, "sample")
+	for _, absent := range []string{"autoscale", "size", "command", "drainTimeoutSeconds"} {
+		if value, there := plain.inputs[absent]; there {
+			t.Errorf("%s is shown as %v, though it is not set", absent, value)
+		}
 	}
 }
 

@@ -1,0 +1,65 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gopherlocks/gopherlocks/config"
+)
+
+// liveSizeTimeout is how long a preview waits for a cluster's answer. One that
+// does not answer at all is Pulumi's to report.
+const liveSizeTimeout = 3 * time.Second
+
+// tellLiveSize has a preview say from which size to which an update would take
+// a MiniCluster whose size the configuration owns. Pulumi compares with the
+// size that it saw last: of a `kubectl scale` since then it knows nothing, and
+// takes it back without a word together with any other change.
+func tellLiveSize(ctx *pulumi.Context, cluster *Cluster, m config.MiniCluster, declared *MiniCluster) {
+	if !ctx.DryRun() || !m.OwnsSize() {
+		return
+	}
+	// Before there is a cluster its kubeconfig is unknown, and this does not run.
+	// The program waits for it because of the URN, an output of a resource.
+	pulumi.All(cluster.Kubeconfig, declared.URN()).ApplyT(func(known []any) error {
+		live, err := readLiveSize(ctx.Context(), known[0].(string), m.Namespace, m.Name)
+		if err != nil || live == *m.Size {
+			return nil // A preview of what is not there yet, or of no change.
+		}
+		return ctx.Log.Info(sizeNotice(m, live), &pulumi.LogArgs{Resource: declared})
+	})
+}
+
+func sizeNotice(m config.MiniCluster, live int) string {
+	return fmt.Sprintf("MiniCluster %s/%s: size %d in the cluster, %d in the configuration. The next change of the MiniCluster "+
+		"takes it from %d to %d; where there is no other change, pulumi up --refresh does",
+		m.Namespace, m.Name, live, *m.Size, live, *m.Size)
+}
+
+// readLiveSize asks a cluster for spec.size.
+func readLiveSize(ctx context.Context, kubeconfig, namespace, name string) (int, error) {
+	clientConfig, err := clientcmd.RESTConfigFromKubeConfig([]byte(kubeconfig))
+	if err != nil {
+		return 0, fmt.Errorf("kubeconfig: %w", err)
+	}
+	clientConfig.Timeout = liveSizeTimeout
+	client, err := dynamic.NewForConfig(clientConfig)
+	if err != nil {
+		return 0, fmt.Errorf("client of the cluster: %w", err)
+	}
+	kind := schema.FromAPIVersionAndKind(miniClusterAPIVersion, miniClusterKind)
+	object, err := client.Resource(kind.GroupVersion().WithResource("miniclusters")).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("MiniCluster %s/%s: %w", namespace, name, err)
+	}
+	size, _, err := unstructured.NestedInt64(object.Object, "spec", "size")
+	return int(size), err
+}
