@@ -29,19 +29,22 @@ func askedCluster(t *testing.T) (kubeconfig string, asked func() []string) {
 		fmt.Fprint(w, `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a"}, "spec": {"size": 4}}`)
 	}))
 	t.Cleanup(server.Close)
-	kubeconfig = fmt.Sprintf(`apiVersion: v1
-kind: Config
-current-context: it
-clusters: [{name: it, cluster: {server: %q}}]
-contexts: [{name: it, context: {cluster: it, user: it}}]
-users: [{name: it}]
-`, server.URL)
-	return kubeconfig, func() []string {
+	return kubeconfigOf(server.URL), func() []string {
 		mu.Lock()
 		defer mu.Unlock()
 		slices.Sort(paths)
 		return paths
 	}
+}
+
+func kubeconfigOf(url string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: Config
+current-context: it
+clusters: [{name: it, cluster: {server: %q}}]
+contexts: [{name: it, context: {cluster: it, user: it}}]
+users: [{name: it}]
+`, url)
 }
 
 func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
@@ -56,24 +59,39 @@ func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 		{false, nil},
 	} {
 		kubeconfig, asked := askedCluster(t)
-		path := filepath.Join(t.TempDir(), "kubeconfig")
-		if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-			_, err := NewEnvironment(ctx, config.Settings{
-				ClusterProvider: config.ProviderExisting, Kubeconfig: path, OperatorImage: "operator", AgentImage: "agent",
-				MiniClusters: []config.MiniCluster{fixed, autoscaled, free},
-			})
-			return err
-		}, pulumi.WithMocks("gopherlocks", "dev", newRecorder()), func(run *pulumi.RunInfo) { run.DryRun = c.preview })
-		if err != nil {
+		if err := declareOn(t, kubeconfig, c.preview, fixed, autoscaled, free); err != nil {
 			t.Fatal(err)
 		}
 		if got := asked(); !slices.Equal(got, c.want) {
 			t.Errorf("preview %t asked for %q, want %q", c.preview, got, c.want)
 		}
 	}
+}
+
+func TestPreviewGoesOnWithoutTheCluster(t *testing.T) {
+	fixed := described("ns", "fixed")
+	fixed.Size = pulumi.IntRef(2)
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	if err := declareOn(t, kubeconfigOf(server.URL), true, fixed); err != nil {
+		t.Errorf("the preview fails: %v", err)
+	}
+}
+
+// declareOn declares an environment on the cluster of a kubeconfig.
+func declareOn(t *testing.T, kubeconfig string, preview bool, miniClusters ...config.MiniCluster) error {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, config.Settings{
+			ClusterProvider: config.ProviderExisting, Kubeconfig: path, OperatorImage: "operator", AgentImage: "agent",
+			MiniClusters: miniClusters,
+		})
+		return err
+	}, pulumi.WithMocks("gopherlocks", "dev", newRecorder()), func(run *pulumi.RunInfo) { run.DryRun = preview })
 }
 
 func TestLiveSizeIsReadAndTold(t *testing.T) {
@@ -88,28 +106,5 @@ func TestLiveSizeIsReadAndTold(t *testing.T) {
 		"takes it from 4 to 2; where there is no other change, pulumi up --refresh does"
 	if got := sizeNotice(m, live); got != want {
 		t.Errorf("notice = %q, want %q", got, want)
-	}
-}
-
-func TestPreviewGoesOnWithoutTheCluster(t *testing.T) {
-	m := described("ns", "a")
-	m.Size = pulumi.IntRef(2)
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	content := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{name: it, cluster: {server: %q}}]\n"+
-		"contexts: [{name: it, context: {cluster: it, user: it}}]\nusers: [{name: it}]\n", server.URL)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, config.Settings{
-			ClusterProvider: config.ProviderExisting, Kubeconfig: path, OperatorImage: "operator", AgentImage: "agent",
-			MiniClusters: []config.MiniCluster{m},
-		})
-		return err
-	}, pulumi.WithMocks("gopherlocks", "dev", newRecorder()), func(run *pulumi.RunInfo) { run.DryRun = true })
-	if err != nil {
-		t.Errorf("the preview fails: %v", err)
 	}
 }

@@ -131,8 +131,12 @@ func (a MiniClusterArgs) check() error {
 	add := func(field string, err error) {
 		errs = append(errs, fmt.Errorf("MiniCluster %s: %s: %w", a.Name, field, err))
 	}
+	_, literal := a.Namespace.(pulumi.String)
 	for _, p := range a.described().Check() {
-		add(p.Field, p.Err)
+		// Any other input is known when the resource is there that it is from.
+		if p.Field != "namespace" || literal {
+			add(p.Field, p.Err)
+		}
 	}
 	if a.Namespace == nil {
 		add("namespace", errors.New("is not set"))
@@ -145,11 +149,10 @@ func (a MiniClusterArgs) check() error {
 
 func (a MiniClusterArgs) described() config.MiniCluster {
 	described := config.MiniCluster{
-		Name: a.Name, Namespace: "known-later",
+		Name: a.Name,
 		Size: a.Size, MinSize: a.MinSize, MaxSize: a.MaxSize,
 		Resources: a.Resources, DrainTimeoutSeconds: a.DrainTimeoutSeconds,
 	}
-	// Another input is known when the other resource is there.
 	if literal, ok := a.Namespace.(pulumi.String); ok {
 		described.Namespace = string(literal)
 	}

@@ -39,8 +39,11 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"pulumi's and kubectl's plain commands work", testPlainCommands},
 		{"the scale subresource is right and bounded", testScaleSubresource},
 		{"make demo passes", testDemo},
+		{"with autoscale on the size is the HPA's", testAutoscalerOwnsSize},
+		{"with autoscale off the configuration takes the size it gives", testConfigurationTakesSize},
+		{"removing fields never shrinks", testRemovingFieldsNeverShrinks},
 		{"with autoscale on a size is warned of", testWarning},
-		{"with autoscale off a resize is one change of one number", testFixedSize},
+		{"with autoscale off a resize is a change of one number", testFixedSize},
 		{"a resize survives the death of the operator", testOperatorDies},
 		{"a resize survives the death of the controller manager", testControllerManagerDies},
 		{"a resize survives the death of kubelet", testKubeletDies},
@@ -65,6 +68,8 @@ func testInvalidConfiguration(t *testing.T, w *workspace) {
 	for _, c := range []struct{ key, value, want string }{
 		{"size", "5", "gopherlocks:size: size 5 must be at most maxSize 4"},
 		{"cpuTarget", "0", "gopherlocks:cpuTarget: cpuTarget 0 must be at least 1"},
+		{"cpuTarget", "half", `gopherlocks:cpuTarget: "half" is not a whole number`},
+		{"maxsize", "3", "gopherlocks:maxsize is not a key; did you mean maxSize?"},
 	} {
 		w.run(t, "pulumi", "config", "set", c.key, c.value)
 		if said := w.fail(t, "pulumi", "up", "--yes", "--skip-preview"); !strings.Contains(said, c.want) {
@@ -83,6 +88,11 @@ func testUp(t *testing.T, w *workspace) {
 	t.Logf("make up with all tools compiled: %s", time.Since(start).Round(time.Second))
 	if got := w.miniCluster(t); got.Status.Ready != 2 {
 		t.Errorf("ready = %d right after make up, want 2", got.Status.Ready)
+	}
+	// Also what Pulumi writes into the stack's configuration, here for keys that
+	// were set and removed.
+	if changed := w.run(t, "git", "diff") + w.run(t, "git", "ls-files", "--others", "--exclude-standard"); changed != "" {
+		t.Errorf("make up leaves the work tree changed:\n%s", changed)
 	}
 }
 
@@ -162,6 +172,7 @@ func testWarning(t *testing.T, w *workspace) {
 
 func testFixedSize(t *testing.T, w *workspace) {
 	w.run(t, "pulumi", "config", "set", "autoscale", "false")
+	w.run(t, "pulumi", "config", "set", "size", "2")
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
 	w.waitForSize(t, 2)
 	w.run(t, "pulumi", "config", "set", "size", "3")
@@ -174,8 +185,12 @@ func testFixedSize(t *testing.T, w *workspace) {
 			changes = append(changes, strings.TrimSpace(line))
 		}
 	}
-	if len(changes) != 1 || !strings.Contains(changes[0], "size") || !strings.Contains(changes[0], "2 => 3") ||
-		!strings.Contains(out, "~ 1 to update") || strings.Contains(out, "to replace") {
+	// Of the component and of its object.
+	isResize := func(change string) bool {
+		return strings.Contains(change, "size") && strings.Contains(change, "2 => 3")
+	}
+	if len(changes) != 2 || !isResize(changes[0]) || !isResize(changes[1]) ||
+		!strings.Contains(out, "~ 2 to update") || strings.Contains(out, "to replace") {
 		t.Errorf("the preview of a resize is not one change, size 2 => 3, but %q:\n%s", changes, out)
 	}
 	kept := w.podUIDs(t)

@@ -38,6 +38,9 @@ func newWorkspace(t *testing.T) *workspace {
 	// Files that were deleted and not yet committed are listed too.
 	w.run(t, "sh", "-c", fmt.Sprintf("target=$PWD; cd %q; git ls-files -z --cached --others --exclude-standard | "+
 		`tar -c --null --ignore-failed-read -T - | tar -x -C "$target"`, root))
+	// As in a clone, git tells what differs from the files of the beginning.
+	w.run(t, "git", "init", "--quiet")
+	w.run(t, "git", "add", "--all")
 	w.run(t, "make", "tools")
 	w.env = append(w.env, exports(w.run(t, "sh", "-c", `eval "$(make -s env)" && env -0`))...)
 	return w

@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+
+	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+const autoscaler = cluster + "-hpa"
+
+// These parts follow spec.size from one owner to the next: the HPA, under real
+// load, the configuration, and the HPA again.
+
+// testAutoscalerOwnsSize has the HPA grow the MiniCluster, and Pulumi leave the
+// size alone in all that it does.
+func testAutoscalerOwnsSize(t *testing.T, w *workspace) {
+	// Without load it keeps what it has grown to for ten minutes.
+	w.run(t, "pulumi", "config", "set", "scaleDownStabilization", "600")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.setLoad(t, "300m") // for six ranks at the target, more than there may be
+	w.waitForSize(t, 4)
+	pods := w.podUIDs(t)
+
+	w.run(t, "pulumi", "preview", "--expect-no-changes")
+	if out := w.run(t, "pulumi", "preview", "--refresh", "--diff"); !strings.Contains(out, "2 => 4") || strings.Contains(out, "4 => 2") {
+		t.Errorf("a preview with --refresh does not show that the size went from 2 to 4, or reverts it:\n%s", out)
+	}
+	w.run(t, "pulumi", "up", "--refresh", "--yes", "--skip-preview")
+	w.mustHaveKept(t, pods)
+
+	w.run(t, "pulumi", "config", "set", "drainTimeoutSeconds", "60")
+	if out := w.run(t, "pulumi", "preview", "--diff"); strings.Contains(out, " size") {
+		t.Errorf("the preview of another change speaks of the size:\n%s", out)
+	}
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.mustHaveKept(t, pods)
+}
+
+// testConfigurationTakesSize switches autoscale off with a size, which previews
+// tell by the live size.
+func testConfigurationTakesSize(t *testing.T, w *workspace) {
+	// The HPA is to stay away from the size until it is deleted: at the end of an
+	// update, when the size is changed already.
+	w.setLoad(t, "0")
+	w.waitForIdleAutoscaler(t)
+
+	w.run(t, "pulumi", "config", "set", "autoscale", "false")
+	out := w.run(t, "pulumi", "preview", "--diff")
+	if strings.Contains(out, "size:") || strings.Contains(out, "in the cluster") {
+		t.Errorf("without a size of its own, the configuration takes it all the same:\n%s", out)
+	}
+	w.run(t, "pulumi", "config", "set", "size", "2")
+	// With --diff Pulumi writes messages to standard error.
+	out, errOut, err := w.try("pulumi", "preview", "--diff")
+	if want := "size 4 in the cluster, 2 in the configuration"; err != nil || !strings.Contains(out+errOut, want) {
+		t.Errorf("the preview does not say %q: %v\n%s\n%s", want, err, out, errOut)
+	}
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.waitForSize(t, 2)
+	if left := w.run(t, "kubectl", "get", "hpa", "-n", namespace, "-o", "name"); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+
+	// A size of others is seen and taken back by a refresh.
+	w.scale(t, 3)
+	w.run(t, "pulumi", "preview", "--expect-no-changes")
+	w.run(t, "pulumi", "up", "--refresh", "--yes", "--skip-preview")
+	w.waitForSize(t, 2)
+}
+
+// testRemovingFieldsNeverShrinks removes what says something of the size while
+// more ranks are there than the configuration would begin with.
+func testRemovingFieldsNeverShrinks(t *testing.T, w *workspace) {
+	w.scale(t, 4)
+	w.waitForSize(t, 4)
+	pods := w.podUIDs(t)
+	w.run(t, "pulumi", "config", "rm", "size")
+	w.run(t, "pulumi", "up", "--refresh", "--yes", "--skip-preview")
+	w.run(t, "pulumi", "config", "rm", "drainTimeoutSeconds")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.mustHaveKept(t, pods)
+
+	// Switching autoscale on again: Pulumi lets go of the size for good.
+	w.run(t, "pulumi", "config", "rm", "autoscale")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.mustHaveKept(t, pods)
+	var m v1alpha2.MiniCluster
+	w.get(t, &m, "minicluster", cluster, "-n", namespace, "--show-managed-fields")
+	for _, manager := range m.ManagedFields {
+		if strings.HasPrefix(manager.Manager, "pulumi") && strings.Contains(string(manager.FieldsV1.Raw), `"f:size":`) {
+			t.Errorf("%s owns the size next to the HPA: %s", manager.Manager, manager.FieldsV1.Raw)
+		}
+	}
+	w.run(t, "pulumi", "config", "set", "scaleDownStabilization", "30")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.waitForSize(t, 2) // by the HPA, which has no load
+}
+
+// mustHaveKept checks that nothing has happened to the ranks.
+func (w *workspace) mustHaveKept(t *testing.T, pods map[string]string) {
+	t.Helper()
+	if m := w.miniCluster(t); int(m.Spec.Size) != len(pods) {
+		t.Errorf("size %d, want the %d ranks that were there", m.Spec.Size, len(pods))
+	}
+	for rank, uid := range w.podUIDs(t) {
+		if uid != pods[rank] {
+			t.Errorf("rank %s has another pod", rank)
+		}
+	}
+}
+
+// setLoad asks the demo's workload to use so much CPU over all ranks, through
+// the API server's proxy to the lead.
+func (w *workspace) setLoad(t *testing.T, cpu string) {
+	t.Helper()
+	lead := w.run(t, "kubectl", "get", "pods", "-n", namespace, "-o", "jsonpath={.items[0].metadata.name}",
+		"-l", w.miniCluster(t).Status.Selector+",batch.kubernetes.io/job-completion-index=0")
+	body := filepath.Join(w.dir, ".gopherlocks", "empty")
+	if err := os.WriteFile(body, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "kubectl", "replace", "-f", body, "--raw",
+		fmt.Sprintf("/api/v1/namespaces/%s/pods/http:%s:8080/proxy/load?cpu=%s", namespace, lead, cpu))
+}
+
+// waitForIdleAutoscaler waits until the HPA sees no load. It wishes for no more
+// ranks than there are then, whatever their number.
+func (w *workspace) waitForIdleAutoscaler(t *testing.T) {
+	t.Helper()
+	eventually(t, 2*time.Minute, func() string {
+		var hpa autoscalingv2.HorizontalPodAutoscaler
+		w.get(t, &hpa, "hpa", autoscaler, "-n", namespace)
+		for _, metric := range hpa.Status.CurrentMetrics {
+			if metric.Resource != nil && metric.Resource.Current.AverageUtilization != nil && *metric.Resource.Current.AverageUtilization < 10 {
+				return ""
+			}
+		}
+		return fmt.Sprintf("the HPA still sees load: %+v", hpa.Status.CurrentMetrics)
+	})
+}
