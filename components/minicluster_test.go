@@ -150,8 +150,10 @@ func TestMiniClusterThatCannotWorkIsRefusedBeforeAnythingIsDeclared(t *testing.T
 		"no request":         {func(a *MiniClusterArgs) { autoscaled(a); a.Resources = nil }, []string{`resources: requests.cpu "" must be more than 0`}},
 		"no target":          {func(a *MiniClusterArgs) { a.Autoscale = &AutoscaleArgs{} }, []string{"cpuTarget: cpuTarget 0 must be at least 1"}},
 		"bad namespace":      {func(a *MiniClusterArgs) { a.Namespace = pulumi.String("A") }, []string{`namespace: "A"`}},
-		"nothing": {func(a *MiniClusterArgs) { *a = MiniClusterArgs{} },
-			[]string{"name: is not set", "namespace: is not set", "image: is not set", "maxSize: maxSize 0"}},
+		"nothing": {
+			func(a *MiniClusterArgs) { *a = MiniClusterArgs{} },
+			[]string{"name: is not set", "namespace: is not set", "image: is not set", "maxSize: maxSize 0"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { mustRefuse(t, declareSample(sample(c.change)), c.want...) })
 	}

@@ -213,8 +213,10 @@ func TestWhatMaySurpriseIsWarnedOf(t *testing.T) {
 		"size of the autoscaler":  {map[string]string{"size": "3"}, "HorizontalPodAutoscaler flux-sample-hpa owns"},
 		"two who scale":           {map[string]string{"selfScaling": "true"}, "selfScaling and autoscale are both on"},
 		"size of the application": {map[string]string{"selfScaling": "true", "autoscale": "false", "size": "3"}, "gopherlocks:size 3 is what an update sets"},
-		"in a list": {map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "size": 3}]`},
-			"gopherlocks:miniClusters[1].size 3 is only the size to begin with"},
+		"in a list": {
+			map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "size": 3}]`},
+			"gopherlocks:miniClusters[1].size 3 is only the size to begin with",
+		},
 		"nothing of an application": {map[string]string{"selfScaling": "true", "autoscale": "false"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

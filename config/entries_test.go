@@ -52,8 +52,10 @@ func TestInvalidEntriesNameTheirPath(t *testing.T) {
 		"size out of bounds": {`[{"name": "a"}, {"name": "b", "size": 9}]`, []string{"gopherlocks:miniClusters[1].size: size 9 must be at most maxSize 4"}},
 		"bound of the entry": {`[{"name": "a", "minSize": 3, "maxSize": 2}]`, []string{"gopherlocks:miniClusters[0].minSize: minSize 3 must be at most maxSize 2"}},
 		"no name":            {`[{"size": 2}, {"name": ""}]`, []string{"gopherlocks:miniClusters[0].name: is not set", "gopherlocks:miniClusters[1].name: is not set"}},
-		"duplicate": {`[{"name": "a"}, {"name": "b"}, {"name": "a", "namespace": "flux-operator"}]`,
-			[]string{`gopherlocks:miniClusters[2].name: "a" is miniClusters[0].name too, in the same namespace "flux-operator"`}},
+		"duplicate": {
+			`[{"name": "a"}, {"name": "b"}, {"name": "a", "namespace": "flux-operator"}]`,
+			[]string{`gopherlocks:miniClusters[2].name: "a" is miniClusters[0].name too, in the same namespace "flux-operator"`},
+		},
 		"unknown field":   {`[{"name": "a", "maxsize": 3}]`, []string{"gopherlocks:miniClusters[0].maxsize is not a field of a MiniCluster; did you mean maxSize?"}},
 		"key of a stack":  {`[{"name": "a", "metricsServer": false}]`, []string{"gopherlocks:miniClusters[0].metricsServer is not a field of a MiniCluster"}},
 		"wrong types":     {`[{"name": "a", "size": "many", "flux": 3, "image": ["x"]}]`, []string{`miniClusters[0].size: "many" is not a whole`, `miniClusters[0].flux: "3" is not true or false`, `miniClusters[0].image: "[\"x\"]" is not text`}},
