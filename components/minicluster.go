@@ -164,38 +164,21 @@ func (a MiniClusterArgs) described() config.MiniCluster {
 	return described
 }
 
-// inputs are what the component shows of itself in previews, in the stack's
-// state and to policies. These see here what the program says of a size that
-// the object leaves to others.
+// inputs are what the component shows of itself to policies: a size that the
+// object leaves to others, so that changes of it are ignored there, and what it is
+// to be judged by. All else is in the object; said twice, a preview would show
+// each change twice.
 func (a MiniClusterArgs) inputs() pulumi.Map {
-	inputs := pulumi.Map{
-		"name":        pulumi.String(a.Name),
-		"namespace":   a.Namespace,
-		"minSize":     pulumi.Int(a.MinSize),
-		"maxSize":     pulumi.Int(a.MaxSize),
-		"selfScaling": pulumi.Bool(a.SelfScaling),
-		"flux":        pulumi.Bool(a.Flux),
-		"image":       a.Image,
-		"resources":   pulumi.ToMap(untyped(a.Resources)),
+	if a.Size == nil || a.described().OwnsSize() {
+		return pulumi.Map{}
 	}
-	// A size that nobody has set is not shown: to see it change to minSize would
-	// look like a resize, which it is not.
-	if a.Size != nil {
-		inputs["size"] = pulumi.Int(*a.Size)
+	return pulumi.Map{
+		"name":      pulumi.String(a.Name),
+		"namespace": a.Namespace,
+		"size":      pulumi.Int(*a.Size),
+		"minSize":   pulumi.Int(a.MinSize),
+		"maxSize":   pulumi.Int(a.MaxSize),
 	}
-	if a.hasCommand() {
-		inputs["command"] = a.Command
-	}
-	if a.Autoscale != nil {
-		inputs["autoscale"] = pulumi.Map{
-			"cpuTarget":              pulumi.Int(a.Autoscale.CPUTarget),
-			"scaleDownStabilization": pulumi.Int(a.Autoscale.ScaleDownStabilization),
-		}
-	}
-	if a.DrainTimeoutSeconds != nil {
-		inputs["drainTimeoutSeconds"] = pulumi.Int(*a.DrainTimeoutSeconds)
-	}
-	return inputs
 }
 
 func (a MiniClusterArgs) spec() pulumi.Map {

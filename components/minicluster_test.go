@@ -94,24 +94,19 @@ func TestHPAStaysWithinTheBoundsOfItsMiniCluster(t *testing.T) {
 	}
 }
 
-func TestMiniClusterShowsItsInputsToPolicies(t *testing.T) {
-	r := declare(t, declareSample(sample(autoscaled, sized(3), func(a *MiniClusterArgs) {
-		a.SelfScaling, a.Flux, a.Command, a.DrainTimeoutSeconds = true, true, pulumi.String("hostname"), pulumi.IntRef(60)
-	})))
-	want := map[string]any{
-		"name": "flux-sample", "namespace": "flux-operator", "size": 3.0, "minSize": 2.0, "maxSize": 4.0,
-		"autoscale":   map[string]any{"cpuTarget": 50.0, "scaleDownStabilization": 30.0},
-		"selfScaling": true, "flux": true, "image": "image", "command": "hostname", "drainTimeoutSeconds": 60.0,
-		"resources": map[string]any{"requests": map[string]any{"cpu": "100m"}},
+func TestMiniClusterShowsPoliciesTheSizeThatItsObjectIgnores(t *testing.T) {
+	inputs := func(changes ...func(*MiniClusterArgs)) map[string]any {
+		return declare(t, declareSample(sample(changes...))).get(t, miniClusterType, "sample").inputs
 	}
-	if got := r.get(t, miniClusterType, "sample").inputs; !reflect.DeepEqual(got, want) {
+	want := map[string]any{"name": "flux-sample", "namespace": "flux-operator", "size": 3.0, "minSize": 2.0, "maxSize": 4.0}
+	if got := inputs(autoscaled, sized(3)); !reflect.DeepEqual(got, want) {
 		t.Errorf("inputs = %v\nwant     %v", got, want)
 	}
-	plain := declare(t, declareSample(sample())).get(t, miniClusterType, "sample")
-	for _, absent := range []string{"autoscale", "size", "command", "drainTimeoutSeconds"} {
-		if value, there := plain.inputs[absent]; there {
-			t.Errorf("%s is shown as %v, though it is not set", absent, value)
-		}
+	if got := inputs(sized(3)); len(got) != 0 {
+		t.Errorf("a size that the object shows too is shown twice: %v", got)
+	}
+	if got := inputs(autoscaled); len(got) != 0 {
+		t.Errorf("a size that is not set is shown: %v", got)
 	}
 }
 

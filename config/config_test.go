@@ -14,8 +14,8 @@ import (
 
 // project reads what the project's own Pulumi.yaml says of its keys.
 func project(t *testing.T) map[string]struct {
-	Description string
-	Default     any
+	Type, Description string
+	Default           any
 } {
 	t.Helper()
 	document, err := os.ReadFile("../Pulumi.yaml")
@@ -24,8 +24,8 @@ func project(t *testing.T) map[string]struct {
 	}
 	var project struct {
 		Config map[string]struct {
-			Description string
-			Default     any
+			Type, Description string
+			Default           any
 		}
 	}
 	if err := yaml.Unmarshal(document, &project); err != nil {
@@ -117,8 +117,8 @@ func TestEveryKeyOfTheProjectIsReadAndDocumented(t *testing.T) {
 		t.Errorf("keys read:     %v\nkeys declared: %v", asked, keys)
 	}
 	for key, d := range declared {
-		if d.Description == "" || d.Default == nil {
-			t.Errorf("%s has no description or no default, and would be mandatory", key)
+		if d.Type == "" || d.Description == "" || d.Default == nil {
+			t.Errorf("%s has no type, no description, or no default and would be mandatory", key)
 		}
 	}
 }
