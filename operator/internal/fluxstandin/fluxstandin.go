@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -27,6 +29,9 @@ var folder string
 // Main runs the tests of a package, and removes the program afterwards. It returns
 // the exit code.
 func Main(m *testing.M) int {
+	// Under nohup, SIGHUP is ignored, and so it would be by all programs that tests
+	// start: brokers end theirs by it. One that is caught here is not ignored there.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	var err error
 	if folder, err = os.MkdirTemp("", "fluxstandin-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
