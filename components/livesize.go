@@ -39,8 +39,8 @@ func tellLiveSize(ctx *pulumi.Context, cluster *Cluster, m config.MiniCluster, d
 }
 
 func sizeNotice(m config.MiniCluster, live int) string {
-	return fmt.Sprintf("MiniCluster %s/%s: size %d in the cluster, %d in the configuration. The next change of the MiniCluster "+
-		"takes it from %d to %d; where there is no other change, pulumi up --refresh does",
+	return fmt.Sprintf("MiniCluster %s/%s: size %d in the cluster, %d in the configuration. If this preview updates the MiniCluster, "+
+		"it goes from %d to %d; if not, pulumi up --refresh takes it there",
 		m.Namespace, m.Name, live, *m.Size, live, *m.Size)
 }
 

@@ -102,8 +102,8 @@ func TestLiveSizeIsReadAndTold(t *testing.T) {
 	}
 	m := described("ns", "a")
 	m.Size = pulumi.IntRef(2)
-	want := "MiniCluster ns/a: size 4 in the cluster, 2 in the configuration. The next change of the MiniCluster " +
-		"takes it from 4 to 2; where there is no other change, pulumi up --refresh does"
+	want := "MiniCluster ns/a: size 4 in the cluster, 2 in the configuration. If this preview updates the MiniCluster, " +
+		"it goes from 4 to 2; if not, pulumi up --refresh takes it there"
 	if got := sizeNotice(m, live); got != want {
 		t.Errorf("notice = %q, want %q", got, want)
 	}

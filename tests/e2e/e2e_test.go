@@ -42,6 +42,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"with autoscale on the size is the HPA's", testAutoscalerOwnsSize},
 		{"with autoscale off the configuration takes the size it gives", testConfigurationTakesSize},
 		{"removing fields never shrinks", testRemovingFieldsNeverShrinks},
+		{"several MiniClusters stand side by side", testSeveralMiniClusters},
 		{"with autoscale on a size is warned of", testWarning},
 		{"with autoscale off a resize is one change of one number", testFixedSize},
 		{"a resize survives the death of the operator", testOperatorDies},
