@@ -16,7 +16,7 @@ func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
 		"miniClusters": `[
 			{"name": "a"},
 			{"name": "b", "namespace": "other", "size": 5, "maxSize": 6, "autoscale": true, "flux": true, "image": "own", "command": "",
-			 "resources": {"requests": {"cpu": "1"}}, "drainTimeoutSeconds": 0, "protect": true},
+			 "resources": {"requests": {"cpu": 1, "memory": "1Gi"}}, "drainTimeoutSeconds": 0, "protect": true},
 			{"name": "a", "namespace": "other", "size": "", "minSize": "4", "selfScaling": true}
 		]`,
 	})
@@ -28,7 +28,7 @@ func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
 		t.Errorf("a = %+v, want the stack's values", a)
 	}
 	if b.Namespace != "other" || *b.Size != 5 || b.MaxSize != 6 || !b.Autoscale || !b.Flux || b.Image != "own" || b.Command != "" ||
-		b.Resources["requests"]["cpu"] != "1" || *b.DrainTimeoutSeconds != 0 || !b.Protect {
+		b.Resources["requests"]["cpu"] != "1" || b.Resources["requests"]["memory"] != "1Gi" || *b.DrainTimeoutSeconds != 0 || !b.Protect {
 		t.Errorf("b = %+v, want its own values", b)
 	}
 	if c.Size != nil || c.MinSize != 4 || !c.SelfScaling {

@@ -70,13 +70,22 @@ func (p *parser) boolean(v value) bool {
 	return b
 }
 
+// resources reads quantities as text or as numbers: "2" and 2 are two CPUs.
 func (p *parser) resources(v value) Resources {
 	if v.text == "" {
 		return nil
 	}
-	var r Resources
-	if err := json.Unmarshal([]byte(v.text), &r); err != nil {
+	var given map[string]map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(v.text), &given); err != nil {
 		p.fail(v, `an object such as {"requests": {"cpu": "100m"}}`)
+		return nil
+	}
+	r := Resources{}
+	for kind, quantities := range given {
+		r[kind] = map[string]string{}
+		for name, raw := range quantities {
+			r[kind][name] = element(v.path, raw).text
+		}
 	}
 	return r
 }
