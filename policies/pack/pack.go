@@ -1,0 +1,186 @@
+// Package pack serves the rules to Pulumi as a policy pack.
+//
+// It speaks Pulumi's analyzer protocol itself: the Go SDK's policyx, as of
+// 3.256, answers the analysis of a whole stack with nothing, and several rules
+// need just that. What the pack adds to the rules is a memory of the inputs of
+// the resources that were registered. With it a rule about two resources can
+// refuse the second before it is made, and a rule about the whole stack sees
+// inputs beside outputs.
+package pack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gopherlocks/gopherlocks/policies/rules"
+)
+
+// Name and Version are what Pulumi shows of the pack.
+const (
+	Name    = "gopherlocks"
+	Version = "0.1.0"
+)
+
+// policies are the rules with their configuration, and what they have seen of a
+// stack. Pulumi starts a new process for each preview and each update.
+type policies struct {
+	mu       sync.Mutex
+	levels   map[string]rules.Level
+	settings map[string]rules.Settings
+	stack    rules.Stack
+	// reported are the findings that Pulumi knows already, and causes what a
+	// resource was reported for by any of them.
+	reported map[reported]bool
+	causes   map[cause]bool
+}
+
+// cause is what a rule holds against a resource, and reported what it has said
+// about it.
+type (
+	cause    struct{ rule, urn, reason string }
+	reported struct {
+		cause
+		message string
+	}
+)
+
+func newPolicies() *policies {
+	p := &policies{
+		levels: map[string]rules.Level{}, settings: map[string]rules.Settings{},
+		reported: map[reported]bool{}, causes: map[cause]bool{},
+	}
+	for _, rule := range rules.All() {
+		p.levels[rule.Name] = rule.Level
+	}
+	return p
+}
+
+// diagnostic is a finding, the rule that it is of, and what it means.
+type diagnostic struct {
+	rules.Finding
+	rule  rules.Rule
+	level rules.Level
+}
+
+// everyRule is how the configuration calls all rules at once.
+const everyRule = "all"
+
+// configure sets the level and the settings of a rule.
+func (p *policies) configure(name string, level rules.Level, given rules.Settings) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name == everyRule {
+		return nil // Pulumi has given it to each rule.
+	}
+	for _, rule := range rules.All() {
+		if rule.Name != name {
+			continue
+		}
+		if err := rule.CheckSettings(given); err != nil {
+			return err
+		}
+		p.levels[name], p.settings[name] = level, given
+		return nil
+	}
+	return fmt.Errorf("the policy pack %s has no policy %q; it has %s", Name, name,
+		strings.Join(slices.Sorted(maps.Keys(p.levels)), ", "))
+}
+
+// analyze remembers a resource and returns what is to be said about it.
+func (p *policies) analyze(r rules.Resource) []diagnostic {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stack.Resources = append(p.stack.Resources, r)
+	if !r.Concerns() {
+		return nil
+	}
+	return p.run(p.stack, func(f rules.Finding) bool { return f.URN == r.URN })
+}
+
+// analyzeStack returns what is to be said about the whole stack, and was not
+// said before. The resources have outputs only.
+func (p *policies) analyzeStack(resources []rules.Resource) []diagnostic {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inputs := map[string]map[string]any{}
+	for _, r := range p.stack.Resources {
+		inputs[r.URN] = r.Inputs
+	}
+	whole := rules.Stack{Complete: true, Config: p.stack.Config}
+	for _, r := range resources {
+		r.Inputs = r.Outputs // Of a resource that was left out by --target.
+		if known, ok := inputs[r.URN]; ok {
+			r.Inputs = known
+		}
+		whole.Resources = append(whole.Resources, r)
+	}
+	return p.run(whole, func(rules.Finding) bool { return true })
+}
+
+// correct returns the corrections of a resource that is about to be analyzed,
+// by the rule that they come from.
+func (p *policies) correct(r rules.Resource) (rules.Rule, []rules.Correction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stack := p.stack
+	stack.Resources = append(slices.Clone(stack.Resources), r)
+	for _, rule := range rules.All() {
+		if rule.Correct == nil || p.levels[rule.Name] != rules.Remediate {
+			continue
+		}
+		if corrections := rule.Correct(stack); len(corrections) > 0 {
+			return rule, corrections
+		}
+	}
+	return rules.Rule{}, nil
+}
+
+// run returns the findings of all rules that are wanted and new.
+func (p *policies) run(s rules.Stack, wanted func(rules.Finding) bool) []diagnostic {
+	var all []diagnostic
+	for _, rule := range rules.All() {
+		level := p.levels[rule.Name]
+		if level == rules.Disabled {
+			continue
+		}
+		for _, finding := range rule.Run(s, p.settings[rule.Name]) {
+			c := cause{rule.Name, finding.URN, finding.Reason}
+			if !wanted(finding) || p.reported[reported{c, finding.Message}] || p.inherited(s, c) {
+				continue
+			}
+			p.reported[reported{c, finding.Message}] = true
+			p.causes[c] = true
+			d := diagnostic{Finding: finding, rule: rule, level: level}
+			if finding.Unknown {
+				d.level = rules.Advisory
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// inherited says whether the same is held against a component that the resource
+// belongs to: its input is then the place to correct.
+func (p *policies) inherited(s rules.Stack, c cause) bool {
+	parents := map[string]string{}
+	for _, r := range s.Resources {
+		parents[r.URN] = r.Parent
+	}
+	for urn := parents[c.urn]; urn != ""; urn = parents[urn] {
+		if p.causes[cause{c.rule, urn, c.reason}] {
+			return true
+		}
+	}
+	return false
+}
+
+// setConfig tells the policies the configuration of the stack.
+func (p *policies) setConfig(config map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stack.Config = config
+}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"errors"
+	"strings"
+)
+
+// autoscaler is a HorizontalPodAutoscaler that scales a MiniCluster, or that was
+// meant to.
+type autoscaler struct {
+	*Resource
+	apiVersion, kind field
+	// target is the MiniCluster that it points at.
+	target objectID
+}
+
+// autoscalers returns the stack's HorizontalPodAutoscalers of MiniClusters. One
+// that scales something else is none of them; one that names the kind or the
+// group of MiniClusters is, even where the other of the two is wrong.
+func (s Stack) autoscalers() []autoscaler {
+	var all []autoscaler
+	s.each(isAutoscaler, func(r *Resource) {
+		ref := r.input("spec", "scaleTargetRef")
+		a := autoscaler{
+			Resource:   r,
+			apiVersion: ref.at("apiVersion"), kind: ref.at("kind"),
+			target: objectID{namespace: r.input("metadata", "namespace"), name: ref.at("name")},
+		}
+		apiVersion, _ := a.apiVersion.text()
+		kindName, _ := a.kind.text()
+		if strings.EqualFold(kindName, kind) || strings.HasPrefix(apiVersion, group+"/") || ref.err != nil || ref.unknown() || malformed(ref) {
+			all = append(all, a)
+		}
+	})
+	return all
+}
+
+func isAutoscaler(r *Resource) bool {
+	return isOf(r.Type, prefixAutoscaling, "HorizontalPodAutoscaler")
+}
+
+// malformed says that a field is set, but not to an object.
+func malformed(f field) bool {
+	_, isMap := f.value.(map[string]any)
+	return f.value != nil && !f.unknown() && !isMap
+}
+
+// of returns the autoscaler's MiniCluster among them, or nil.
+func (a autoscaler) of(miniClusters []miniCluster) *miniCluster {
+	for i := range miniClusters {
+		if miniClusters[i].id.is(a.target) {
+			return &miniClusters[i]
+		}
+	}
+	return nil
+}
+
+// replicas are the bounds of the autoscaler's wishes.
+func (a autoscaler) replicas() (minimum, maximum int, err error) {
+	// Kubernetes' default of minReplicas is 1; maxReplicas is mandatory.
+	minimum, errMin := a.input("spec", "minReplicas").integerOr(1)
+	maximum, errMax := a.input("spec", "maxReplicas").integer()
+	return minimum, maximum, errors.Join(errMin, errMax)
+}
+
+// metric is a share of a request that an autoscaler aims at.
+type metric struct {
+	// resource is "cpu" or "memory".
+	resource string
+	// container is the one whose use counts, or "" for all of the pod's.
+	container string
+	// target is the field with the percentage; its value is nil for Kubernetes'
+	// default.
+	target field
+}
+
+// defaultCPUTarget is Kubernetes' own, of an autoscaler without metrics.
+// Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
+const defaultCPUTarget = 80
+
+// metrics are the metrics that are percentages of a request.
+func (a autoscaler) metrics() ([]metric, error) {
+	if strings.HasPrefix(a.Type, prefixAutoscaling+"v1:") {
+		return []metric{{resource: "cpu", target: a.input("spec", "targetCPUUtilizationPercentage")}}, nil
+	}
+	items, err := a.input("spec", "metrics").items()
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		return []metric{{resource: "cpu", target: field{path: "spec.metrics"}}}, nil
+	}
+	var metrics []metric
+	var errs []error
+	for _, item := range items {
+		m, err := readMetric(item)
+		if err != nil {
+			errs = append(errs, err)
+		} else if m != nil {
+			metrics = append(metrics, *m)
+		}
+	}
+	return metrics, errors.Join(errs...)
+}
+
+// readMetric returns nil for a metric that is no percentage of a request.
+func readMetric(item field) (*metric, error) {
+	kind, err := item.at("type").text()
+	if err != nil {
+		return nil, err
+	}
+	source := map[string]string{"Resource": "resource", "ContainerResource": "containerResource"}[kind]
+	if source == "" {
+		return nil, nil
+	}
+	name, errName := item.at(source, "name").text()
+	container, errContainer := item.at(source, "container").textOr("")
+	goal, errGoal := item.at(source, "target", "type").text()
+	if err := errors.Join(errName, errContainer, errGoal); err != nil {
+		return nil, err
+	}
+	if goal != "Utilization" {
+		return nil, nil
+	}
+	return &metric{resource: name, container: container, target: item.at(source, "target", "averageUtilization")}, nil
+}
+
+// cpuTargets are the percentages of the CPU request that are aimed at, and the
+// resources that say so: autoscalers, and components with autoscaling.
+func (s Stack) cpuTargets(look func(at *Resource, target field), fail func(at *Resource, err error)) {
+	for _, m := range s.miniClusters() {
+		if autoscale := m.input("autoscale"); m.component && !autoscale.absent() {
+			look(m.Resource, autoscale.at("cpuTarget"))
+		}
+	}
+	for _, a := range s.autoscalers() {
+		metrics, err := a.metrics()
+		if err != nil {
+			fail(a.Resource, err)
+		}
+		for _, m := range metrics {
+			if m.resource == "cpu" {
+				look(a.Resource, m.target)
+			}
+		}
+	}
+}

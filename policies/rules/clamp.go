@@ -1,0 +1,83 @@
+package rules
+
+// clampSizes is the rule that corrects what others refuse. It is for whoever
+// would rather have a MiniCluster of another size than none.
+var clampSizes = Rule{
+	Name:        "clamp-sizes",
+	Description: "Sizes and replicas out of bounds are moved to the nearest bound.",
+	Level:       Disabled,
+	Correct:     clamp,
+}
+
+// Correction is a number that a resource's input should be.
+type Correction struct {
+	// Path are the keys that lead to the input.
+	Path  []string
+	Value int
+}
+
+// clamp moves the sizes of the stack's newest resource to its bounds. It leaves
+// alone what is not known or not a number.
+func clamp(s Stack) []Correction {
+	if len(s.Resources) == 0 {
+		return nil
+	}
+	newest := &s.Resources[len(s.Resources)-1]
+	for _, m := range s.miniClusters() {
+		if m.Resource == newest {
+			return clampMiniCluster(m)
+		}
+	}
+	for _, a := range s.autoscalers() {
+		if a.Resource == newest {
+			return clampAutoscaler(a, s.customResources())
+		}
+	}
+	return nil
+}
+
+func clampMiniCluster(m miniCluster) []Correction {
+	sizes, err := m.wished()
+	if err != nil {
+		return nil
+	}
+	b := sizes.Bounds()
+	var c corrections
+	var path []string
+	if !m.component {
+		path = []string{"spec"}
+	}
+	c.add(path, "size", sizes.Size, b.Clamp(sizes.Size))
+	c.add(path, "minSize", sizes.MinSize, b.Min)
+	if sizes.MaxSize != 0 {
+		c.add(path, "maxSize", sizes.MaxSize, b.Max)
+	}
+	return c
+}
+
+func clampAutoscaler(a autoscaler, miniClusters []miniCluster) []Correction {
+	m := a.of(miniClusters)
+	minimum, maximum, err := a.replicas()
+	if m == nil || err != nil {
+		return nil
+	}
+	sizes, err := m.wished()
+	if err != nil {
+		return nil
+	}
+	b := sizes.Bounds()
+	highest := b.Clamp(maximum)
+	var c corrections
+	c.add([]string{"spec"}, "minReplicas", minimum, min(b.Clamp(minimum), highest))
+	c.add([]string{"spec"}, "maxReplicas", maximum, highest)
+	return c
+}
+
+type corrections []Correction
+
+// add notes a number that is not what it should be.
+func (c *corrections) add(path []string, key string, have, want int) {
+	if have != want {
+		*c = append(*c, Correction{Path: append(path[:len(path):len(path)], key), Value: want})
+	}
+}

@@ -1,0 +1,132 @@
+package rules
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// clusterRules are about the Kubernetes cluster that a MiniCluster is in.
+var clusterRules = []Rule{
+	{
+		Name:        "metrics-server",
+		Description: "The cluster of an autoscaler has metrics-server, or another source of CPU and memory metrics.",
+		Level:       Mandatory,
+		Options: []Option{{Name: "provided", Schema: map[string]any{
+			"type": "boolean", "default": false,
+			"description": "Whether the cluster has one that is not in the stack.",
+		}}},
+		Check: checkMetricsServer,
+	},
+	{
+		Name:        "kubernetes-version",
+		Description: "Kubernetes is recent enough for Indexed Jobs that change their size.",
+		Level:       Mandatory,
+		Options: []Option{{Name: "minimum", Schema: map[string]any{
+			// 1.27 made completions of an Indexed Job mutable.
+			"type": "string", "pattern": `^[0-9]+\.[0-9]+$`, "default": "1.27",
+			"description": "The oldest version of Kubernetes, such as 1.27.",
+		}}},
+		Check: checkKubernetesVersion,
+	},
+}
+
+// configMetricsServer is the key of our program's configuration that says
+// whether it installs metrics-server: "false" means that the cluster has one.
+const configMetricsServer = "gopherlocks:metricsServer"
+
+const metricsServer = "metrics-server"
+
+func checkMetricsServer(s Stack, settings Settings) []Finding {
+	if !s.Complete || settings.boolean("provided") || s.Config[configMetricsServer] == "false" {
+		return nil
+	}
+	provided := slices.ContainsFunc(s.Resources, providesMetrics)
+	var r report
+	for _, a := range s.autoscalers() {
+		metrics, err := a.metrics()
+		if err != nil {
+			r.cannotTell(a.Resource, err)
+		}
+		if len(metrics) > 0 && !provided {
+			r.violation(a.Resource, ReasonMetricsServerMissing, "this stack has an autoscaler and no metrics-server: install it, "+
+				"or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer false)")
+		}
+	}
+	return r
+}
+
+// providesMetrics says whether a resource is a source of the metrics of pods.
+func providesMetrics(r Resource) bool {
+	is := func(want string, path ...string) bool {
+		text, err := r.input(path...).text()
+		return err == nil && text == want
+	}
+	switch r.Type {
+	case typeMetricsServerComponent:
+		return true
+	case typeAPIService:
+		return is("metrics.k8s.io", "spec", "group")
+	case typeHelmRelease:
+		return is(metricsServer, "chart")
+	}
+	return isOf(r.Type, "kubernetes:apps/", "Deployment") && is(metricsServer, "metadata", "name")
+}
+
+func checkKubernetesVersion(s Stack, settings Settings) []Finding {
+	minimum, err := version.ParseGeneric(settings.text("minimum"))
+	if err != nil {
+		return nil // The schema does not let it through.
+	}
+	var r report
+	s.each(isOwnCluster, func(at *Resource) {
+		for _, f := range []field{at.output("kubernetesVersion"), at.input("kubernetesVersion"), at.input("nodeImage")} {
+			found, err := kubernetesVersion(f)
+			switch {
+			case err != nil:
+				r.cannotTell(at, err)
+			case found != nil && found.LessThan(minimum):
+				r.violation(at, ReasonKubernetesTooOld, "%s %s must be at least %s", f.path, f.shown(), settings.text("minimum"))
+			}
+		}
+	})
+	return r
+}
+
+func isOwnCluster(r *Resource) bool {
+	return strings.HasPrefix(r.Type, prefixOwnTypes) && strings.HasSuffix(r.Type, "Cluster")
+}
+
+// kubernetesVersion reads a version, or the image of a kind node, whose tag is
+// one. It returns nil for a field that is not set.
+func kubernetesVersion(f field) (*version.Version, error) {
+	if f.absent() {
+		return nil, nil
+	}
+	const want = "a version such as v1.34.2, or an image with one as its tag"
+	text, err := as[string](f, want)
+	if err != nil {
+		return nil, err
+	}
+	if tag, found := imageTag(text); found {
+		text = tag
+	}
+	parsed, err := version.ParseGeneric(text)
+	if err != nil {
+		return nil, errors.Join(malformedError{f.path, f.shown(), want})
+	}
+	return parsed, nil
+}
+
+// imageTag returns the tag of an image reference, also of one with a digest.
+func imageTag(reference string) (tag string, found bool) {
+	withoutDigest, _, _ := strings.Cut(reference, "@")
+	parsed, err := name.NewTag(withoutDigest, name.WithDefaultTag(""))
+	if err != nil || parsed.TagStr() == "" {
+		return "", false
+	}
+	return parsed.TagStr(), true
+}

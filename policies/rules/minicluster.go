@@ -1,0 +1,102 @@
+package rules
+
+import (
+	"errors"
+
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
+)
+
+// miniCluster is a MiniCluster as a program declares it: as the custom resource,
+// or as our component. With an autoscaler only the component says what the
+// program wishes, since the custom resource then ignores changes of its size.
+type miniCluster struct {
+	*Resource
+	component bool
+	// sizes holds the fields size, minSize and maxSize.
+	sizes field
+	id    objectID
+}
+
+// objectID identifies a namespaced object of Kubernetes.
+type objectID struct{ namespace, name field }
+
+// miniClusters returns the stack's MiniClusters: custom resources and components.
+func (s Stack) miniClusters() []miniCluster {
+	var all []miniCluster
+	s.each(func(r *Resource) bool { return true }, func(r *Resource) {
+		switch {
+		case r.Type == typeMiniClusterComponent:
+			all = append(all, miniCluster{Resource: r, component: true, sizes: r.input(), id: objectID{r.input("namespace"), r.input("name")}})
+		case isOf(r.Type, prefixMiniCluster, kind):
+			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: idOf(r)})
+		}
+	})
+	return all
+}
+
+// customResources are the MiniClusters without the components.
+func (s Stack) customResources() []miniCluster {
+	var all []miniCluster
+	for _, m := range s.miniClusters() {
+		if !m.component {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func idOf(r *Resource) objectID {
+	return objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}
+}
+
+// defaultNamespace is where an object without a namespace goes.
+const defaultNamespace = "default"
+
+// is says whether two IDs are the same as far as they are known. Before a
+// namespace exists, its name may not be known.
+func (id objectID) is(other objectID) bool {
+	return agree(id.namespace, other.namespace, defaultNamespace) && agree(id.name, other.name, "")
+}
+
+func agree(a, b field, fallback string) bool {
+	first, errFirst := a.textOr(fallback)
+	second, errSecond := b.textOr(fallback)
+	return errFirst != nil || errSecond != nil || first == second
+}
+
+// defaultSize is the API server's default of size and minSize.
+// Source: operator/api/v1alpha2.
+const defaultSize = 1
+
+// wished are the sizes that the program asks for.
+func (m miniCluster) wished() (bounds.Sizes, error) {
+	size, errSize := m.sizes.at("size").integerOr(defaultSize)
+	minSize, errMin := m.sizes.at("minSize").integerOr(defaultSize)
+	maxSize, errMax := m.sizes.at("maxSize").integerOr(0)
+	s := bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}
+	// What the operator remembers is no wish: it counts where it can be seen.
+	if maximum, err := m.output("status", "maximumSize").integer(); err == nil {
+		s.MaximumSize = maximum
+	}
+	return s, errors.Join(errSize, errMin, errMax)
+}
+
+// live is the number of ranks that exist; ok is false where it cannot be seen.
+func (m miniCluster) live() (size int, ok bool) {
+	size, err := m.output("status", "size").integer()
+	return size, err == nil && size > 0
+}
+
+// hidesSizes says that one of the sizes must not be shown.
+func (m miniCluster) hidesSizes() bool {
+	return m.sizes.at("size").secret || m.sizes.at("minSize").secret || m.sizes.at("maxSize").secret
+}
+
+// bound adds a violation of the bounds rule, in its words.
+func (r *report) bound(at *Resource, v bounds.Violation, hidden bool) {
+	if hidden {
+		r.violation(at, v.Reason, "%s is out of bounds; the values are not shown, since they are secret", v.Field)
+		return
+	}
+	r.violation(at, v.Reason, "%s", v.Message)
+}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// ownershipRules are about a MiniCluster and its autoscaler together. What they
+// find is the autoscaler's, since it comes after the MiniCluster: it is then
+// refused before it is made.
+var ownershipRules = []Rule{
+	{
+		Name:        "autoscaler-requests",
+		Description: "Each container of a rank requests what its autoscaler measures.",
+		Level:       Mandatory,
+		Check:       checkRequests,
+	},
+	{
+		Name:        "autoscaler-owns-size",
+		Description: "A MiniCluster with an autoscaler does not pin its size besides.",
+		Level:       Mandatory,
+		Check:       checkOwner,
+	},
+}
+
+// requestError says that a container does not request what is measured.
+type requestError struct{ path, got, of string }
+
+func (e requestError) Error() string {
+	return fmt.Sprintf("%s %s%s must be more than 0: the autoscaler measures use in percent of it", e.path, e.got, e.of)
+}
+
+// checkRequests: without a request of each container, the autoscaler has nothing
+// that a percentage could be of, and stands still.
+func checkRequests(s Stack, _ Settings) []Finding {
+	var r report
+	for _, m := range s.miniClusters() {
+		if m.component && !m.input("autoscale").absent() {
+			r.requests(m.Resource, checkRequest(m.input(), "cpu", ""))
+		}
+	}
+	miniClusters := s.customResources()
+	for _, a := range s.autoscalers() {
+		m := a.of(miniClusters)
+		if m == nil {
+			continue // Not registered yet, or autoscaler-target says that it is missing.
+		}
+		metrics, errMetrics := a.metrics()
+		containers, errContainers := m.input("spec", "containers").items()
+		errs := []error{errMetrics, errContainers}
+		for _, container := range containers {
+			for _, metric := range metrics {
+				errs = append(errs, checkContainer(container, metric, m.id.name))
+			}
+		}
+		r.requests(a.Resource, errors.Join(errs...))
+	}
+	return r
+}
+
+// requests adds what is wrong with requests.
+func (r *report) requests(at *Resource, err error) {
+	var others []error
+	for _, e := range flatten(err) {
+		if missing, ok := errors.AsType[requestError](e); ok {
+			r.violation(at, ReasonRequestMissing, "%v", missing)
+		} else {
+			others = append(others, e)
+		}
+	}
+	r.cannotTell(at, errors.Join(others...))
+}
+
+func checkContainer(container field, m metric, of field) error {
+	if m.container != "" {
+		name, err := container.at("name").textOr("")
+		if err != nil || name != m.container {
+			return err
+		}
+	}
+	return checkRequest(container, m.resource, " of MiniCluster "+of.shown())
+}
+
+// checkRequest looks at resources.requests of a container, and at its limits,
+// which Kubernetes takes for requests that are not set.
+func checkRequest(container field, name, of string) error {
+	request := container.at("resources", "requests", name)
+	quantity := request
+	if request.absent() {
+		quantity = container.at("resources", "limits", name)
+	}
+	if quantity.absent() {
+		return requestError{request.path, request.shown(), of}
+	}
+	if _, isNumber := quantity.value.(float64); isNumber {
+		quantity.value = fmt.Sprint(quantity.value)
+	}
+	const want = "a quantity, such as 100m or 64Mi"
+	text, err := as[string](quantity, want)
+	if err != nil {
+		return err
+	}
+	parsed, err := resource.ParseQuantity(text)
+	if err != nil {
+		return malformedError{quantity.path, quantity.shown(), want}
+	}
+	if parsed.Sign() <= 0 {
+		return requestError{quantity.path, quantity.shown(), of}
+	}
+	return nil
+}
+
+// annotationPatchForce makes Pulumi take fields back from whoever wrote them.
+const annotationPatchForce = "pulumi.com/patchForce"
+
+// checkOwner: whoever pins the size as well as an autoscaler takes the ranks
+// away again that it has asked for, at the next update.
+func checkOwner(s Stack, _ Settings) []Finding {
+	var r report
+	miniClusters := s.customResources()
+	for _, a := range s.autoscalers() {
+		m := a.of(miniClusters)
+		if m == nil {
+			continue // Not registered yet, or autoscaler-target says that it is missing.
+		}
+		force, err := m.input("metadata", "annotations").at(annotationPatchForce).textOr("")
+		if err != nil {
+			r.cannotTell(a.Resource, err)
+		} else if force == "true" {
+			r.violation(a.Resource, ReasonSizePinned, "annotation %s %q of MiniCluster %s takes the size back from the autoscaler at each update: remove it",
+				annotationPatchForce, force, m.id.name.shown())
+		}
+		if size := m.sizes.at("size"); !size.absent() && !slices.ContainsFunc(m.IgnoreChanges, coversSize) {
+			r.violation(a.Resource, ReasonSizePinned, `%s %s of MiniCluster %s is the program's as well as the autoscaler's: ignore changes of "spec.size"`,
+				size.path, size.shown(), m.id.name.shown())
+		}
+	}
+	return r
+}
+
+// coversSize says whether to ignore a path means to ignore the size.
+func coversSize(path string) bool {
+	return slices.Contains([]string{"spec.size", "spec", "*", "spec.*", `["spec"]["size"]`, `spec["size"]`}, path)
+}

@@ -1,0 +1,149 @@
+package rules
+
+import (
+	"math"
+	"slices"
+
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
+)
+
+// sizeRules are about the numbers of ranks.
+var sizeRules = []Rule{
+	{
+		Name:        "minicluster-size",
+		Description: "The size of a MiniCluster keeps to its bounds.",
+		Level:       Mandatory,
+		Check:       checkSize,
+	},
+	{
+		Name:        "minicluster-bounds",
+		Description: "The bounds of a MiniCluster are consistent: 1 <= minSize <= maxSize.",
+		Level:       Mandatory,
+		Check:       checkBounds,
+	},
+	{
+		Name:        "minicluster-live-size",
+		Description: "maxSize leaves room for the ranks that exist: shrink first, then lower it.",
+		Level:       Mandatory,
+		Check:       checkLiveSize,
+	},
+	{
+		Name:        "minicluster-maximum",
+		Description: "A MiniCluster may not become larger than the organization allows.",
+		Level:       Mandatory,
+		Options: []Option{{Name: "maximum", Schema: map[string]any{
+			"type": "integer", "minimum": 1, "maximum": bounds.Limit, "default": bounds.Limit,
+			"description": "The largest number of ranks that any MiniCluster may have.",
+		}}},
+		Check: checkMaximum,
+	},
+	{
+		Name:        "minicluster-resize",
+		Description: "A large resize is announced.",
+		Level:       Advisory,
+		Options: []Option{{Name: "share", Schema: map[string]any{
+			"type": "number", "minimum": 0, "maximum": 1, "default": 0.5,
+			"description": "The share of maxSize by which a size may change without a word.",
+		}}},
+		Check: checkResize,
+	},
+}
+
+func checkSize(s Stack, _ Settings) []Finding {
+	return checkWished(s, func(v bounds.Violation) bool { return v.Field == "size" })
+}
+
+func checkBounds(s Stack, _ Settings) []Finding {
+	return checkWished(s, func(v bounds.Violation) bool { return v.Field != "size" })
+}
+
+// checkWished reports the violations of the bounds rule that are wanted.
+func checkWished(s Stack, wanted func(bounds.Violation) bool) []Finding {
+	var r report
+	for _, m := range s.miniClusters() {
+		sizes, err := m.wished()
+		if err != nil {
+			r.cannotTell(m.Resource, err)
+			continue
+		}
+		for _, v := range bounds.Check(sizes) {
+			if wanted(v) {
+				r.bound(m.Resource, v, m.hidesSizes())
+			}
+		}
+	}
+	return r
+}
+
+func checkLiveSize(s Stack, _ Settings) []Finding {
+	var r report
+	for _, m := range s.customResources() {
+		live, ok := m.live()
+		if !ok {
+			continue
+		}
+		sizes, err := m.wished()
+		if err != nil {
+			r.cannotTell(m.Resource, err)
+			continue
+		}
+		sizes.LiveSize = live
+		for _, v := range bounds.Check(sizes) {
+			if v.Reason == bounds.ReasonMaxSizeBelowLive {
+				r.bound(m.Resource, v, m.hidesSizes())
+			}
+		}
+	}
+	return r
+}
+
+func checkMaximum(s Stack, settings Settings) []Finding {
+	var r report
+	allowed := settings.integer("maximum")
+	for _, m := range s.miniClusters() {
+		name, largest := "maxSize", m.sizes.at("maxSize")
+		if value, err := largest.integerOr(0); err == nil && value == 0 {
+			// The size at creation is the maximum then.
+			name, largest = "size", m.sizes.at("size")
+		}
+		value, err := largest.integerOr(defaultSize)
+		switch {
+		case err != nil:
+			r.cannotTell(m.Resource, err)
+		case value > allowed:
+			r.violation(m.Resource, ReasonMaximumAboveAllowed, "%s %s must be at most %d, which the organization allows", name, largest.shown(), allowed)
+		}
+	}
+	return r
+}
+
+// checkResize compares the wish with the ranks that exist, which a preview can
+// see of a custom resource that is there already.
+func checkResize(s Stack, settings Settings) []Finding {
+	var r report
+	share := settings.number("share")
+	for _, m := range s.customResources() {
+		live, ok := m.live()
+		if !ok {
+			continue
+		}
+		sizes, err := m.wished()
+		if err != nil {
+			r.cannotTell(m.Resource, err)
+			continue
+		}
+		if slices.Contains(m.IgnoreChanges, "spec.size") {
+			continue // The old size, that nobody wishes.
+		}
+		maximum := sizes.Bounds().Max
+		if by := math.Abs(float64(sizes.Size - live)); by > share*float64(maximum) {
+			if m.hidesSizes() {
+				r.violation(m.Resource, ReasonLargeResize, "size changes by more than %.0f%% of maxSize; the values are not shown, since they are secret", 100*share)
+				continue
+			}
+			r.violation(m.Resource, ReasonLargeResize, "size %d, now %d, changes by %.0f ranks at once: more than %.0f%% of maxSize %d",
+				sizes.Size, live, by, 100*share, maximum)
+		}
+	}
+	return r
+}

@@ -1,0 +1,94 @@
+package rules
+
+import "strings"
+
+// Resource is a resource of a Pulumi stack. Property values are as in JSON (nil,
+// bool, float64, string, []any, map[string]any), and Unknown or Secret.
+type Resource struct {
+	URN, Type string
+	// Parent is the URN of the resource that it belongs to, or "".
+	Parent string
+	// Inputs are what the program wishes. With ignoreChanges they hold the old
+	// values of what is ignored.
+	Inputs map[string]any
+	// Outputs are what the provider answered; nil as long as it was not asked.
+	Outputs map[string]any
+	// IgnoreChanges are the property paths that the program leaves to others.
+	IgnoreChanges []string
+}
+
+// Stack is what a program has registered.
+type Stack struct {
+	// Resources in the order of their registration; the last is the newest.
+	Resources []Resource
+	// Complete says that no more resources come, so that what is not there is
+	// missing.
+	Complete bool
+	// Config is the stack's configuration, by full key.
+	Config map[string]string
+}
+
+// Unknown stands for a value that is not known before the update.
+type Unknown struct{}
+
+// Secret is a value that rules judge, but messages must not show.
+type Secret struct{ Value any }
+
+// Types of resources that rules look at.
+const (
+	typeMiniClusterComponent   = "gopherlocks:components:MiniCluster"
+	typeMetricsServerComponent = "gopherlocks:components:MetricsServer"
+	typeAPIService             = "kubernetes:apiregistration.k8s.io/v1:APIService"
+	typeHelmRelease            = "kubernetes:helm.sh/v3:Release"
+	prefixOwnTypes             = "gopherlocks:index:"
+	prefixMiniCluster          = "kubernetes:" + group + "/"
+	prefixAutoscaling          = "kubernetes:autoscaling/"
+)
+
+// group is the API group of MiniClusters, kind their kind.
+const (
+	group = "flux-framework.org"
+	kind  = "MiniCluster"
+)
+
+// apiVersions are those that the operator serves.
+var apiVersions = []string{group + "/v1alpha2", group + "/v1alpha1"}
+
+// isOf says whether a type is that of a Kubernetes kind in a group, whatever its
+// version.
+func isOf(resourceType, groupPrefix, kind string) bool {
+	version, found := strings.CutPrefix(resourceType, groupPrefix)
+	return found && strings.HasSuffix(version, ":"+kind)
+}
+
+// input returns a property that the program wishes.
+func (r *Resource) input(path ...string) field {
+	return field{value: anyMap(r.Inputs)}.at(path...)
+}
+
+// output returns a property that the provider answered.
+func (r *Resource) output(path ...string) field {
+	return field{value: anyMap(r.Outputs)}.at(path...)
+}
+
+// anyMap makes nil of a nil map, which is not nil as an interface.
+func anyMap(m map[string]any) any {
+	if m == nil {
+		return nil
+	}
+	return m
+}
+
+// each calls look for every resource of the stack that is wanted.
+func (s Stack) each(wanted func(*Resource) bool, look func(*Resource)) {
+	for i := range s.Resources {
+		if r := &s.Resources[i]; wanted(r) {
+			look(r)
+		}
+	}
+}
+
+// Concerns says whether any rule looks at a resource of this type.
+func (r *Resource) Concerns() bool {
+	return strings.HasPrefix(r.Type, "kubernetes:") || strings.HasPrefix(r.Type, "gopherlocks:")
+}
