@@ -9,6 +9,7 @@
 package pack
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,18 +106,20 @@ func (p *policies) analyze(r rules.Resource) []diagnostic {
 func (p *policies) analyzeStack(resources []rules.Resource) []diagnostic {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	inputs := map[string]map[string]any{}
-	for _, r := range p.stack.Resources {
-		inputs[r.URN] = r.Inputs
-	}
 	whole := rules.Stack{Complete: true, Config: p.stack.Config}
+	order := map[string]int{}
+	for i, r := range p.stack.Resources {
+		order[r.URN] = i
+	}
 	for _, r := range resources {
 		r.Inputs = r.Outputs // Of a resource that was left out by --target.
-		if known, ok := inputs[r.URN]; ok {
-			r.Inputs = known
+		if i, registered := order[r.URN]; registered {
+			r.Inputs = p.stack.Resources[i].Inputs
 		}
 		whole.Resources = append(whole.Resources, r)
 	}
+	// Pulumi has them in no order; which of two is the second depends on it.
+	slices.SortStableFunc(whole.Resources, func(a, b rules.Resource) int { return cmp.Compare(order[a.URN], order[b.URN]) })
 	return p.run(whole, func(rules.Finding) bool { return true })
 }
 

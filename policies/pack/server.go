@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
@@ -23,11 +24,26 @@ type server struct {
 
 var _ pulumirpc.AnalyzerServer = (*server)(nil)
 
-// Serve serves the pack on a port of this machine, which it writes to out as
-// Pulumi expects: nothing else may be written there. It serves until Pulumi ends
-// the process; its error says why it could not.
-func Serve(out io.Writer) error {
+// healthInterval is how often to look whether Pulumi is still there.
+const healthInterval = time.Minute
+
+// Serve serves the pack on a port of this machine until ctx is done. It writes
+// the port to out, as Pulumi expects: nothing else may be written there. engine
+// is the address at which Pulumi can be reached; when nobody is there any more,
+// Serve ends, so that a Pulumi that was killed leaves no process behind. Empty
+// means not to look.
+func Serve(ctx context.Context, out io.Writer, engine string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if engine != "" {
+		if err := rpcutil.Healthcheck(ctx, engine, healthInterval, cancel); err != nil {
+			return fmt.Errorf("reach Pulumi at %s: %w", engine, err)
+		}
+	}
+	stop := make(chan bool)
+	context.AfterFunc(ctx, func() { close(stop) })
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: stop,
 		Init: func(s *grpc.Server) error {
 			pulumirpc.RegisterAnalyzerServer(s, &server{policies: newPolicies()})
 			return nil

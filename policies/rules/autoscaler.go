@@ -45,14 +45,25 @@ func malformed(f field) bool {
 	return f.value != nil && !f.unknown() && !isMap
 }
 
-// of returns the autoscaler's MiniCluster among them, or nil.
-func (a autoscaler) of(miniClusters []miniCluster) *miniCluster {
+// of returns the autoscaler's MiniCluster among them, or nil. Before a namespace
+// exists its name may not be known; the only one of that name is meant then. Its
+// error names the field that would have to be known.
+func (a autoscaler) of(miniClusters []miniCluster) (*miniCluster, error) {
+	var perhaps []*miniCluster
+	var unsure error
 	for i := range miniClusters {
-		if miniClusters[i].id.is(a.target) {
-			return &miniClusters[i]
+		m := &miniClusters[i]
+		switch same, err := a.target.is(m.id); {
+		case same:
+			return m, nil
+		case err != nil:
+			perhaps, unsure = append(perhaps, m), err
 		}
 	}
-	return nil
+	if len(perhaps) == 1 && !a.target.name.unknown() && !perhaps[0].id.name.unknown() {
+		return perhaps[0], nil
+	}
+	return nil, unsure
 }
 
 // replicas are the bounds of the autoscaler's wishes.

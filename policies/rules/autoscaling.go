@@ -68,7 +68,7 @@ func checkTarget(s Stack, _ Settings) []Finding {
 		if errKind == nil && kindName != kind {
 			r.violation(a.Resource, ReasonWrongTarget, "%s %s must be %s", a.kind.path, a.kind.shown(), kind)
 		}
-		if errName == nil && s.Complete && a.of(miniClusters) == nil {
+		if m, err := a.of(miniClusters); errName == nil && s.Complete && m == nil && err == nil {
 			r.violation(a.Resource, ReasonTargetMissing, "%s %s: this stack has no such MiniCluster in namespace %s",
 				a.target.name.path, a.target.name.shown(), a.target.namespaceName())
 		}
@@ -88,11 +88,11 @@ func checkReplicas(s Stack, _ Settings) []Finding {
 	miniClusters := s.customResources()
 	for _, a := range s.autoscalers() {
 		minimum, maximum, err := a.replicas()
-		if err != nil {
+		m, errTarget := a.of(miniClusters)
+		if err := errors.Join(err, errTarget); err != nil {
 			r.cannotTell(a.Resource, err)
 			continue
 		}
-		m := a.of(miniClusters)
 		if m == nil {
 			continue // Not registered yet, or autoscaler-target says that it is missing.
 		}
@@ -118,9 +118,13 @@ func checkSingle(s Stack, _ Settings) []Finding {
 			continue
 		}
 		for _, other := range all[:i] {
-			if other.target.is(a.target) {
+			same, err := a.target.is(other.target)
+			if same {
 				r.violation(a.Resource, ReasonSecondAutoscaler, "%s %s is scaled by %s already: remove one of the two",
 					a.target.name.path, a.target.name.shown(), other.input("metadata", "name").shown())
+			}
+			if same || err != nil {
+				r.cannotTell(a.Resource, err)
 				break
 			}
 		}

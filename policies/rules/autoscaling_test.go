@@ -50,6 +50,22 @@ var autoscalerCases = []testCase{
 		cluster, `hpa h {metadata: {namespace: "?"}, spec: {` + reference + `}}`,
 	}},
 	{
+		rule: "autoscaler-bounds", kind: notKnown, name: "which of two", stack: []string{
+			cluster, `mc o {metadata: {name: a, namespace: "?"}, spec: {maxSize: 9}}`, `hpa h {metadata: {namespace: "?"}, spec: {maxReplicas: 9, ` + reference + `}}`,
+		},
+		want: []string{`h: NotKnownYet: cannot be checked yet: metadata.namespace is not known before the update`},
+	},
+	{
+		rule: "autoscaler-single", kind: notKnown, name: "namespaces",
+		stack: []string{`hpa h {metadata: {namespace: "?"}, spec: {` + reference + `}}`, `hpa i {metadata: {namespace: "?"}, spec: {` + reference + `}}`},
+		want:  []string{`i: NotKnownYet: cannot be checked yet: metadata.namespace is not known before the update`},
+	},
+	{
+		rule: "autoscaler-owns-size", kind: notKnown, name: "which MiniCluster",
+		stack: []string{`mc m {metadata: {name: a}, spec: {size: 2}}`, `hpa h {spec: {scaleTargetRef: "?"}}`},
+		want:  []string{`h: NotKnownYet: cannot be checked yet: spec.scaleTargetRef.name is not known before the update`},
+	},
+	{
 		rule: "autoscaler-target", kind: notKnown, name: "reference", stack: []string{`hpa h {spec: {scaleTargetRef: "?"}}`},
 		want: []string{
 			`h: NotKnownYet: cannot be checked yet: spec.scaleTargetRef.apiVersion, spec.scaleTargetRef.kind, spec.scaleTargetRef.name are not known before the update`,

@@ -56,7 +56,7 @@ func clampMiniCluster(m miniCluster) []Correction {
 }
 
 func clampAutoscaler(a autoscaler, miniClusters []miniCluster) []Correction {
-	m := a.of(miniClusters)
+	m, _ := a.of(miniClusters)
 	minimum, maximum, err := a.replicas()
 	if m == nil || err != nil {
 		return nil

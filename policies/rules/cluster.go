@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,6 +54,7 @@ func checkMetricsServer(s Stack, settings Settings) []Finding {
 		if len(metrics) > 0 && !provided {
 			r.violation(a.Resource, ReasonMetricsServerMissing, "this stack has an autoscaler and no metrics-server: install it, "+
 				"or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer false)")
+			break // The others miss the same.
 		}
 	}
 	return r
@@ -84,11 +85,17 @@ func checkKubernetesVersion(s Stack, settings Settings) []Finding {
 	var r report
 	s.each(isOwnCluster, func(at *Resource) {
 		for _, f := range []field{at.output("kubernetesVersion"), at.input("kubernetesVersion"), at.input("nodeImage")} {
+			if f.absent() {
+				continue
+			}
 			found, err := kubernetesVersion(f)
 			switch {
 			case err != nil:
 				r.cannotTell(at, err)
-			case found != nil && found.LessThan(minimum):
+			case found == nil:
+				r = append(r, Finding{URN: at.URN, Reason: ReasonUnknown, Unknown: true, Message: fmt.Sprintf(
+					"cannot be checked: %s %s does not tell a version of Kubernetes", f.path, f.shown())})
+			case found.LessThan(minimum):
 				r.violation(at, ReasonKubernetesTooOld, "%s %s must be at least %s", f.path, f.shown(), settings.text("minimum"))
 			}
 		}
@@ -101,13 +108,9 @@ func isOwnCluster(r *Resource) bool {
 }
 
 // kubernetesVersion reads a version, or the image of a kind node, whose tag is
-// one. It returns nil for a field that is not set.
+// one. It returns nil for a text that tells none, such as an image of one's own.
 func kubernetesVersion(f field) (*version.Version, error) {
-	if f.absent() {
-		return nil, nil
-	}
-	const want = "a version such as v1.34.2, or an image with one as its tag"
-	text, err := as[string](f, want)
+	text, err := f.text()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func kubernetesVersion(f field) (*version.Version, error) {
 	}
 	parsed, err := version.ParseGeneric(text)
 	if err != nil {
-		return nil, errors.Join(malformedError{f.path, f.shown(), want})
+		return nil, nil //nolint:nilerr // It is another text.
 	}
 	return parsed, nil
 }

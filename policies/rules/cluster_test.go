@@ -53,10 +53,11 @@ var clusterCases = []testCase{
 		want:    []string{`e: NotKnownYet: cannot be checked yet: kubernetesVersion is not known before the update`},
 	},
 	{
-		rule: "kubernetes-version", kind: wrongType, name: "no version", stack: []string{`kind k {kubernetesVersion: 1.3, nodeImage: my-node}`},
-		want: []string{
-			`k: Malformed: kubernetesVersion 1.3 must be a version such as v1.34.2, or an image with one as its tag`,
-			`k: Malformed: nodeImage "my-node" must be a version such as v1.34.2, or an image with one as its tag`,
-		},
+		rule: "kubernetes-version", kind: notKnown, name: "image of one's own", stack: []string{`kind k {nodeImage: my-node}`},
+		want: []string{`k: NotKnownYet: cannot be checked: nodeImage "my-node" does not tell a version of Kubernetes`},
+	},
+	{
+		rule: "kubernetes-version", kind: wrongType, name: "number", stack: []string{`kind k {kubernetesVersion: 1.3}`},
+		want: []string{`k: Malformed: kubernetesVersion 1.3 must be a text`},
 	},
 }

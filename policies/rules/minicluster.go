@@ -52,16 +52,24 @@ func idOf(r *Resource) objectID {
 // defaultNamespace is where an object without a namespace goes.
 const defaultNamespace = "default"
 
-// is says whether two IDs are the same as far as they are known. Before a
-// namespace exists, its name may not be known.
-func (id objectID) is(other objectID) bool {
-	return agree(id.namespace, other.namespace, defaultNamespace) && agree(id.name, other.name, "")
+// is says whether two IDs are the same. Its error names the field that would
+// have to be known; what is malformed is the same as nothing.
+func (id objectID) is(other objectID) (bool, error) {
+	if same, err := equal(id.name, other.name, ""); !same {
+		return false, err
+	}
+	return equal(id.namespace, other.namespace, defaultNamespace)
 }
 
-func agree(a, b field, fallback string) bool {
+func equal(a, b field, fallback string) (bool, error) {
+	for _, f := range []field{a, b} {
+		if f.unknown() {
+			return false, unknownError{f.path}
+		}
+	}
 	first, errFirst := a.textOr(fallback)
 	second, errSecond := b.textOr(fallback)
-	return errFirst != nil || errSecond != nil || first == second
+	return errFirst == nil && errSecond == nil && first == second && first != "", nil
 }
 
 // defaultSize is the API server's default of size and minSize.
@@ -70,8 +78,12 @@ const defaultSize = 1
 
 // wished are the sizes that the program asks for.
 func (m miniCluster) wished() (bounds.Sizes, error) {
-	size, errSize := m.sizes.at("size").integerOr(defaultSize)
 	minSize, errMin := m.sizes.at("minSize").integerOr(defaultSize)
+	initial := defaultSize
+	if m.component {
+		initial = minSize // MiniClusterArgs of package components says so.
+	}
+	size, errSize := m.sizes.at("size").integerOr(initial)
 	maxSize, errMax := m.sizes.at("maxSize").integerOr(0)
 	s := bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}
 	// What the operator remembers is no wish: it counts where it can be seen.

@@ -44,8 +44,9 @@ func checkRequests(s Stack, _ Settings) []Finding {
 	}
 	miniClusters := s.customResources()
 	for _, a := range s.autoscalers() {
-		m := a.of(miniClusters)
+		m, err := a.of(miniClusters)
 		if m == nil {
+			r.cannotTell(a.Resource, err)
 			continue // Not registered yet, or autoscaler-target says that it is missing.
 		}
 		metrics, errMetrics := a.metrics()
@@ -122,8 +123,9 @@ func checkOwner(s Stack, _ Settings) []Finding {
 	var r report
 	miniClusters := s.customResources()
 	for _, a := range s.autoscalers() {
-		m := a.of(miniClusters)
+		m, err := a.of(miniClusters)
 		if m == nil {
+			r.cannotTell(a.Resource, err)
 			continue // Not registered yet, or autoscaler-target says that it is missing.
 		}
 		force, err := m.input("metadata", "annotations").at(annotationPatchForce).textOr("")

@@ -3,16 +3,24 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/gopherlocks/gopherlocks/policies/pack"
 )
 
 func main() {
-	// Pulumi's arguments, its own address and a folder, are for packs that call
-	// it back or read files.
-	if err := pack.Serve(os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// Pulumi gives its own address, and as part of a folder also that folder.
+	engine := ""
+	if len(os.Args) > 1 {
+		engine = os.Args[1]
+	}
+	if err := pack.Serve(ctx, os.Stdout, engine); err != nil {
 		fmt.Fprintln(os.Stderr, "gopherlocks-policies:", err)
 		os.Exit(1)
 	}

@@ -1,0 +1,186 @@
+// Package policies runs the policy pack in the real Pulumi, over a program that
+// registers what each test asks for. No cluster is needed.
+package policies
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The test's own executable is the Pulumi program too.
+func TestMain(m *testing.M) {
+	if os.Getenv(pulumi.EnvMonitor) != "" {
+		pulumi.Run(program)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// project is a Pulumi project with one stack.
+type project struct {
+	dir string
+	// pack is the executable of the policy pack.
+	pack string
+	// salt is what Pulumi has made for the stack's secrets.
+	salt string
+	env  []string
+}
+
+func newProject(t *testing.T) *project {
+	t.Helper()
+	for _, tool := range []string{"pulumi", "pulumi-resource-kubernetes"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s on PATH: run the tests by `make test`", tool)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &project{dir: t.TempDir()}
+	p.pack = filepath.Join(p.dir, "bin", "gopherlocks-policies")
+	build := exec.Command("go", "build", "-o", p.pack, "github.com/gopherlocks/gopherlocks/policies/cmd/gopherlocks-policies")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the policy pack: %v\n%s", err, out)
+	}
+	p.write(t, "Pulumi.yaml", fmt.Sprintf("name: policies\nruntime: {name: go, options: {binary: %q}}\n", self))
+	p.env = append(os.Environ(), "PULUMI_HOME="+t.TempDir(), "PULUMI_BACKEND_URL=file://"+p.dir, "PULUMI_STACK=test",
+		"PULUMI_CONFIG_PASSPHRASE=", "PULUMI_SKIP_UPDATE_CHECK=true",
+		"PULUMI_DEBUG_COMMANDS=true", // Offers --event-log.
+		"KUBECONFIG=",
+		"PULUMI_OPTION_POLICY_PACK=", "PULUMI_OPTION_POLICY_PACK_CONFIG=",
+		"PATH="+filepath.Dir(p.pack)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	if out, err := p.pulumi("stack", "init", "test"); err != nil {
+		t.Fatalf("make the stack: %v\n%s", err, out)
+	}
+	config, err := os.ReadFile(filepath.Join(p.dir, "Pulumi.test.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.salt = strings.TrimSpace(strings.TrimPrefix(string(config), "encryptionsalt:"))
+	return p
+}
+
+func (p *project) write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(p.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// declare writes the configuration of the stack.
+func (p *project) declare(t *testing.T, resources []declared, config map[string]string) {
+	t.Helper()
+	text, err := json.Marshal(resources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{"policies:resources": string(text), "policies:folder": filepath.Join(p.dir, "rendered")}
+	for key, value := range config {
+		values[key] = value
+	}
+	file, err := json.Marshal(map[string]any{"config": values, "encryptionsalt": p.salt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "Pulumi.test.yaml", string(file))
+}
+
+// outcome is what a preview or an update has said.
+type outcome struct {
+	// findings are those of the policy pack, sorted, as
+	// "LEVEL RULE RESOURCE: MESSAGE".
+	findings []string
+	err      error
+	output   string
+}
+
+// run previews or updates the stack with the policy pack.
+func (p *project) run(t *testing.T, args ...string) outcome {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "events.json")
+	output, err := p.pulumi(append(args, "--event-log", log)...)
+	return outcome{findings: readFindings(t, log), err: err, output: output}
+}
+
+// preview declares the resources and previews them with the policy pack.
+func (p *project) preview(t *testing.T, resources []declared, args ...string) outcome {
+	t.Helper()
+	p.declare(t, resources, nil)
+	return p.run(t, append([]string{"preview", "--policy-pack", p.pack}, args...)...)
+}
+
+func readFindings(t *testing.T, log string) []string {
+	t.Helper()
+	content, err := os.ReadFile(log)
+	if err != nil {
+		return nil // Refused before there were events.
+	}
+	var findings []string
+	for line := range strings.Lines(string(content)) {
+		var event apitype.EngineEvent
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if e := event.PolicyEvent; e != nil {
+			_, message, _ := strings.Cut(strings.TrimSpace(e.Message), "\n") // After the description.
+			findings = append(findings, fmt.Sprintf("%s %s %s: %s", e.EnforcementLevel, e.PolicyName, resource.URN(e.ResourceURN).Name(), message))
+		}
+	}
+	slices.Sort(findings)
+	return findings
+}
+
+func (o outcome) passes(t *testing.T) {
+	t.Helper()
+	if o.err != nil {
+		t.Errorf("refused: %v\n%s", o.err, o.output)
+	}
+}
+
+func (o outcome) fails(t *testing.T) {
+	t.Helper()
+	if o.err == nil {
+		t.Errorf("not refused:\n%s", o.output)
+	}
+}
+
+// expect compares the findings with what is wanted, in any order.
+func (o outcome) expect(t *testing.T, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if diff := cmp.Diff(want, o.findings, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("findings (-want +got):\n%s\n%s", diff, o.output)
+	}
+}
+
+// commandTimeout ends a command that hangs; one takes a second.
+const commandTimeout = time.Minute
+
+// pulumi runs a command and returns all that it prints.
+func (p *project) pulumi(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "pulumi", append(args, "--non-interactive", "--color=never")...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Dir, cmd.Env = p.dir, p.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
