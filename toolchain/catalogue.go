@@ -41,7 +41,11 @@ const (
 	pluginModule    = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 	pluginVersion   = pluginModule + "/pkg/version.Version"
 	pluginSDKModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4"
-	stripped        = "-s -w" // No symbol tables: smaller files and faster linking.
+	policyPack      = "gopherlocks-policies"
+	// policyPackPlugin is what a Pulumi looks for that takes policy packs as
+	// folders only; policies/PulumiPolicy.yaml names it.
+	policyPackPlugin = "pulumi-analyzer-policy-gopherlocks"
+	stripped         = "-s -w" // No symbol tables: smaller files and faster linking.
 )
 
 // versions are what the go.mod files pin.
@@ -95,6 +99,7 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 			{name: "gopherlocks-agent", pkg: "./operator/cmd/gopherlocks-agent"},
 			{name: "gopherlocks-demo-workload", pkg: "./demo/cmd/gopherlocks-demo-workload"},
 			{name: "gopherlocks-demo", pkg: "./demo/cmd/gopherlocks-demo"},
+			{name: policyPack, pkg: "./policies/cmd/gopherlocks-policies", links: []string{policyPackPlugin}},
 			{name: "pause", pkg: "./provider/cmd/pause"},
 		},
 	}

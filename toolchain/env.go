@@ -44,6 +44,9 @@ func environment(t *tree, clusterProvider string, lookup func(string) (string, b
 	if _, hasFile := lookup("PULUMI_CONFIG_PASSPHRASE_FILE"); !hasPassphrase && !hasFile {
 		exports = append(exports, export{"PULUMI_CONFIG_PASSPHRASE", ""})
 	}
+	if packs, chosen := t.policyPacks(lookup); !chosen {
+		exports = append(exports, export{policyPacksVariable, packs})
+	}
 	return append(exports,
 		export{"PULUMI_SKIP_UPDATE_CHECK", "true"},
 		// Pulumi compiles the program by itself: with the flags of all other
@@ -51,6 +54,33 @@ func environment(t *tree, clusterProvider string, lookup func(string) (string, b
 		export{"CGO_ENABLED", "0"},
 		export{"GOFLAGS", addFlags(get("GOFLAGS"), buildFlags)},
 	)
+}
+
+// policyPacksVariable gives Pulumi's preview and up their option --policy-pack;
+// what the command line has of it comes in addition. Other commands ignore it.
+const policyPacksVariable = "PULUMI_OPTION_POLICY_PACK"
+
+// policyPacks returns the policy packs of a tree as Pulumi reads them, or that
+// the user has chosen others: an empty variable means none. The pack of another
+// tree is no choice.
+func (t *tree) policyPacks(lookup func(string) (string, bool)) (packs string, chosen bool) {
+	have, set := lookup(policyPacksVariable)
+	if other, ok := lookup("GOPHERLOCKS_BIN"); set && (!ok || have != asOption(filepath.Join(other, policyPack))) {
+		return "", true
+	}
+	return asOption(filepath.Join(t.bin, policyPack)), false
+}
+
+// asOption writes a path as an element of a list that Pulumi reads from the
+// environment: it takes commas and quotes apart twice, once for the variable and
+// once for the option.
+func asOption(path string) string {
+	for range 2 {
+		if strings.ContainsAny(path, ",\"") {
+			path = `"` + strings.ReplaceAll(path, `"`, `""`) + `"`
+		}
+	}
+	return path
 }
 
 // prependPath puts dir first in a PATH, and only there.

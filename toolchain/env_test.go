@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha1"
+	"encoding/csv"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,14 +33,15 @@ func exportsOf(t *testing.T, provider string, vars map[string]string) map[string
 func TestEnvironmentSelectsTheTree(t *testing.T) {
 	got := exportsOf(t, "embedded", map[string]string{"PATH": "/usr/bin:/tree/.gopherlocks/bin:/bin", "GOFLAGS": "-mod=mod -buildvcs=auto"})
 	for name, want := range map[string]string{
-		"PATH":                     "/tree/.gopherlocks/bin:/usr/bin:/bin",
-		"GOPHERLOCKS_BIN":          "/tree/.gopherlocks/bin",
-		"KUBECONFIG":               "/tree/.gopherlocks/kubeconfig",
-		"PULUMI_BACKEND_URL":       "file:///tree/.gopherlocks/pulumi",
-		"PULUMI_CONFIG_PASSPHRASE": "",
-		"PULUMI_SKIP_UPDATE_CHECK": "true",
-		"CGO_ENABLED":              "0",
-		"GOFLAGS":                  "-mod=mod -buildvcs=auto -trimpath",
+		"PATH":                      "/tree/.gopherlocks/bin:/usr/bin:/bin",
+		"GOPHERLOCKS_BIN":           "/tree/.gopherlocks/bin",
+		"KUBECONFIG":                "/tree/.gopherlocks/kubeconfig",
+		"PULUMI_BACKEND_URL":        "file:///tree/.gopherlocks/pulumi",
+		"PULUMI_CONFIG_PASSPHRASE":  "",
+		"PULUMI_SKIP_UPDATE_CHECK":  "true",
+		"PULUMI_OPTION_POLICY_PACK": "/tree/.gopherlocks/bin/gopherlocks-policies",
+		"CGO_ENABLED":               "0",
+		"GOFLAGS":                   "-mod=mod -buildvcs=auto -trimpath",
 	} {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s = %q (set: %v), want %q", name, value, ok, want)
@@ -56,6 +58,43 @@ func TestEnvironmentOfAnotherTreeIsNoChoice(t *testing.T) {
 	})
 	if want := "file:///tree/.gopherlocks/pulumi"; got["PULUMI_BACKEND_URL"] != want {
 		t.Errorf("the backend is %q, want %q: two clones in one shell would work on the same stacks", got["PULUMI_BACKEND_URL"], want)
+	}
+}
+
+func TestEnvironmentSwitchesThePolicyPackOn(t *testing.T) {
+	const variable, ours = "PULUMI_OPTION_POLICY_PACK", "/tree/.gopherlocks/bin/gopherlocks-policies"
+	for name, test := range map[string]struct {
+		vars map[string]string
+		want string // "" for left alone.
+	}{
+		"nothing chosen":      {nil, ours},
+		"evaluated before":    {map[string]string{variable: ours, "GOPHERLOCKS_BIN": "/tree/.gopherlocks/bin"}, ours},
+		"another tree's":      {map[string]string{variable: "/other/bin/gopherlocks-policies", "GOPHERLOCKS_BIN": "/other/bin"}, ours},
+		"the user's own":      {map[string]string{variable: "/mine", "GOPHERLOCKS_BIN": "/tree/.gopherlocks/bin"}, ""},
+		"switched off":        {map[string]string{variable: "", "GOPHERLOCKS_BIN": "/tree/.gopherlocks/bin"}, ""},
+		"switched off before": {map[string]string{variable: ""}, ""},
+	} {
+		if got := exportsOf(t, "embedded", test.vars)[variable]; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestOptionSurvivesPulumi reads the variable as Pulumi's command line does:
+// as CSV, and each element as CSV again.
+func TestOptionSurvivesPulumi(t *testing.T) {
+	for _, path := range []string{"/a/b", `/it's a "tree", truly/b`} {
+		value := asOption(path)
+		for range 2 {
+			fields, err := csv.NewReader(strings.NewReader(value)).Read()
+			if err != nil || len(fields) != 1 {
+				t.Fatalf("%s: %q, %v", path, fields, err)
+			}
+			value = fields[0]
+		}
+		if value != path {
+			t.Errorf("%q becomes %q", path, value)
+		}
 	}
 }
 

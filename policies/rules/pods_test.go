@@ -29,6 +29,7 @@ var podCases = []testCase{
 	{rule: "image-tag", kind: conforming, name: "versions and digests", stack: []string{
 		`mc m {spec: {containers: [{image: "ghcr.io/a/b:1.2"}, {image: "a@sha256:0000000000000000000000000000000000000000000000000000000000000000"}]}}`,
 	}},
+	{rule: "image-tag", kind: conforming, name: "default image", stack: []string{`component c {name: a}`}},
 	{
 		rule: "image-tag", kind: notKnown, name: "images", stack: []string{`mc m {spec: {containers: [{image: "?"}], services: "?"}}`},
 		want: []string{`m: NotKnownYet: cannot be checked yet: spec.services, spec.containers[0].image are not known before the update`},
