@@ -50,8 +50,9 @@ bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 soak: tools ## Resize a MiniCluster 100 times among accidents (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
 
-fuzz: ## Fuzz the bounds rule for a minute
+fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (about ten minutes)
 	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds
+	@GOPHERLOCKS_BOUNDS_CASES=$${GOPHERLOCKS_BOUNDS_CASES:-1000000} $(GO) test -v -timeout 60m -run AnySizes ./tests/bounds
 
 generate: ## Write the generated files anew
 	@$(GO) generate ./operator/... ./provider/...

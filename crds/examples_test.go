@@ -39,7 +39,7 @@ func TestExamplesAreAccepted(t *testing.T) {
 					if len(unknown) > 0 {
 						t.Errorf("unknown fields %q", unknown)
 					}
-					if got := s.validate(object, nil); len(got) > 0 {
+					if got := s.Validate(object, nil); len(got) > 0 {
 						t.Errorf("refused: %q", got)
 					}
 				}

@@ -32,7 +32,7 @@ func checkRefusals(t *testing.T, refusals []refusal) {
 				if len(unknown) > 0 {
 					t.Fatalf("unknown fields %q", unknown)
 				}
-				if diff := cmp.Diff(r.want, s.validate(object, nil)); diff != "" {
+				if diff := cmp.Diff(r.want, s.Validate(object, nil)); diff != "" {
 					t.Errorf("messages (-want +got):\n%s", diff)
 				}
 			})
@@ -50,7 +50,7 @@ func manifest(apiVersion, name, spec string) []byte {
 func TestSpecIsRequired(t *testing.T) {
 	eachVersion(t, func(t *testing.T, apiVersion string, s server) {
 		object, _ := s.decode(t, fmt.Appendf(nil, "{apiVersion: %s, kind: MiniCluster, metadata: {name: sample}}", apiVersion))
-		if got, want := s.validate(object, nil), []string{"spec: Required value"}; !slices.Equal(got, want) {
+		if got, want := s.Validate(object, nil), []string{"spec: Required value"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -72,7 +72,7 @@ func TestNameMustFitIntoHostNames(t *testing.T) {
 				want = []string{fmt.Sprintf(message, name)}
 			}
 			object, _ := s.decode(t, manifest(apiVersion, name, "size: 1"))
-			if got := s.validate(object, nil); !slices.Equal(got, want) {
+			if got := s.Validate(object, nil); !slices.Equal(got, want) {
 				t.Errorf("name %q: got %q, want %q", name, got, want)
 			}
 		}
@@ -85,12 +85,12 @@ func TestNameLeavesRoomForServices(t *testing.T) {
 	services := "services: [{image: a, name: cache}]"
 	eachVersion(t, func(t *testing.T, apiVersion string, s server) {
 		object, _ := s.decode(t, manifest(apiVersion, longest, services))
-		if got := s.validate(object, nil); len(got) > 0 {
+		if got := s.Validate(object, nil); len(got) > 0 {
 			t.Errorf("a name of 54 characters is refused: %q", got)
 		}
 		object, _ = s.decode(t, manifest(apiVersion, longest+"b", services))
 		want := []string{`metadata: Invalid value: "object": metadata.name ` + longest + `b is too long with services: NAME-services is a host name, so that it must have at most 54 characters`}
-		if got := s.validate(object, nil); !slices.Equal(got, want) {
+		if got := s.Validate(object, nil); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -128,7 +128,7 @@ func TestMaximumIsKeptOnUpdates(t *testing.T) {
 				old, _ := s.decode(t, manifest(apiVersion, "sample", u.old))
 				object, _ := s.decode(t, manifest(apiVersion, "sample", u.spec))
 				old["status"], object["status"] = status, status
-				if diff := cmp.Diff(u.want, s.validate(object, old)); diff != "" {
+				if diff := cmp.Diff(u.want, s.Validate(object, old)); diff != "" {
 					t.Errorf("messages (-want +got):\n%s", diff)
 				}
 			})
@@ -173,7 +173,7 @@ func TestSpecsAreAccepted(t *testing.T) {
 				if len(unknown) > 0 {
 					t.Errorf("unknown fields %q", unknown)
 				}
-				if got := s.validate(object, nil); len(got) > 0 {
+				if got := s.Validate(object, nil); len(got) > 0 {
 					t.Errorf("refused: %q", got)
 				}
 			})

@@ -1,113 +1,32 @@
 package crds
 
 import (
-	"context"
-	"slices"
 	"testing"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	"k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	"sigs.k8s.io/yaml"
+
+	"github.com/gopherlocks/gopherlocks/crds/crdtest"
 )
 
-// server does to a MiniCluster of one version what the API server does before it
-// stores it, with the API server's own packages: strict decoding, defaults, and
-// validation by schema and by rules.
-type server struct {
-	structural *schema.Structural
-	schema     validation.SchemaValidator
-	rules      *cel.Validator
-}
+// server is the API server's treatment of one version.
+type server struct{ *crdtest.Server }
 
-func newServer(t *testing.T, version apiextensionsv1.CustomResourceDefinitionVersion) server {
-	t.Helper()
-	var internal apiextensions.JSONSchemaProps
-	err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
-		version.Schema.OpenAPIV3Schema, &internal, nil)
-	if err != nil {
-		t.Fatalf("convert the schema: %v", err)
-	}
-	structural, err := schema.NewStructural(&internal)
-	if err != nil {
-		t.Fatalf("make the schema structural: %v", err)
-	}
-	bySchema, _, err := validation.NewSchemaValidator(&internal)
-	if err != nil {
-		t.Fatalf("make the validator of the schema: %v", err)
-	}
-	return server{structural, bySchema, cel.NewValidator(structural, true, celconfig.PerCallLimit)}
-}
-
-// decode reads a manifest as the API server does; unknown are the fields that
-// strict decoding (the default of kubectl) refuses and others drop.
 func (s server) decode(t *testing.T, manifest []byte) (object map[string]any, unknown []string) {
 	t.Helper()
-	text, err := yaml.YAMLToJSONStrict(manifest)
-	if err == nil {
-		err = json.Unmarshal(text, &object)
-	}
+	object, unknown, err := s.Decode(manifest)
 	if err != nil {
-		t.Fatalf("decode the manifest: %v", err)
+		t.Fatal(err)
 	}
-	unknown = pruning.PruneWithOptions(object, s.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
-	defaulting.Default(object, s.structural)
 	return object, unknown
-}
-
-// validate returns why the API server would refuse the object, which replaces old
-// unless that is nil.
-func (s server) validate(object, old map[string]any) []string {
-	var errs field.ErrorList
-	if old == nil {
-		errs = validation.ValidateCustomResource(nil, object, s.schema)
-	} else {
-		errs = validation.ValidateCustomResourceUpdate(nil, object, old, s.schema)
-	}
-	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)
-	// What the schema refuses in this way may not have the types that the rules
-	// expect: the API server does not run them then.
-	blocking := slices.ContainsFunc(errs, func(e *field.Error) bool {
-		return slices.Contains([]field.ErrorType{
-			field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong,
-			field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid,
-		}, e.Type)
-	})
-	if !blocking {
-		errs = append(errs, s.checkRules(object, old)...)
-	}
-	var messages []string
-	for _, e := range errs {
-		messages = append(messages, e.Error())
-	}
-	return messages
-}
-
-func (s server) checkRules(object, old map[string]any) field.ErrorList {
-	var oldObject any
-	if old != nil {
-		oldObject = old
-	}
-	errs, _ := s.rules.Validate(context.Background(), nil, s.structural, object, oldObject, celconfig.RuntimeCELCostBudget)
-	return errs
 }
 
 func definition(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
-	var crd apiextensionsv1.CustomResourceDefinition
-	if err := yaml.UnmarshalStrict(MiniCluster, &crd); err != nil {
-		t.Fatalf("decode the CustomResourceDefinition: %v", err)
+	crd, err := crdtest.Definition(MiniCluster)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &crd
+	return crd
 }
 
 // eachVersion runs a test for every version that the definition serves.
@@ -116,7 +35,11 @@ func eachVersion(t *testing.T, test func(t *testing.T, apiVersion string, s serv
 	crd := definition(t)
 	for _, version := range crd.Spec.Versions {
 		t.Run(version.Name, func(t *testing.T) {
-			test(t, crd.Spec.Group+"/"+version.Name, newServer(t, version))
+			s, err := crdtest.New(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, crd.Spec.Group+"/"+version.Name, server{s})
 		})
 	}
 }
