@@ -26,6 +26,7 @@ const usage = `usage: gopherlocks-agent COMMAND
   copy-view MOUNTPATH        copy the Flux of this image to MOUNTPATH
   rank                       run the rank of Flux that the environment describes
   program                    run what the lead broker is to run
+  jobs RANKS                 print which jobs run on ranks such as 2-3, in JSON
   plain -- COMMAND [ARG...]  run COMMAND as the main process of a container
 `
 
@@ -53,13 +54,15 @@ func dispatch(args []string) (int, error) {
 		return runRank()
 	case command == "program" && len(rest) == 0:
 		return runProgram()
+	case command == agentapi.JobsCommand && len(rest) == 1:
+		return codeOf(printJobs(os.Stdout, defaultPaths(), rest[0]))
 	case command == "plain" && len(rest) >= 2 && rest[0] == "--":
 		return runPlain(rest[1:])
 	}
 	return exitUsage, fmt.Errorf("cannot understand %q\n%s", strings.Join(args, " "), usage)
 }
 
-// codeOf is for the commands of init containers, where every failure is one.
+// codeOf is for commands of which every failure is one.
 func codeOf(err error) (int, error) {
 	if err != nil {
 		return 1, err

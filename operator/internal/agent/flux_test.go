@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
 )
 
 // The test binary stands in for the programs that a rank starts, by the name that
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	case "gopherlocks-agent":
 		os.Exit(agentProcess(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	os.Exit(fluxstandin.Main(m))
 }
 
 // agentProcess is the agent with the paths of a test.

@@ -10,6 +10,10 @@ const (
 	Folder = "/gopherlocks"
 	// Program is the agent, which an init container copies there.
 	Program = Folder + "/gopherlocks-agent"
+	// JobsCommand, with a set of ranks behind it, makes the program print a
+	// DrainReport about them in JSON. It drains nothing: it is for people and
+	// programs who may enter the pod and want to know what a shrink would meet.
+	JobsCommand = "jobs"
 	// SecretFolder is the mounted Secret, mode 0400.
 	SecretFolder = "/etc/gopherlocks/secret"
 	CurveFile    = SecretFolder + "/" + CurveKey

@@ -165,33 +165,42 @@ func (d *Drainer) await(ctx context.Context, wish wish) (agentapi.DrainReport, e
 			return agentapi.DrainReport{}, err
 		}
 		if busy.Len() == 0 || wish.wait == 0 || busy.String() != wish.known.String() {
-			return d.report(ctx, busy)
+			return report(ctx, d.flux, busy)
 		}
 		select {
 		case <-ctx.Done():
 			return agentapi.DrainReport{}, context.Cause(ctx)
 		case <-over.C:
-			return d.report(ctx, busy)
+			return report(ctx, d.flux, busy)
 		case <-again.C:
 		}
 	}
 }
 
-// report adds the jobs on the busy ranks.
-func (d *Drainer) report(ctx context.Context, busy fluxconf.Set) (agentapi.DrainReport, error) {
-	report := agentapi.DrainReport{Busy: busy.String()}
-	if busy.Len() == 0 {
-		return report, nil
-	}
-	jobs, err := d.flux.Jobs(ctx, busy)
+// Look reports what runs on ranks, and changes nothing.
+func Look(ctx context.Context, flux Flux, ranks fluxconf.Set) (agentapi.DrainReport, error) {
+	busy, err := flux.Allocated(ctx, ranks)
 	if err != nil {
 		return agentapi.DrainReport{}, err
 	}
-	report.JobCount = len(jobs)
-	for _, job := range jobs[:min(len(jobs), maxJobs)] {
-		report.Jobs = append(report.Jobs, job.ID)
+	return report(ctx, flux, busy)
+}
+
+// report adds the jobs on the busy ranks.
+func report(ctx context.Context, flux Flux, busy fluxconf.Set) (agentapi.DrainReport, error) {
+	told := agentapi.DrainReport{Busy: busy.String()}
+	if busy.Len() == 0 {
+		return told, nil
 	}
-	return report, nil
+	jobs, err := flux.Jobs(ctx, busy)
+	if err != nil {
+		return agentapi.DrainReport{}, err
+	}
+	told.JobCount = len(jobs)
+	for _, job := range jobs[:min(len(jobs), maxJobs)] {
+		told.Jobs = append(told.Jobs, job.ID)
+	}
+	return told, nil
 }
 
 // Queue reports the instance's jobs and ranks. It needs no turn.
