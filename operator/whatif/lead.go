@@ -1,0 +1,70 @@
+package whatif
+
+import (
+	"encoding/json"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+)
+
+// RunsFlux tells whether the ranks are an instance of Flux. Without Flux there are
+// no jobs.
+func RunsFlux(mc *api.MiniCluster) bool { return build.FluxEnabled(mc) }
+
+// RankRange returns the ranks from to to-1 as Flux writes a set: "2-3", or "".
+func RankRange(from, to int32) string { return fluxconf.Range(from, to).String() }
+
+// CountRanks returns the number of ranks of a set, 0 for what is none.
+func CountRanks(set string) int {
+	ranks, err := fluxconf.Parse(set)
+	if err != nil {
+		return 0
+	}
+	return ranks.Len()
+}
+
+// Lead returns the name of the lead's pod and of the container that runs the lead;
+// ok is false while it is not running.
+func Lead(live Live) (pod, container string, ok bool) {
+	for i := range live.Pods {
+		p := &live.Pods[i]
+		owner := metav1.GetControllerOf(p)
+		ours := live.Job != nil && owner != nil && owner.UID == live.Job.UID
+		if ours && p.Annotations[batchv1.JobCompletionIndexAnnotation] == "0" &&
+			p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodRunning {
+			return p.Name, build.RankContainerName(live.MiniCluster), true
+		}
+	}
+	return "", "", false
+}
+
+// JobsCommand is what tells, in the lead's container, which jobs run on ranks (a
+// set as Flux writes it). It changes nothing.
+func JobsCommand(ranks string) []string {
+	return []string{agentapi.Program, agentapi.JobsCommand, ranks}
+}
+
+// Jobs are the jobs on some ranks.
+type Jobs struct {
+	// Busy are those of the ranks that run jobs, as a set.
+	Busy string
+	// IDs are some of the jobs, and Count is their number.
+	IDs   []string
+	Count int
+}
+
+// ParseJobs reads what JobsCommand printed.
+func ParseJobs(output []byte) (Jobs, error) {
+	var report agentapi.DrainReport
+	if err := json.Unmarshal(output, &report); err != nil {
+		return Jobs{}, fmt.Errorf("answer of the agent about jobs: %w", err)
+	}
+	return Jobs{Busy: report.Busy, IDs: report.Jobs, Count: report.JobCount}, nil
+}
