@@ -1,0 +1,260 @@
+package resizeplan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/whatif"
+)
+
+// Make returns what the preview means.
+func Make(p Preview, live Live) Report {
+	report := Report{Stack: p.Stack, Verdict: VerdictUnchanged, Warnings: p.Warnings, OtherChanges: p.OtherChanges, MiniClusters: []MiniCluster{}}
+	refused := len(p.Refusals) > 0
+	claimed := map[string]bool{}
+	for _, d := range p.MiniClusters {
+		m := describe(d, p, live)
+		for _, f := range p.Refusals {
+			if f.resource == d.URN {
+				m.Refusals = append(m.Refusals, f)
+				claimed[f.resource] = true
+			}
+		}
+		if len(m.Refusals) > 0 {
+			m.Change = ChangeRefused
+			refused = true
+		}
+		if m.Change != ChangeNone {
+			report.Verdict = VerdictResize
+		}
+		report.MiniClusters = append(report.MiniClusters, m)
+	}
+	for _, f := range p.Refusals {
+		if !claimed[f.resource] {
+			report.Refusals = append(report.Refusals, f)
+		}
+	}
+	if refused {
+		report.Verdict = VerdictRefused
+	}
+	slices.SortFunc(report.MiniClusters, func(a, b MiniCluster) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return report
+}
+
+// describe returns what happens to one MiniCluster, refusals by others aside.
+func describe(d Declared, p Preview, live Live) MiniCluster {
+	there := live.of(d)
+	m := MiniCluster{
+		Namespace: d.Namespace, Name: d.Name, Change: ChangeNone,
+		DeclaredNow: declaredSize(d.Before), DeclaredWished: declaredSize(d.After),
+		LiveUnknown: there.Unknown, AutoscalerUnknown: there.AutoscalersUnknown,
+		Restart: Restart{AllRanks: No},
+	}
+	if there.MiniCluster != nil {
+		m.Live = liveState(there.MiniCluster)
+	}
+	if d.Operation == Delete {
+		m.describeDelete(there)
+		return m
+	}
+	autoscaler, err := autoscalerAfter(d, p.Autoscalers, there.Autoscalers)
+	if err != nil {
+		m.AutoscalerUnknown = err.Error()
+	}
+	m.Autoscaler = autoscaler
+	after, err := calculateSpec(d, there.MiniCluster)
+	if err != nil || !after.knows("spec", "spec.size", "spec.minSize", "spec.maxSize") {
+		m.Change = ChangeUnknown
+		m.Restart = Restart{AllRanks: Unknown, Because: "the sizes are known only during the update"}
+		if err != nil {
+			m.Restart.Because = err.Error()
+		}
+		return m
+	}
+	m.ownSize(&after.spec, there.MiniCluster, after.answered)
+	if there.Unknown != "" && d.Operation != Create {
+		m.describeUnseen(d, after)
+		return m
+	}
+	m.describeOutcome(d, there, after, live.nodes(d))
+	return m
+}
+
+// of returns what is known of the declared MiniCluster.
+func (l Live) of(d Declared) LiveMiniCluster {
+	switch {
+	case d.NewCluster:
+		return LiveMiniCluster{} // there is none
+	case l.Unknown != "":
+		return LiveMiniCluster{Unknown: l.Unknown, AutoscalersUnknown: l.Unknown}
+	}
+	return l.MiniClusters[d.Key()]
+}
+
+// nodes returns what is known of the nodes for the declared MiniCluster.
+func (l Live) nodes(d Declared) Nodes {
+	switch {
+	case d.NewCluster:
+		return Nodes{Unknown: "the cluster is made by the update"}
+	case l.Unknown != "":
+		return Nodes{Unknown: l.Unknown}
+	}
+	return l.Nodes
+}
+
+func liveState(mc *api.MiniCluster) *LiveState {
+	state := &LiveState{Wished: mc.Spec.Size, Size: mc.Status.Size, Ready: mc.Status.Ready}
+	if c := meta.FindStatusCondition(mc.Status.Conditions, api.ConditionProgressing); c != nil {
+		state.State = c.Reason
+	}
+	return state
+}
+
+// ownSize leaves spec.size to the autoscaler, where there is one.
+func (m *MiniCluster) ownSize(spec *api.MiniClusterSpec, live *api.MiniCluster, answered bool) {
+	if m.Autoscaler == nil {
+		if live != nil && m.DeclaredWished != nil && spec.Size != *m.DeclaredWished {
+			m.note("the stack declares size %d and somebody else has set %d: Pulumi leaves it until it has another change to make here, or is told to --refresh",
+				*m.DeclaredWished, spec.Size)
+		}
+		return
+	}
+	if live != nil && !answered {
+		spec.Size = live.Spec.Size
+	}
+	if held := m.Autoscaler.clamp(spec.Size); held != spec.Size {
+		m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", spec.Size, held)
+		spec.Size = held
+	}
+}
+
+func (m *MiniCluster) note(format string, args ...any) {
+	m.Notes = append(m.Notes, fmt.Sprintf(format, args...))
+}
+
+// describeDelete is for a MiniCluster that goes with all its ranks.
+func (m *MiniCluster) describeDelete(there LiveMiniCluster) {
+	m.Change = ChangeDelete
+	if there.Job != nil {
+		m.leave(allRanks(ptr.Deref(there.Job.Spec.Completions, 0)), 0, there)
+	}
+}
+
+// describeUnseen compares what is declared, where what is there is not known.
+func (m *MiniCluster) describeUnseen(d Declared, after specAfter) {
+	if d.Operation == Same {
+		return
+	}
+	m.Restart = Restart{AllRanks: Unknown, Because: "the cluster could not be asked"}
+	m.Change = ChangeUnknown
+	if m.Autoscaler == nil && m.DeclaredNow != nil {
+		switch now := *m.DeclaredNow; {
+		case after.spec.Size > now:
+			m.Change = ChangeGrow
+		case after.spec.Size < now:
+			m.Change = ChangeShrink
+		}
+	}
+}
+
+// describeOutcome fills in what the operator would do.
+func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after specAfter, nodes Nodes) {
+	exists := there.MiniCluster != nil
+	if !exists {
+		there.MiniCluster = &api.MiniCluster{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name}}
+	}
+	outcome := whatif.Predict(there.Live, after.spec)
+	m.SizeAfter = &outcome.Desired
+	m.describeBounds(after.spec, outcome)
+	switch {
+	case outcome.Problem != "" && d.Operation == Same:
+		m.note("the operator does nothing: %s", outcome.Problem)
+	case outcome.Problem != "":
+		m.Refusals = append(m.Refusals, Finding{By: "operator", Message: outcome.Problem})
+	case outcome.Ended != "":
+		m.note("it has ended: %s", outcome.Ended)
+	}
+	m.Restart = restart(d, outcome, after)
+	if exists && m.Restart.AllRanks != Unknown && d.Operation != Replace {
+		if anyway := whatif.Predict(there.Live, there.MiniCluster.Spec); anyway.Desired == outcome.Desired && anyway.Restart == outcome.Restart {
+			// What is going on goes on, whatever Pulumi does; the live state tells it.
+			m.Restart = Restart{AllRanks: No}
+			m.describeRoom(there, outcome, nodes)
+			return
+		}
+	}
+	all := allRanks(outcome.Ranks)
+	switch {
+	case m.Restart.AllRanks == Yes:
+		m.Change = ChangeRestart
+		m.Arriving = ranks(allRanks(outcome.Desired))
+		m.leave(all, 0, there)
+	case outcome.Arriving != "":
+		m.Change = ChangeGrow
+		m.Arriving = ranks(outcome.Arriving)
+	case outcome.Leaving != "":
+		m.Change = ChangeShrink
+		m.leave(outcome.Leaving, int64(outcome.DrainTimeout.Seconds()), there)
+	}
+	if d.Operation == Create && m.Change == ChangeGrow {
+		m.Change = ChangeCreate
+	}
+	if m.Restart.AllRanks == Unknown {
+		if m.Change == ChangeNone {
+			m.Change = ChangeUnknown
+		}
+		m.leave(all, 0, there)
+	}
+	m.describeRoom(there, outcome, nodes)
+}
+
+// restart says whether all ranks restart.
+func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
+	switch {
+	case d.Operation == Create && outcome.Ranks == 0:
+		return Restart{AllRanks: No}
+	case d.Operation == Replace:
+		return Restart{AllRanks: Yes, Because: "Pulumi deletes the MiniCluster and creates it anew"}
+	case outcome.Restart:
+		return Restart{AllRanks: Yes, Because: because(d.Changed)}
+	case len(after.notKnown) > 0:
+		return Restart{AllRanks: Unknown, Because: fmt.Sprintf("%s is known only during the update", after.notKnown[0])}
+	}
+	return Restart{AllRanks: No}
+}
+
+// describeRoom says whether the nodes have room, where ranks come or may come.
+func (m *MiniCluster) describeRoom(there LiveMiniCluster, outcome whatif.Outcome, nodes Nodes) {
+	if m.Arriving == nil && m.Autoscaler == nil {
+		return
+	}
+	m.Room = &Room{Fits: Unknown}
+	if m.Arriving != nil {
+		m.Room.Needed = m.Arriving.Count
+	}
+	switch {
+	case outcome.RankPod == nil:
+		m.Room.Because = "there can be no rank"
+		return
+	case nodes.Unknown != "":
+		m.Room.Because = nodes.Unknown
+		return
+	}
+	own := whatif.RankLabels(m.Name)
+	m.Room.Available = available(*outcome.RankPod, nodes, func(pod *corev1.Pod) bool {
+		return m.Restart.AllRanks == Yes && pod.Namespace == m.Namespace && hasLabels(pod.Labels, own)
+	})
+	m.Room.Fits = No
+	if m.Room.Available >= m.Room.Needed {
+		m.Room.Fits = Yes
+	}
+}

@@ -1,0 +1,334 @@
+package resizeplan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gopherlocks/gopherlocks/resizeplan"
+)
+
+func set(r *resizeplan.Ranks) string {
+	if r == nil {
+		return ""
+	}
+	return r.Set
+}
+
+func leaving(m resizeplan.MiniCluster) string {
+	if m.Leaving == nil {
+		return ""
+	}
+	return m.Leaving.Set
+}
+
+func TestMakeSaysWhatHappensToTheRanks(t *testing.T) {
+	fluxOf3 := func(t *testing.T) *scenario { return newScenario(t, "sample", 3, 1, 5, true) }
+	tests := []struct {
+		name     string
+		scenario func(*testing.T) *scenario
+		change   resizeplan.Change
+		after    int32
+		arriving string
+		leaving  string
+		timeout  int64
+		restart  resizeplan.Answer
+		binding  string
+	}{
+		{"unchanged", fluxOf3, resizeplan.ChangeNone, 3, "", "", 0, resizeplan.No, ""},
+		{"grow", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"size": 5.0}, "spec.size")
+		}, resizeplan.ChangeGrow, 5, "3-4", "", 0, resizeplan.No, "maxSize 5"},
+		{"shrink", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"size": 1.0}, "spec.size")
+		}, resizeplan.ChangeShrink, 1, "", "1-2", 3600, resizeplan.No, "minSize 1"},
+		{"shrink without Flux", func(t *testing.T) *scenario {
+			return newScenario(t, "plain", 3, 1, 5, false).update(map[string]any{"size": 2.0}, "spec.size")
+		}, resizeplan.ChangeShrink, 2, "", "2", 0, resizeplan.No, ""},
+		{"another maximum", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 0, resizeplan.Yes, ""},
+		{"another maximum and a smaller size", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"maxSize": 6.0, "size": 2.0}, "spec.maxSize", "spec.size")
+		}, resizeplan.ChangeRestart, 2, "0-1", "0-2", 0, resizeplan.Yes, ""},
+		{"annotations only", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(nil, "metadata.annotations.note")
+		}, resizeplan.ChangeNone, 3, "", "", 0, resizeplan.No, ""},
+		{"annotations only, and no answer", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(nil, "metadata.annotations.note").unanswered()
+		}, resizeplan.ChangeNone, 3, "", "", 0, resizeplan.No, ""},
+		{"grow, and no answer", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"size": 4.0}, "spec.size").unanswered()
+		}, resizeplan.ChangeGrow, 4, "3", "", 0, resizeplan.No, ""},
+		{"an image that is known only during the update", func(t *testing.T) *scenario {
+			s := fluxOf3(t).update(nil, "spec.containers[0].image").unanswered()
+			spec := s.declared.After["spec"].(map[string]any)
+			spec["containers"].([]any)[0].(map[string]any)["image"] = resizeplan.NotKnown{}
+			return s
+		}, resizeplan.ChangeUnknown, 3, "", "0-2", 0, resizeplan.Unknown, ""},
+		{"replaced", func(t *testing.T) *scenario {
+			s := fluxOf3(t).update(nil, "metadata.name")
+			s.declared.Operation = resizeplan.Replace
+			return s
+		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 0, resizeplan.Yes, ""},
+		{"created", func(t *testing.T) *scenario {
+			s := fluxOf3(t)
+			s.declared.Operation, s.declared.Before = resizeplan.Create, nil
+			s.there = resizeplan.LiveMiniCluster{}
+			return s
+		}, resizeplan.ChangeCreate, 3, "0-2", "", 0, resizeplan.No, ""},
+		{"somebody has scaled, and Pulumi leaves it", func(t *testing.T) *scenario {
+			s := fluxOf3(t)
+			s.there.MiniCluster.Spec.Size = 5
+			return s
+		}, resizeplan.ChangeNone, 5, "", "", 0, resizeplan.No, "maxSize 5"},
+		{"the operator is on its way", func(t *testing.T) *scenario {
+			s := fluxOf3(t)
+			s.there.MiniCluster.Spec.Size = 2
+			return s
+		}, resizeplan.ChangeNone, 2, "", "", 0, resizeplan.No, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := tt.scenario(t).only()
+			if m.Change != tt.change || m.SizeAfter == nil || *m.SizeAfter != tt.after || m.Restart.AllRanks != tt.restart {
+				t.Errorf("%s to %v, restart %+v; want %s to %d, restart %s", m.Change, m.SizeAfter, m.Restart, tt.change, tt.after, tt.restart)
+			}
+			if set(m.Arriving) != tt.arriving || leaving(m) != tt.leaving {
+				t.Errorf("comes %q, goes %q; want %q, %q", set(m.Arriving), leaving(m), tt.arriving, tt.leaving)
+			}
+			if m.Leaving != nil && m.Leaving.DrainTimeoutSeconds != tt.timeout {
+				t.Errorf("drain timeout %d s, want %d", m.Leaving.DrainTimeoutSeconds, tt.timeout)
+			}
+			if m.Bounds.Binding != tt.binding {
+				t.Errorf("bound by %q, want %q", m.Bounds.Binding, tt.binding)
+			}
+		})
+	}
+}
+
+func TestDeletedMiniClusterLosesAllRanks(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true)
+	s.declared.Operation, s.declared.After = resizeplan.Delete, nil
+	m := s.only()
+	if m.Change != resizeplan.ChangeDelete || leaving(m) != "0-2" || m.Leaving.DrainTimeoutSeconds != 0 || m.SizeAfter != nil {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestVerdictAndExitCode(t *testing.T) {
+	grow := func() *scenario {
+		return newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 4.0}, "spec.size")
+	}
+	refused := grow()
+	refused.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:sample", "policy size", "too large")}
+	elsewhere := grow()
+	elsewhere.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:other", "policy image", "no")}
+	warned := newScenario(t, "sample", 3, 1, 5, true)
+	warned.preview.Warnings = refused.preview.Refusals
+	for _, tt := range []struct {
+		name     string
+		scenario *scenario
+		verdict  resizeplan.Verdict
+		code     int
+	}{
+		{"unchanged", newScenario(t, "sample", 3, 1, 5, true), resizeplan.VerdictUnchanged, 0},
+		{"grow", grow(), resizeplan.VerdictResize, 2},
+		{"refused", refused, resizeplan.VerdictRefused, 1},
+		{"refused elsewhere", elsewhere, resizeplan.VerdictRefused, 1},
+		{"warned", warned, resizeplan.VerdictUnchanged, 0},
+	} {
+		r := report(tt.scenario)
+		if r.Verdict != tt.verdict || r.Verdict.ExitCode() != tt.code {
+			t.Errorf("%s: %s, exit code %d; want %s, %d", tt.name, r.Verdict, r.Verdict.ExitCode(), tt.verdict, tt.code)
+		}
+		if ofMiniCluster := len(r.MiniClusters[0].Refusals) == 1; ofMiniCluster != (tt.name == "refused") {
+			t.Errorf("%s: refusals of the MiniCluster: %+v", tt.name, r.MiniClusters[0].Refusals)
+		}
+		if ofStack := len(r.Refusals) == 1; ofStack != (tt.name == "refused elsewhere") {
+			t.Errorf("%s: refusals of the stack: %+v", tt.name, r.Refusals)
+		}
+	}
+}
+
+func TestAutoscalerOwnsTheSize(t *testing.T) {
+	scaled := func(size int32) *scenario {
+		s := newScenario(t, "sample", 3, 2, 5, false).autoscaler(2, 4, size)
+		s.there.MiniCluster.Spec.Size = size
+		return s
+	}
+	restarting := scaled(4).update(map[string]any{"maxSize": 6.0}, "spec.maxSize").unanswered()
+	tightened := scaled(4)
+	tightened.preview.Autoscalers[0].Operation = resizeplan.Update
+	tightened.preview.Autoscalers[0].After["spec"].(map[string]any)["maxReplicas"] = 3.0
+	tightened.there = newScenario(t, "sample", 4, 2, 5, false).there
+	wide := scaled(3)
+	wide.preview.Autoscalers[0].After["spec"].(map[string]any)["maxReplicas"] = 9.0
+	released := scaled(3)
+	released.preview.Autoscalers[0].Operation = resizeplan.Delete
+	foreign := scaled(3)
+	foreign.preview.Autoscalers = nil
+	for _, tt := range []struct {
+		name     string
+		scenario *scenario
+		change   resizeplan.Change
+		after    int32
+		maximum  int32 // of the autoscaler; 0 for none
+		note     string
+	}{
+		{"its size is not the declared one", scaled(4), resizeplan.ChangeNone, 4, 4, ""},
+		{"its size is kept where the API server has not answered", restarting, resizeplan.ChangeRestart, 4, 4, ""},
+		{"a smaller range moves the size", tightened, resizeplan.ChangeShrink, 3, 3, "brings size 4 to 3"},
+		{"a range beyond the bounds", wide, resizeplan.ChangeNone, 3, 9, "maxReplicas 9 must be at most maxSize 5"},
+		{"one that goes scales no more", released, resizeplan.ChangeNone, 3, 0, ""},
+		{"one that is not Pulumi's", foreign, resizeplan.ChangeNone, 3, 4, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := tt.scenario.only()
+			var maximum int32
+			if m.Autoscaler != nil {
+				maximum = m.Autoscaler.MaxReplicas
+			}
+			if m.Change != tt.change || *m.SizeAfter != tt.after || maximum != tt.maximum {
+				t.Errorf("%s to %d, autoscaler %+v; want %s to %d, maximum %d", m.Change, *m.SizeAfter, m.Autoscaler, tt.change, tt.after, tt.maximum)
+			}
+			if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
+				t.Errorf("notes %q, want %q", notes, tt.note)
+			}
+		})
+	}
+}
+
+func TestDriftIsTold(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true)
+	s.there.MiniCluster.Spec.Size = 4
+	if m := s.only(); len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "declares size 3 and somebody else has set 4") {
+		t.Errorf("notes %q", m.Notes)
+	}
+}
+
+func TestJobsOnRanksThatGo(t *testing.T) {
+	two := 2
+	tests := []struct {
+		name  string
+		flux  bool
+		jobs  *resizeplan.Jobs
+		count int // -1: not known
+	}{
+		{"asked", true, &resizeplan.Jobs{Count: &two, Busy: "1", IDs: []string{"ƒ1", "ƒ2"}}, 2},
+		{"not asked", true, nil, -1},
+		{"without Flux", false, nil, 0},
+	}
+	for _, tt := range tests {
+		s := newScenario(t, "sample", 3, 1, 5, tt.flux).update(map[string]any{"size": 1.0}, "spec.size")
+		s.there.Jobs = tt.jobs
+		jobs := s.only().Leaving.Jobs
+		if known := jobs.Count != nil; known != (tt.count >= 0) || known && *jobs.Count != tt.count || known == (jobs.Unknown != "") {
+			t.Errorf("%s: %+v, want %d", tt.name, jobs, tt.count)
+		}
+	}
+}
+
+func TestWhatCannotBeReadIsUnknown(t *testing.T) {
+	unreachable := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 4.0}, "spec.size")
+	unreachable.live.Unknown = "connection refused"
+	forbidden := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 4.0}, "spec.size")
+	forbidden.there = resizeplan.LiveMiniCluster{Unknown: "forbidden"}
+	for name, s := range map[string]*scenario{"connection refused": unreachable, "forbidden": forbidden} {
+		m := s.only()
+		if m.Change != resizeplan.ChangeGrow || m.LiveUnknown != name || m.Live != nil || m.SizeAfter != nil || m.Restart.AllRanks != resizeplan.Unknown {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+	s := newScenario(t, "sample", 3, 1, 5, true)
+	s.live.Unknown = "connection refused"
+	if m := s.only(); m.Change != resizeplan.ChangeNone || m.Restart.AllRanks != resizeplan.No {
+		t.Errorf("what Pulumi leaves alone stays, reachable or not: %+v", m)
+	}
+}
+
+func TestSizeThatIsKnownOnlyDuringTheUpdate(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true).update(nil, "spec.size").unanswered()
+	s.declared.After["spec"].(map[string]any)["size"] = resizeplan.NotKnown{}
+	if m := s.only(); m.Change != resizeplan.ChangeUnknown || m.SizeAfter != nil || m.Restart.AllRanks != resizeplan.Unknown {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestSecretsAreUnchangedUnlessPulumiSaysSo(t *testing.T) {
+	for changed, want := range map[string]resizeplan.Answer{"spec.size": resizeplan.No, "spec.flux.curveCert": resizeplan.Unknown} {
+		s := newScenario(t, "sample", 3, 1, 5, true)
+		s.there.MiniCluster.Spec.Flux.CurveCert = "certificate"
+		s.there = newLive(t, s)
+		s.update(map[string]any{"size": 4.0}, "spec.size", changed)
+		s.declared.Result["spec"].(map[string]any)["flux"].(map[string]any)["curveCert"] = resizeplan.Secret{}
+		if m := s.only(); m.Restart.AllRanks != want || *m.SizeAfter != 4 {
+			t.Errorf("changed %s: restart %+v, want %s", changed, m.Restart, want)
+		}
+	}
+}
+
+func TestOperatorsProblemRefusesAChange(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true)
+	s.there.Job.OwnerReferences = nil
+	if r := report(s); r.Verdict != resizeplan.VerdictUnchanged || len(r.MiniClusters[0].Notes) != 1 {
+		t.Errorf("what was in the way before is no refusal: %+v", r)
+	}
+	s.update(map[string]any{"size": 4.0}, "spec.size")
+	if r := report(s); r.Verdict != resizeplan.VerdictRefused || r.MiniClusters[0].Refusals[0].By != "operator" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRoomByRequests(t *testing.T) {
+	tainted := oneNode("10", "0")
+	tainted.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "gpu", Effect: corev1.TaintEffectNoSchedule}}
+	preferred := oneNode("1000m", "0")
+	preferred.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "old", Effect: corev1.TaintEffectPreferNoSchedule}}
+	cordoned := oneNode("10", "0")
+	cordoned.Nodes[0].Spec.Unschedulable = true
+	full := oneNode("10", "0")
+	full.Nodes[0].Status.Allocatable[corev1.ResourcePods] = *full.Nodes[0].Status.Allocatable.Pods()
+	full.Pods = slices.Repeat(full.Pods, 109)
+	two := oneNode("1000m", "100m")
+	two.Nodes = append(two.Nodes, two.Nodes[0])
+	two.Nodes[1].Name = "empty"
+	for _, tt := range []struct {
+		name      string
+		nodes     resizeplan.Nodes
+		available int
+		fits      resizeplan.Answer
+	}{
+		{"by CPU", oneNode("1000m", "100m"), 9, resizeplan.Yes},
+		{"just enough", oneNode("300m", "100m"), 2, resizeplan.Yes},
+		{"one short", oneNode("299m", "100m"), 1, resizeplan.No},
+		{"none left", oneNode("100m", "200m"), 0, resizeplan.No},
+		{"two nodes", two, 19, resizeplan.Yes},
+		{"a taint", tainted, 0, resizeplan.No},
+		{"a taint that only asks", preferred, 10, resizeplan.Yes},
+		{"cordoned", cordoned, 0, resizeplan.No},
+		{"by pods", full, 1, resizeplan.No},
+		{"not known", resizeplan.Nodes{Unknown: "nodes is forbidden"}, 0, resizeplan.Unknown},
+	} {
+		s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0}, "spec.size")
+		s.live.Nodes = tt.nodes
+		room := s.only().Room
+		if room.Available != tt.available || room.Fits != tt.fits || room.Needed != 2 || room.Because != tt.nodes.Unknown {
+			t.Errorf("%s: %+v, want %d and %s", tt.name, room, tt.available, tt.fits)
+		}
+	}
+}
+
+func TestRestartingRanksMakeRoomForThemselves(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	s.live.Nodes = oneNode("300m", "0")
+	for _, pod := range s.there.Pods {
+		pod.Spec.NodeName = "node"
+		s.live.Nodes.Pods = append(s.live.Nodes.Pods, pod)
+	}
+	if room := s.only().Room; room.Available != 3 || room.Fits != resizeplan.Yes {
+		t.Errorf("%+v", room)
+	}
+}

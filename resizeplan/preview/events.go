@@ -1,0 +1,242 @@
+package preview
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+
+	"github.com/gopherlocks/gopherlocks/resizeplan"
+)
+
+// Types of the resources that a resize plan is about.
+var (
+	miniClusterType = regexp.MustCompile(`^kubernetes:flux-framework\.org/v1alpha[12]:MiniCluster$`)
+	autoscalerType  = regexp.MustCompile(`^kubernetes:autoscaling/v[12]:HorizontalPodAutoscaler$`)
+)
+
+const (
+	miniClusterComponent = "gopherlocks:components:MiniCluster"
+	providerType         = "pulumi:providers:kubernetes"
+	mandatory            = "mandatory"
+)
+
+// decode reads the events of a preview in their order.
+func decode(stack string, events []apitype.EngineEvent) resizeplan.Preview {
+	c := collection{steps: map[string]*step{}}
+	preview := resizeplan.Preview{Stack: stack}
+	for _, e := range events {
+		switch {
+		case e.ResourcePreEvent != nil:
+			c.add(e.ResourcePreEvent.Metadata, false)
+		case e.ResOutputsEvent != nil:
+			c.add(e.ResOutputsEvent.Metadata, true)
+		case e.PolicyEvent != nil:
+			p := e.PolicyEvent
+			finding := resizeplan.NewFinding(p.ResourceURN, "policy "+p.PolicyName, plainText(p.Message))
+			if p.EnforcementLevel == mandatory {
+				preview.Refusals = append(preview.Refusals, finding)
+			} else {
+				preview.Warnings = append(preview.Warnings, finding)
+			}
+		case e.DiagnosticEvent != nil && e.DiagnosticEvent.Severity == "error":
+			if finding, ok := refusal(*e.DiagnosticEvent); ok {
+				preview.Refusals = append(preview.Refusals, finding)
+			}
+		}
+	}
+	for _, urn := range c.order {
+		s := c.steps[urn]
+		switch {
+		case miniClusterType.MatchString(s.resourceType):
+			preview.MiniClusters = append(preview.MiniClusters, c.declared(urn))
+		case autoscalerType.MatchString(s.resourceType):
+			preview.Autoscalers = append(preview.Autoscalers, c.declared(urn))
+		case s.operation != resizeplan.Same && isResource(s.resourceType):
+			preview.OtherChanges++
+		}
+	}
+	return preview
+}
+
+// isResource leaves out what groups and serves resources.
+func isResource(resourceType string) bool {
+	return !strings.HasPrefix(resourceType, "pulumi:") && !strings.HasPrefix(resourceType, "gopherlocks:components:")
+}
+
+// step is what happens to one resource, of all events about it.
+type step struct {
+	resourceType string
+	operation    resizeplan.Operation
+	before       *apitype.StepEventStateMetadata
+	after        *apitype.StepEventStateMetadata
+	result       map[string]any
+	changed      []string
+	provider     string
+}
+
+type collection struct {
+	steps map[string]*step
+	order []string // of the URNs
+}
+
+// operations of the engine that say something about a resource's fate; others, such
+// as "read" and "refresh", do not.
+var operations = map[apitype.OpType]resizeplan.Operation{
+	apitype.OpSame: resizeplan.Same, apitype.OpCreate: resizeplan.Create, apitype.OpUpdate: resizeplan.Update,
+	apitype.OpDelete: resizeplan.Delete, apitype.OpReplace: resizeplan.Replace,
+	apitype.OpCreateReplacement: resizeplan.Replace, apitype.OpDeleteReplaced: resizeplan.Replace,
+	apitype.OpImport: resizeplan.Update,
+}
+
+func (c *collection) add(m apitype.StepEventMetadata, isOver bool) {
+	operation, known := operations[m.Op]
+	if !known {
+		return
+	}
+	s := c.steps[m.URN]
+	if s == nil {
+		s = &step{resourceType: m.Type}
+		c.steps[m.URN] = s
+		c.order = append(c.order, m.URN)
+	}
+	s.operation = operation
+	s.provider = m.Provider
+	if m.Old != nil {
+		s.before = m.Old
+	}
+	if m.New != nil {
+		s.after = m.New
+	}
+	if len(m.DetailedDiff) > 0 {
+		s.changed = nil
+		for path := range m.DetailedDiff {
+			s.changed = append(s.changed, path)
+		}
+		slices.Sort(s.changed)
+	}
+	if isOver && m.New != nil && m.Op != apitype.OpSame {
+		s.result = m.New.Outputs
+	}
+}
+
+func (c *collection) declared(urn string) resizeplan.Declared {
+	s := c.steps[urn]
+	d := resizeplan.Declared{URN: urn, Operation: s.operation, Changed: s.changed, NewCluster: c.newCluster(s.provider)}
+	state := s.after
+	if s.before != nil {
+		d.Before = marked(s.before.Inputs)
+		state = s.before
+	}
+	if s.after != nil && s.operation != resizeplan.Delete {
+		d.After = marked(s.after.Inputs)
+		state = s.after
+	}
+	metadata, _ := marked(state.Inputs)["metadata"].(map[string]any)
+	d.Name, _ = metadata["name"].(string)
+	d.Namespace, _ = metadata["namespace"].(string)
+	if d.Namespace == "" {
+		// The namespace may be made by the same update; the component says its name.
+		if parent := c.component(state.Parent); parent != nil {
+			d.Namespace, _ = marked(parent.Inputs)["namespace"].(string)
+		}
+	}
+	// Without an answer of the API server, Pulumi repeats the inputs. An object that
+	// has been there has a UID.
+	if result := marked(s.result); result != nil {
+		if answered, _ := result["metadata"].(map[string]any); answered["uid"] != nil {
+			d.Result = result
+		}
+	}
+	return d
+}
+
+// component is the MiniCluster component of the URN, or nil.
+func (c *collection) component(urn string) *apitype.StepEventStateMetadata {
+	s := c.steps[urn]
+	if s == nil || s.resourceType != miniClusterComponent || s.after == nil {
+		return nil
+	}
+	return s.after
+}
+
+// newCluster tells whether the provider's kubeconfig is known only during the
+// update: then the cluster itself is made by it. reference is URN::ID.
+func (c *collection) newCluster(reference string) bool {
+	urn := reference[:max(strings.LastIndex(reference, "::"), 0)]
+	s := c.steps[urn]
+	if s == nil || s.resourceType != providerType || s.after == nil {
+		return false
+	}
+	_, notKnown := marked(s.after.Inputs)["kubeconfig"].(resizeplan.NotKnown)
+	return notKnown
+}
+
+// marked returns properties with values of our own for what is not known and for
+// secrets, which Pulumi writes as a fixed text and as a signed object.
+func marked(properties map[string]any) map[string]any {
+	m, _ := mark(properties).(map[string]any)
+	return m
+}
+
+func mark(value any) any {
+	switch value := value.(type) {
+	case string:
+		if value == plugin.UnknownStringValue {
+			return resizeplan.NotKnown{}
+		}
+	case []any:
+		list := make([]any, len(value))
+		for i := range value {
+			list[i] = mark(value[i])
+		}
+		return list
+	case map[string]any:
+		if value == nil {
+			return nil
+		}
+		if value[resource.SigKey] == resource.SecretSig {
+			return resizeplan.Secret{}
+		}
+		object := make(map[string]any, len(value))
+		for name := range value {
+			object[name] = mark(value[name])
+		}
+		return object
+	}
+	return value
+}
+
+// Of a message of the API server, the part that says what is wrong with which field.
+// Source: StatusError of k8s.io/apimachinery for reason Invalid, and how Pulumi's
+// plugin and engine wrap it.
+var (
+	invalidObject = regexp.MustCompile(`(?s)^.* is invalid: (.*)$`)
+	invalidValue  = regexp.MustCompile(`Invalid value: "object": `)
+	programFailed = regexp.MustCompile(`(?s)^.*program failed:\s*\d+ errors? occurred:\s*\* (.*)$`)
+)
+
+// refusal returns what an error says, without what wraps it. Errors that only say
+// that there was another are none.
+func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
+	text := plainText(e.Message)
+	switch {
+	case text == "preview failed" || text == "":
+		return resizeplan.Finding{}, false
+	case invalidObject.MatchString(text):
+		text = invalidValue.ReplaceAllString(invalidObject.FindStringSubmatch(text)[1], "")
+		return resizeplan.NewFinding(e.URN, "API server", text), true
+	case programFailed.MatchString(text):
+		return resizeplan.NewFinding(e.URN, "program", programFailed.FindStringSubmatch(text)[1]), true
+	}
+	return resizeplan.NewFinding(e.URN, "preview", text), true
+}
+
+// plainText is a message without colours and surrounding space.
+func plainText(message string) string {
+	return strings.TrimSpace(colors.Never.Colorize(message))
+}

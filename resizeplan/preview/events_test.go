@@ -1,0 +1,168 @@
+package preview
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/gopherlocks/gopherlocks/resizeplan"
+)
+
+// recorded returns the events of testdata/NAME.jsonl: what pulumi 3.256 sent for the
+// stack "dev" on an embedded cluster, less the resources that nobody looks at here.
+func recorded(t *testing.T, name string) []apitype.EngineEvent {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []apitype.EngineEvent
+	for lines := bufio.NewScanner(bytes.NewReader(data)); ; {
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var e apitype.EngineEvent
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				t.Fatal(err)
+			}
+			events = append(events, e)
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+}
+
+// sizes are those before, after, and in the API server's answer; 0 for none.
+func sizes(d resizeplan.Declared) [3]float64 {
+	var found [3]float64
+	for i, object := range []map[string]any{d.Before, d.After, d.Result} {
+		spec, _ := object["spec"].(map[string]any)
+		found[i], _ = spec["size"].(float64)
+	}
+	return found
+}
+
+func TestDecodeRecordedPreviews(t *testing.T) {
+	tests := []struct {
+		name      string
+		operation resizeplan.Operation
+		sizes     [3]float64
+		changed   []string
+		hpa       resizeplan.Operation // empty for none
+		others    int
+	}{
+		{"same", resizeplan.Same, [3]float64{2, 2, 0}, nil, resizeplan.Same, 0},
+		{"grow", resizeplan.Update, [3]float64{2, 3, 3}, []string{"spec.size"}, "", 0},
+		{"drift-shrink", resizeplan.Update, [3]float64{2, 3, 3}, []string{"spec.size"}, "", 0},
+		{"restart", resizeplan.Update, [3]float64{2, 2, 2}, []string{"spec.maxSize"}, "", 0},
+		{"autoscale-off", resizeplan.Update, [3]float64{2, 2, 2}, []string{`metadata.annotations["pulumi.com/patchForce"]`}, resizeplan.Delete, 0},
+		// The size 4 that is there stays, since its manager is not Pulumi.
+		{"image", resizeplan.Update, [3]float64{2, 2, 4}, []string{`metadata.annotations["pulumi.com/patchForce"]`, "spec.containers[0].image"}, resizeplan.Create, 1},
+		{"create", resizeplan.Create, [3]float64{0, 2, 0}, nil, resizeplan.Create, 22},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := decode("dev", recorded(t, tt.name))
+			if len(p.MiniClusters) != 1 || p.Stack != "dev" || len(p.Refusals) > 0 {
+				t.Fatalf("%+v", p)
+			}
+			d := p.MiniClusters[0]
+			if d.Operation != tt.operation || sizes(d) != tt.sizes || d.Name != "flux-sample" || !slices.Equal(d.Changed, tt.changed) {
+				t.Errorf("%s %s with sizes %v, changed %q; want %s with %v, %q", d.Operation, d.Name, sizes(d), d.Changed, tt.operation, tt.sizes, tt.changed)
+			}
+			var hpa resizeplan.Operation
+			if len(p.Autoscalers) == 1 {
+				hpa = p.Autoscalers[0].Operation
+			}
+			if hpa != tt.hpa || p.OtherChanges != tt.others {
+				t.Errorf("autoscaler: %q, want %q; %d other changes, want %d", hpa, tt.hpa, p.OtherChanges, tt.others)
+			}
+			if isNew := tt.name == "create"; d.NewCluster != isNew || (d.Namespace == "") != isNew {
+				t.Errorf("new cluster: %t, namespace %q", d.NewCluster, d.Namespace)
+			}
+		})
+	}
+}
+
+func TestDecodeRenamedMiniCluster(t *testing.T) {
+	p := decode("dev", recorded(t, "rename"))
+	got := map[string]resizeplan.Operation{}
+	for _, d := range p.MiniClusters {
+		got[d.Key().String()] = d.Operation
+	}
+	if len(got) != 2 || got["flux-operator/other"] != resizeplan.Create || got["flux-operator/flux-sample"] != resizeplan.Delete {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestRefusalsAreWhatMattersOfTheMessage(t *testing.T) {
+	const urn = "urn:pulumi:dev::gopherlocks::gopherlocks:components:MiniCluster$kubernetes:flux-framework.org/v1alpha2:MiniCluster::flux-sample"
+	tests := []struct {
+		name string
+		want resizeplan.Finding
+	}{
+		{"crd-refused", resizeplan.NewFinding(urn, "API server", "spec.maxSize: maxSize 3 must be at least the live size 4")},
+		{"program-refused", resizeplan.NewFinding("", "program",
+			"configuration of stack dev is not valid, so nothing was changed:\ngopherlocks:size: size 9 must be at most maxSize 4")},
+	}
+	for _, tt := range tests {
+		if got := decode("dev", recorded(t, tt.name)).Refusals; len(got) != 1 || got[0] != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestPoliciesRefuseOrWarn(t *testing.T) {
+	p := decode("dev", []apitype.EngineEvent{
+		{PolicyEvent: &apitype.PolicyEvent{ResourceURN: "urn", PolicyName: "size", EnforcementLevel: "mandatory", Message: "<{%fg 1%}>too large<{%reset%}>\n"}},
+		{PolicyEvent: &apitype.PolicyEvent{PolicyName: "tag", EnforcementLevel: "advisory", Message: "latest"}},
+	})
+	if len(p.Refusals) != 1 || p.Refusals[0] != resizeplan.NewFinding("urn", "policy size", "too large") {
+		t.Errorf("refusals %+v", p.Refusals)
+	}
+	if len(p.Warnings) != 1 || p.Warnings[0] != resizeplan.NewFinding("", "policy tag", "latest") {
+		t.Errorf("warnings %+v", p.Warnings)
+	}
+}
+
+// stepOf is an event about a MiniCluster with one more property of its spec.
+func stepOf(op apitype.OpType, value any) apitype.EngineEvent {
+	state := &apitype.StepEventStateMetadata{Inputs: map[string]any{
+		"metadata": map[string]any{"name": "sample", "namespace": "ns"},
+		"spec":     map[string]any{"value": value},
+	}}
+	return apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{Metadata: apitype.StepEventMetadata{
+		Op: op, URN: "urn", Type: "kubernetes:flux-framework.org/v1alpha1:MiniCluster", New: state,
+	}}}
+}
+
+func TestSecretsAndUnknownValuesAreMarked(t *testing.T) {
+	tests := []struct{ value, want any }{
+		{"04da6b54-80e4-46f7-96ec-b56ff0331ba9", resizeplan.NotKnown{}},
+		{map[string]any{"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}, resizeplan.Secret{}},
+		{"plain", "plain"},
+	}
+	for _, tt := range tests {
+		p := decode("dev", []apitype.EngineEvent{stepOf(apitype.OpUpdate, []any{tt.value})})
+		spec := p.MiniClusters[0].After["spec"].(map[string]any)
+		if got := spec["value"].([]any)[0]; got != tt.want {
+			t.Errorf("%v is %#v, want %#v", tt.value, got, tt.want)
+		}
+	}
+}
+
+func TestRefreshesAndReadsAreNoOperations(t *testing.T) {
+	p := decode("dev", []apitype.EngineEvent{
+		stepOf(apitype.OpRefresh, 1), stepOf(apitype.OpSame, 1), stepOf(apitype.OpRead, 1),
+	})
+	if len(p.MiniClusters) != 1 || p.MiniClusters[0].Operation != resizeplan.Same {
+		t.Errorf("%+v", p.MiniClusters)
+	}
+}

@@ -1,0 +1,128 @@
+// Package preview runs a preview of Pulumi, once, and reads from its events what
+// would happen to MiniClusters and their autoscalers.
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/gopherlocks/gopherlocks/resizeplan"
+)
+
+// KubeconfigOutput is the stack output that holds the cluster's kubeconfig.
+const KubeconfigOutput = "kubeconfig"
+
+// Stack is a stack of the project in a folder.
+type Stack struct {
+	// Name of the stack.
+	Name      string
+	workspace auto.Workspace
+}
+
+// Open finds the stack called name, or the selected one where name is empty, of the
+// project in dir. It selects nothing. The pulumi on PATH is used, with the
+// environment of this process: policy packs and other options that the environment
+// names hold here too.
+func Open(ctx context.Context, dir, name string) (*Stack, error) {
+	workspace, err := auto.NewLocalWorkspace(ctx, auto.WorkDir(dir))
+	if err != nil {
+		return nil, fmt.Errorf(`no pulumi that can be used (run "make tools" and eval "$(make -s env)" first): %w`, err)
+	}
+	s := &Stack{Name: name, workspace: onlyLooking{workspace}}
+	if name == "" {
+		selected, err := s.pulumi(ctx, "stack", "--show-name")
+		if err != nil {
+			return nil, fmt.Errorf(`no stack is selected (run "pulumi stack select NAME", or name one with --stack): %w`, err)
+		}
+		s.Name = strings.TrimSpace(selected)
+	}
+	return s, nil
+}
+
+// onlyLooking is a workspace in which the Automation API selects no stack: it would
+// change what the user's next command is about.
+type onlyLooking struct{ auto.Workspace }
+
+// SelectStack does nothing: each command names its stack.
+func (onlyLooking) SelectStack(context.Context, string) error { return nil }
+
+// pulumi runs a command that reads, and returns what it printed.
+func (s *Stack) pulumi(ctx context.Context, args ...string) (string, error) {
+	out, errOut, _, err := s.workspace.PulumiCommand().Run(ctx, s.workspace.WorkDir(), nil, nil, nil, nil, args...)
+	if err != nil {
+		return "", errors.New(firstError(errOut, err))
+	}
+	return out, nil
+}
+
+// Kubeconfig returns the stack's kubeconfig, which is a secret; empty where the stack
+// has no such output, since it was never brought up or does not export one.
+func (s *Stack) Kubeconfig(ctx context.Context) (string, error) {
+	kubeconfig, err := s.pulumi(ctx, "stack", "output", KubeconfigOutput, "--show-secrets", "--stack", s.Name)
+	if err != nil && strings.Contains(err.Error(), "does not have output property") {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("output %s of stack %s: %w", KubeconfigOutput, s.Name, err)
+	}
+	return kubeconfig, nil
+}
+
+// Preview runs the preview. A preview that fails is no error where its events say
+// why: the reasons are then the Refusals.
+func (s *Stack) Preview(ctx context.Context) (resizeplan.Preview, error) {
+	stack, err := auto.SelectStack(ctx, s.Name, s.workspace)
+	if err != nil {
+		return resizeplan.Preview{}, err
+	}
+	stream, received, stop := make(chan events.EngineEvent), make(chan []apitype.EngineEvent), make(chan struct{})
+	go collect(stream, stop, received)
+	var errOut strings.Builder
+	_, err = stack.Preview(ctx, optpreview.EventStreams(stream), optpreview.ErrorProgressStreams(&errOut),
+		optpreview.ProgressStreams(io.Discard), optpreview.Color("never"))
+	close(stop)
+	preview := decode(s.Name, <-received)
+	switch {
+	case ctx.Err() != nil:
+		return preview, context.Cause(ctx)
+	case err != nil && len(preview.Refusals) == 0:
+		return preview, fmt.Errorf(`preview of stack %[1]s: %[2]s ("pulumi preview --stack %[1]s" says more, "pulumi stack ls" lists the stacks)`,
+			s.Name, firstError(errOut.String(), err))
+	}
+	return preview, nil
+}
+
+// collect receives events until there are no more or stop is closed. Then no event
+// is on its way: the preview returns after its last one was taken.
+func collect(stream <-chan events.EngineEvent, stop <-chan struct{}, received chan<- []apitype.EngineEvent) {
+	var all []apitype.EngineEvent
+	defer func() { received <- all }()
+	for {
+		select {
+		case e, open := <-stream:
+			if !open {
+				return
+			}
+			all = append(all, e.EngineEvent)
+		case <-stop:
+			return
+		}
+	}
+}
+
+// firstError is what a command of Pulumi says went wrong, or else err.
+func firstError(errOut string, err error) string {
+	_, said, found := strings.Cut(errOut, "error: ")
+	if !found {
+		return err.Error()
+	}
+	return strings.TrimSpace(said)
+}

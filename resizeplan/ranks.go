@@ -1,0 +1,82 @@
+package resizeplan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/whatif"
+)
+
+// allRanks are the ranks of a MiniCluster of that size, as Flux writes a set.
+func allRanks(size int32) string { return whatif.RankRange(0, size) }
+
+func ranks(set string) *Ranks {
+	if set == "" {
+		return nil
+	}
+	return &Ranks{Set: set, Count: whatif.CountRanks(set)}
+}
+
+// leave fills in the ranks that go, and what runs there.
+func (m *MiniCluster) leave(set string, drainTimeout int64, there LiveMiniCluster) {
+	going := ranks(set)
+	if going == nil {
+		return
+	}
+	m.Leaving = &Leaving{Ranks: *going, DrainTimeoutSeconds: drainTimeout, Jobs: Jobs{Unknown: "nobody was asked"}}
+	switch {
+	case there.Jobs != nil:
+		m.Leaving.Jobs = *there.Jobs
+	case there.MiniCluster != nil && !whatif.RunsFlux(there.MiniCluster):
+		none := 0
+		m.Leaving.Jobs = Jobs{Count: &none, WithoutFlux: true}
+	}
+}
+
+// describeBounds fills in the bounds, and the one that binds.
+func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Outcome) {
+	m.Bounds = &Bounds{Min: outcome.Bounds.Min, Max: outcome.Bounds.Max}
+	maximum := "maxSize"
+	if spec.MaxSize == 0 {
+		maximum = "status.maximumSize"
+	}
+	switch {
+	case len(outcome.Violations) > 0:
+		m.Bounds.Binding = outcome.Violations[0].Message
+	case int(outcome.Desired) == outcome.Bounds.Max:
+		m.Bounds.Binding = fmt.Sprintf("%s %d", maximum, outcome.Bounds.Max)
+	case int(outcome.Desired) == outcome.Bounds.Min:
+		m.Bounds.Binding = fmt.Sprintf("minSize %d", outcome.Bounds.Min)
+	}
+	if m.Autoscaler == nil {
+		return
+	}
+	sizes := bounds.Sizes{Size: int(spec.Size), MinSize: int(spec.MinSize), MaxSize: int(spec.MaxSize), MaximumSize: outcome.Bounds.Max}
+	for _, v := range bounds.CheckReplicas(sizes, int(m.Autoscaler.MinReplicas), int(m.Autoscaler.MaxReplicas)) {
+		m.note("the HorizontalPodAutoscaler may wish what is refused: %s", v.Message)
+	}
+}
+
+// because says by the changed paths why all ranks restart.
+func because(changed []string) string {
+	paths := slices.DeleteFunc(slices.Clone(changed), func(path string) bool {
+		return path == "spec.size" || path == "spec.minSize" || !strings.HasPrefix(path, "spec.")
+	})
+	slices.Sort(paths)
+	if len(paths) == 0 {
+		return "a running Job cannot take over what has changed"
+	}
+	return "a running Job cannot take over a change of " + strings.Join(paths, ", ")
+}
+
+func hasLabels(labels, wanted map[string]string) bool {
+	for name, value := range wanted {
+		if labels[name] != value {
+			return false
+		}
+	}
+	return true
+}

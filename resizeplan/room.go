@@ -1,0 +1,88 @@
+package resizeplan
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	apiresource "k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/component-helpers/resource"
+	schedulinghelpers "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+)
+
+// available returns how many pods like rank fit on the nodes by their requests, when
+// the pods that going selects are gone. Ranks are alike, so that the sum over the
+// nodes is exact as far as requests, taints, node selector and required node
+// affinity go. What else a scheduler looks at (volumes, ports, topology,
+// preemption) is not.
+func available(rank corev1.PodSpec, nodes Nodes, going func(*corev1.Pod) bool) int {
+	pod := &corev1.Pod{Spec: rank}
+	needs := resource.PodRequests(pod, resource.PodResourcesOptions{})
+	used := map[string]corev1.ResourceList{}
+	pods := map[string]int64{}
+	for i := range nodes.Pods {
+		other := &nodes.Pods[i]
+		if going(other) {
+			continue
+		}
+		node := other.Spec.NodeName
+		used[node] = sum(used[node], resource.PodRequests(other, resource.PodResourcesOptions{}))
+		pods[node]++
+	}
+	total := 0
+	for i := range nodes.Nodes {
+		node := &nodes.Nodes[i]
+		if accepts(node, pod) {
+			total += fitting(node, needs, used[node.Name], pods[node.Name])
+		}
+	}
+	return total
+}
+
+// accepts tells whether the scheduler would consider the node for the pod.
+func accepts(node *corev1.Node, pod *corev1.Pod) bool {
+	if node.Spec.Unschedulable {
+		return false
+	}
+	_, tainted := schedulinghelpers.FindMatchingUntoleratedTaint(node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
+		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
+	})
+	if tainted {
+		return false
+	}
+	matches, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node)
+	return matches && err == nil
+}
+
+// fitting returns how many pods with the requests fit on what the node has left.
+func fitting(node *corev1.Node, needs, used corev1.ResourceList, pods int64) int {
+	room := node.Status.Allocatable.Pods().Value() - pods
+	for name, need := range needs {
+		if need.Sign() <= 0 {
+			continue
+		}
+		free := node.Status.Allocatable[name].DeepCopy()
+		free.Sub(used[name])
+		room = min(room, count(name, free)/count(name, need))
+	}
+	return int(max(room, 0))
+}
+
+// count is a quantity in the unit that the scheduler counts in.
+func count(name corev1.ResourceName, q apiresource.Quantity) int64 {
+	if name == corev1.ResourceCPU {
+		return q.MilliValue()
+	}
+	return q.Value()
+}
+
+func sum(a, b corev1.ResourceList) corev1.ResourceList {
+	total := a.DeepCopy()
+	if total == nil {
+		total = corev1.ResourceList{}
+	}
+	for name, quantity := range b {
+		all := total[name]
+		all.Add(quantity)
+		total[name] = all
+	}
+	return total
+}
