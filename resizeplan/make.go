@@ -28,7 +28,7 @@ func Make(p Preview, live Live) Report {
 			}
 		}
 		if len(m.Refusals) > 0 {
-			m.Change = ChangeRefused
+			m.stay()
 			refused = true
 		}
 		if m.Change != ChangeNone {
@@ -48,6 +48,15 @@ func Make(p Preview, live Live) Report {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return report
+}
+
+// stay is for a MiniCluster whose change is refused.
+func (m *MiniCluster) stay() {
+	m.Change, m.Restart = ChangeRefused, Restart{AllRanks: No}
+	m.SizeAfter, m.Arriving, m.Leaving, m.Room = nil, nil, nil, nil
+	if m.Live != nil {
+		m.SizeAfter = &m.Live.Wished
+	}
 }
 
 // describe returns what happens to one MiniCluster, refusals by others aside.

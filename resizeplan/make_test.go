@@ -201,6 +201,21 @@ func TestAutoscalerOwnsTheSize(t *testing.T) {
 	}
 }
 
+func TestSizeBeyondTheBoundsIsHeldThere(t *testing.T) {
+	m := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 9.0}, "spec.size").only()
+	if *m.SizeAfter != 5 || m.Bounds.Binding != "maxSize 5" || len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "size 9 must be at most maxSize 5") {
+		t.Errorf("to %d, bound by %q, notes %q", *m.SizeAfter, m.Bounds.Binding, m.Notes)
+	}
+}
+
+func TestRefusedMiniClusterStaysAsItIs(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0, "maxSize": 6.0}, "spec.size", "spec.maxSize")
+	s.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:sample", "policy size", "too large")}
+	if m := s.only(); m.Change != resizeplan.ChangeRefused || *m.SizeAfter != 3 || m.Arriving != nil || m.Leaving != nil || m.Restart.AllRanks != resizeplan.No {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestDriftIsTold(t *testing.T) {
 	s := newScenario(t, "sample", 3, 1, 5, true)
 	s.there.MiniCluster.Spec.Size = 4

@@ -45,7 +45,9 @@ func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Ou
 	}
 	switch {
 	case len(outcome.Violations) > 0:
-		m.Bounds.Binding = outcome.Violations[0].Message
+		violation := outcome.Violations[0]
+		m.Bounds.Binding = strings.TrimSpace(fmt.Sprintf("%s %d", violation.BoundField, violation.Bound))
+		m.note("the operator would hold the size within its bounds: %s", violation.Message)
 	case int(outcome.Desired) == outcome.Bounds.Max:
 		m.Bounds.Binding = fmt.Sprintf("%s %d", maximum, outcome.Bounds.Max)
 	case int(outcome.Desired) == outcome.Bounds.Min:

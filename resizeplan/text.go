@@ -3,6 +3,7 @@ package resizeplan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -41,7 +42,11 @@ func (r Report) headline() string {
 	}
 	switch {
 	case r.Verdict == VerdictRefused:
-		return fmt.Sprintf("Stack %s: refused, and nothing would be changed", r.Stack)
+		text := fmt.Sprintf("Stack %s: refused, and nothing would be changed", r.Stack)
+		if slices.ContainsFunc(r.MiniClusters, func(m MiniCluster) bool { return m.Change != ChangeNone && m.Change != ChangeRefused }) {
+			text += "; what follows of changes would be without the refusal"
+		}
+		return text
 	case len(r.MiniClusters) == 0:
 		return fmt.Sprintf("Stack %s: no MiniCluster is declared", r.Stack)
 	case changing == 0:
@@ -161,7 +166,11 @@ func (t *textWriter) changes(m MiniCluster) {
 		t.field("comes", "%s", named(*m.Arriving))
 	}
 	if m.Leaving != nil {
-		t.field("goes", "%s, %s", named(m.Leaving.Ranks), m.Leaving.manner())
+		name := "goes"
+		if m.Restart.AllRanks == Unknown {
+			name = "may go"
+		}
+		t.field(name, "%s, %s", named(m.Leaving.Ranks), m.Leaving.manner())
 		t.field("jobs", "%s", m.Leaving.Jobs)
 	}
 	switch m.Restart.AllRanks {
@@ -193,10 +202,14 @@ func (j Jobs) String() string {
 	case *j.Count == 0:
 		return "none runs there now"
 	}
-	text := fmt.Sprintf("%s now on rank %s", counted(*j.Count, "job"), j.Busy)
-	if strings.ContainsAny(j.Busy, ",-") {
-		text = fmt.Sprintf("%s now on ranks %s", counted(*j.Count, "job"), j.Busy)
+	verb, noun := "run", "rank"
+	if *j.Count == 1 {
+		verb = "runs"
 	}
+	if strings.ContainsAny(j.Busy, ",-") {
+		noun = "ranks"
+	}
+	text := fmt.Sprintf("%s %s on %s %s now", counted(*j.Count, "job"), verb, noun, j.Busy)
 	if len(j.IDs) > 0 {
 		text += " (" + strings.Join(j.IDs, ", ")
 		if len(j.IDs) < *j.Count {

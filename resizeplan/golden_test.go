@@ -1,0 +1,73 @@
+package resizeplan_test
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/resizeplan"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestGoldenReports holds the forms of reports. tests/e2e compares what
+// gopherlocks-plan prints on a live cluster with the same files.
+func TestGoldenReports(t *testing.T) {
+	one := 1
+	autoscaled := newScenario(t, "flux-sample", 2, 2, 4, false).autoscaler(2, 4, 2)
+	unchanged := newScenario(t, "flux-sample", 3, 2, 4, false)
+	grow := newScenario(t, "flux-sample", 3, 2, 4, false).update(map[string]any{"size": 4.0}, "spec.size")
+	shrink := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 1.0}, "spec.size")
+	shrink.preview.Stack = "flux"
+	shrink.there.Jobs = &resizeplan.Jobs{Count: &one, Busy: "1-2", IDs: []string{"ƒ3xyZh"}}
+	refused := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 9.0}, "spec.size").unanswered()
+	refused.preview.Stack = "flux"
+	refused.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:planned", "API server", "spec.size: size 9 must be at most maxSize 4")}
+	for name, r := range map[string]resizeplan.Report{
+		"autoscaled": report(autoscaled), "unchanged": report(unchanged), "grow": report(grow),
+		"shrink": report(shrink), "refused": report(refused), "several": several(t),
+	} {
+		for ending, write := range map[string]func(io.Writer) error{"txt": r.WriteText, "json": r.WriteJSON} {
+			var got bytes.Buffer
+			if err := write(&got); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", name+"."+ending)
+			if *update {
+				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s is not what is printed (go test ./resizeplan -update writes it anew):\n%s", path, &got)
+			}
+		}
+	}
+}
+
+// several is a stack of several MiniClusters, with what can be said besides.
+func several(t *testing.T) resizeplan.Report {
+	restarting := newScenario(t, "alpha", 4, 2, 4, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	restarting.there.Jobs = &resizeplan.Jobs{Unknown: "no permission to ask the lead"}
+	restarting.preview.OtherChanges = 2
+	restarting.preview.Warnings = []resizeplan.Finding{resizeplan.NewFinding("urn:beta", "policy image-tag", "image workload:latest has no fixed tag")}
+	scaledByHand := newScenario(t, "beta", 2, 1, 8, false)
+	scaledByHand.there.MiniCluster.Spec.Size = 5
+	going := newScenario(t, "gamma", 2, 1, 8, false)
+	going.declared.Operation, going.declared.After = resizeplan.Delete, nil
+	coming := newScenario(t, "delta", 12, 1, 16, false)
+	coming.declared.Operation, coming.declared.Before = resizeplan.Create, nil
+	coming.there = resizeplan.LiveMiniCluster{}
+	unknown := newScenario(t, "epsilon", 2, 1, 8, true).update(nil, "spec.containers[0].image").unanswered()
+	unknown.declared.After["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = resizeplan.NotKnown{}
+	unread := newScenario(t, "zeta", 2, 1, 8, false).update(map[string]any{"size": 3.0}, "spec.size")
+	unread.there = resizeplan.LiveMiniCluster{Unknown: "miniclusters is forbidden", AutoscalersUnknown: "horizontalpodautoscalers is forbidden"}
+	return report(restarting, scaledByHand, going, coming, unknown, unread)
+}
