@@ -6,11 +6,11 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy tools env demo test test-unit test-node test-e2e bench soak fuzz verify generate lint
+.PHONY: help up destroy plan tools env demo test test-unit test-node test-e2e bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 up: tools ## Provide the tools, then make the environment of stack $(STACK)
 	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
@@ -20,6 +20,10 @@ up: tools ## Provide the tools, then make the environment of stack $(STACK)
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
 	pulumi destroy --yes --skip-preview
+
+# Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
+plan: tools ## Say what `make up` would do to the MiniClusters: ranks, jobs, restarts, room
+	@$(WITH_ENV) gopherlocks-plan --stack $(STACK) || [ $$? -eq 2 ]
 
 tools: ## Install or compile the programs that are needed (cached outside this folder)
 	@$(TOOLCHAIN) packages
@@ -46,6 +50,9 @@ test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
+
+bench-preview: tools ## Compare the preview of a resize with one of nothing, on a cluster of its own
+	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
 
 soak: tools ## Resize a MiniCluster 100 times among accidents (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api

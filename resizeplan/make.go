@@ -53,7 +53,7 @@ func Make(p Preview, live Live) Report {
 // stay is for a MiniCluster whose change is refused.
 func (m *MiniCluster) stay() {
 	m.Change, m.Restart = ChangeRefused, Restart{AllRanks: No}
-	m.SizeAfter, m.Arriving, m.Leaving, m.Room = nil, nil, nil, nil
+	m.SizeAfter, m.Arriving, m.Leaving, m.Room, m.Notes = nil, nil, nil, nil, nil
 	if m.Live != nil {
 		m.SizeAfter = &m.Live.Wished
 	}

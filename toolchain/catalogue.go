@@ -100,6 +100,7 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 			{name: "gopherlocks-demo-workload", pkg: "./demo/cmd/gopherlocks-demo-workload"},
 			{name: "gopherlocks-demo", pkg: "./demo/cmd/gopherlocks-demo"},
 			{name: policyPack, pkg: "./policies/cmd/gopherlocks-policies", links: []string{policyPackPlugin}},
+			{name: "gopherlocks-plan", pkg: "./resizeplan/cmd/gopherlocks-plan"},
 			{name: "pause", pkg: "./provider/cmd/pause"},
 		},
 	}

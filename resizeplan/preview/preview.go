@@ -94,7 +94,7 @@ func (s *Stack) Preview(ctx context.Context) (resizeplan.Preview, error) {
 	case ctx.Err() != nil:
 		return preview, context.Cause(ctx)
 	case err != nil && len(preview.Refusals) == 0:
-		return preview, fmt.Errorf(`preview of stack %[1]s: %[2]s ("pulumi preview --stack %[1]s" says more, "pulumi stack ls" lists the stacks)`,
+		return preview, fmt.Errorf(`preview of stack %[1]s: %[2]s ("pulumi preview --stack %[1]s" says more, "pulumi stack ls" lists the stacks that there are)`,
 			s.Name, firstError(errOut.String(), err))
 	}
 	return preview, nil

@@ -50,6 +50,13 @@ func (w *workspace) buildPrograms(t *testing.T) {
 // applyFlux makes a MiniCluster of the spec, to which it adds image and programs.
 func (w *workspace) applyFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) fluxInstance {
 	t.Helper()
+	w.run(t, "kubectl", "apply", "-f", w.writeFlux(t, name, spec))
+	return fluxInstance{w, name}
+}
+
+// writeFlux writes the manifest of such a MiniCluster, and returns the file's path.
+func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) string {
+	t.Helper()
 	root := int64(0) // owns the programs
 	spec.Pod.SecurityContext = &corev1.PodSecurityContext{RunAsUser: &root}
 	spec.Flux.Container.Disable = true
@@ -83,8 +90,7 @@ func (w *workspace) applyFlux(t *testing.T, name string, spec v1alpha2.MiniClust
 	if err := os.WriteFile(file, manifest, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t, "kubectl", "apply", "-f", file)
-	return fluxInstance{w, name}
+	return file
 }
 
 // remove deletes the MiniCluster and waits for the end of its pods.
