@@ -22,7 +22,7 @@ type workspace struct {
 
 // newWorkspace copies all files that git would keep, and reads the environment
 // once `make tools` has run there.
-func newWorkspace(t *testing.T) *workspace {
+func newWorkspace(t testing.TB) *workspace {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for the embedded cluster; run make test-e2e as root")
@@ -65,7 +65,7 @@ func exports(dump string) []string {
 
 // run runs a command in the workspace and returns what it printed on standard
 // output. The test ends when it fails.
-func (w *workspace) run(t *testing.T, name string, args ...string) string {
+func (w *workspace) run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, errOut, err := w.try(name, args...)
 	if err != nil {
@@ -75,7 +75,7 @@ func (w *workspace) run(t *testing.T, name string, args ...string) string {
 }
 
 // fail runs a command that must fail, and returns all that it printed.
-func (w *workspace) fail(t *testing.T, name string, args ...string) string {
+func (w *workspace) fail(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, errOut, err := w.try(name, args...)
 	if err == nil {
@@ -94,7 +94,7 @@ func (w *workspace) try(name string, args ...string) (out, errOut string, err er
 }
 
 // get reads one object as JSON.
-func (w *workspace) get(t *testing.T, into any, args ...string) {
+func (w *workspace) get(t testing.TB, into any, args ...string) {
 	t.Helper()
 	out := w.run(t, "kubectl", append([]string{"get", "-o", "json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), into); err != nil {
