@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
-	"github.com/gopherlocks/gopherlocks/operator/whatif"
 )
 
 // Make returns what the preview means.
@@ -172,98 +169,5 @@ func (m *MiniCluster) describeUnseen(d Declared, after specAfter) {
 		case after.spec.Size < now:
 			m.Change = ChangeShrink
 		}
-	}
-}
-
-// describeOutcome fills in what the operator would do.
-func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after specAfter, nodes Nodes) {
-	exists := there.MiniCluster != nil
-	if !exists {
-		there.MiniCluster = &api.MiniCluster{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name}}
-	}
-	outcome := whatif.Predict(there.Live, after.spec)
-	m.SizeAfter = &outcome.Desired
-	m.describeBounds(after.spec, outcome)
-	switch {
-	case outcome.Problem != "" && d.Operation == Same:
-		m.note("the operator does nothing: %s", outcome.Problem)
-	case outcome.Problem != "":
-		m.Refusals = append(m.Refusals, Finding{By: "operator", Message: outcome.Problem})
-	case outcome.Ended != "":
-		m.note("it has ended: %s", outcome.Ended)
-	}
-	m.Restart = restart(d, outcome, after)
-	if exists && m.Restart.AllRanks != Unknown && d.Operation != Replace {
-		if anyway := whatif.Predict(there.Live, there.MiniCluster.Spec); anyway.Desired == outcome.Desired && anyway.Restart == outcome.Restart {
-			// What is going on goes on, whatever Pulumi does; the live state tells it.
-			m.Restart = Restart{AllRanks: No}
-			m.describeRoom(there, outcome, nodes)
-			return
-		}
-	}
-	all := allRanks(outcome.Ranks)
-	switch {
-	case m.Restart.AllRanks == Yes:
-		m.Change = ChangeRestart
-		m.Arriving = ranks(allRanks(outcome.Desired))
-		m.leave(all, 0, there)
-	case outcome.Arriving != "":
-		m.Change = ChangeGrow
-		m.Arriving = ranks(outcome.Arriving)
-	case outcome.Leaving != "":
-		m.Change = ChangeShrink
-		m.leave(outcome.Leaving, int64(outcome.DrainTimeout.Seconds()), there)
-	}
-	if d.Operation == Create && m.Change == ChangeGrow {
-		m.Change = ChangeCreate
-	}
-	if m.Restart.AllRanks == Unknown {
-		if m.Change == ChangeNone {
-			m.Change = ChangeUnknown
-		}
-		m.leave(all, 0, there)
-	}
-	m.describeRoom(there, outcome, nodes)
-}
-
-// restart says whether all ranks restart.
-func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
-	switch {
-	case d.Operation == Create && outcome.Ranks == 0:
-		return Restart{AllRanks: No}
-	case d.Operation == Replace:
-		return Restart{AllRanks: Yes, Because: "Pulumi deletes the MiniCluster and creates it anew"}
-	case outcome.Restart:
-		return Restart{AllRanks: Yes, Because: because(d.Changed)}
-	case len(after.notKnown) > 0:
-		return Restart{AllRanks: Unknown, Because: fmt.Sprintf("%s is known only during the update", after.notKnown[0])}
-	}
-	return Restart{AllRanks: No}
-}
-
-// describeRoom says whether the nodes have room, where ranks come or may come.
-func (m *MiniCluster) describeRoom(there LiveMiniCluster, outcome whatif.Outcome, nodes Nodes) {
-	if m.Arriving == nil && m.Autoscaler == nil {
-		return
-	}
-	m.Room = &Room{Fits: Unknown}
-	if m.Arriving != nil {
-		m.Room.Needed = m.Arriving.Count
-	}
-	switch {
-	case outcome.RankPod == nil:
-		m.Room.Because = "there can be no rank"
-		return
-	case nodes.Unknown != "":
-		m.Room.Because = nodes.Unknown
-		return
-	}
-	own := whatif.RankLabels(m.Name)
-	m.Room.Available = available(*outcome.RankPod, nodes, func(pod *corev1.Pod) bool {
-		return m.Restart.AllRanks == Yes && pod.Namespace == m.Namespace && hasLabels(pod.Labels, own)
-	})
-	m.Room.Fits = No
-	if m.Room.Available >= m.Room.Needed {
-		m.Room.Fits = Yes
 	}
 }

@@ -216,6 +216,18 @@ func TestRefusedMiniClusterStaysAsItIs(t *testing.T) {
 	}
 }
 
+func TestMiniClusterThatSomebodyDeleted(t *testing.T) {
+	s := newScenario(t, "sample", 3, 1, 5, true)
+	s.there = resizeplan.LiveMiniCluster{}
+	if m := s.only(); m.Change != resizeplan.ChangeNone || len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "not in the cluster") {
+		t.Errorf("Pulumi does not notice: %+v", m)
+	}
+	s.declared.Operation = resizeplan.Update // with another change it is applied anew
+	if m := s.only(); m.Change != resizeplan.ChangeCreate || set(m.Arriving) != "0-2" {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestDriftIsTold(t *testing.T) {
 	s := newScenario(t, "sample", 3, 1, 5, true)
 	s.there.MiniCluster.Spec.Size = 4

@@ -34,6 +34,7 @@ func (w *workspace) plan(t *testing.T, golden string, exitCode int, args ...stri
 		if code != exitCode || !strings.Contains(errOut, "previewing stack ") {
 			t.Errorf("gopherlocks-plan ended with exit code %d, want %d:\n%s%s", code, exitCode, out, errOut)
 		}
+		t.Logf("gopherlocks-plan %s\n%s", strings.Join(append(more, args...), " "), out)
 		want, err := os.ReadFile(filepath.Join("../../resizeplan/testdata", golden+"."+ending))
 		if err != nil {
 			t.Fatal(err)
