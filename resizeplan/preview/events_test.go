@@ -23,20 +23,19 @@ func recorded(t *testing.T, name string) []apitype.EngineEvent {
 		t.Fatal(err)
 	}
 	var events []apitype.EngineEvent
-	for lines := bufio.NewScanner(bytes.NewReader(data)); ; {
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var e apitype.EngineEvent
-			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-				t.Fatal(err)
-			}
-			events = append(events, e)
-		}
-		if err := lines.Err(); err != nil {
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e apitype.EngineEvent
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
-		return events
+		events = append(events, e)
 	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
 // sizes are those before, after, and in the API server's answer; 0 for none.
