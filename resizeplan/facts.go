@@ -36,6 +36,9 @@ const (
 type Declared struct {
 	URN       string
 	Operation Operation
+	// Component is the URN of the component that declares it; empty for none. What is
+	// refused of the component is refused of the object.
+	Component string
 	// Namespace is empty where it is known only during the update.
 	Namespace, Name string
 	// Before and After are the object as it was declared and is declared now, as

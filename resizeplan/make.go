@@ -19,7 +19,7 @@ func Make(p Preview, live Live) Report {
 	for _, d := range p.MiniClusters {
 		m := describe(d, p, live)
 		for _, f := range p.Refusals {
-			if f.resource == d.URN {
+			if f.resource != "" && (f.resource == d.URN || f.resource == d.Component) {
 				m.Refusals = append(m.Refusals, f)
 				claimed[f.resource] = true
 			}

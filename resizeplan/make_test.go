@@ -124,6 +124,9 @@ func TestVerdictAndExitCode(t *testing.T) {
 	}
 	refused := grow()
 	refused.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:sample", "policy size", "too large")}
+	ofComponent := grow()
+	ofComponent.declared.Component = "urn:component"
+	ofComponent.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:component", "policy size", "too large")}
 	elsewhere := grow()
 	elsewhere.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:other", "policy image", "no")}
 	warned := newScenario(t, "sample", 3, 1, 5, true)
@@ -137,6 +140,7 @@ func TestVerdictAndExitCode(t *testing.T) {
 		{"unchanged", newScenario(t, "sample", 3, 1, 5, true), resizeplan.VerdictUnchanged, 0},
 		{"grow", grow(), resizeplan.VerdictResize, 2},
 		{"refused", refused, resizeplan.VerdictRefused, 1},
+		{"refused as a component", ofComponent, resizeplan.VerdictRefused, 1},
 		{"refused elsewhere", elsewhere, resizeplan.VerdictRefused, 1},
 		{"warned", warned, resizeplan.VerdictUnchanged, 0},
 	} {
@@ -144,10 +148,10 @@ func TestVerdictAndExitCode(t *testing.T) {
 		if r.Verdict != tt.verdict || r.Verdict.ExitCode() != tt.code {
 			t.Errorf("%s: %s, exit code %d; want %s, %d", tt.name, r.Verdict, r.Verdict.ExitCode(), tt.verdict, tt.code)
 		}
-		if ofMiniCluster := len(r.MiniClusters[0].Refusals) == 1; ofMiniCluster != (tt.name == "refused") {
+		if ofMiniCluster := len(r.MiniClusters[0].Refusals) == 1; ofMiniCluster != (tt.scenario == refused || tt.scenario == ofComponent) {
 			t.Errorf("%s: refusals of the MiniCluster: %+v", tt.name, r.MiniClusters[0].Refusals)
 		}
-		if ofStack := len(r.Refusals) == 1; ofStack != (tt.name == "refused elsewhere") {
+		if ofStack := len(r.Refusals) == 1; ofStack != (tt.scenario == elsewhere) {
 			t.Errorf("%s: refusals of the stack: %+v", tt.name, r.Refusals)
 		}
 	}

@@ -139,9 +139,10 @@ func (c *collection) declared(urn string) resizeplan.Declared {
 	metadata, _ := marked(state.Inputs)["metadata"].(map[string]any)
 	d.Name, _ = metadata["name"].(string)
 	d.Namespace, _ = metadata["namespace"].(string)
-	if d.Namespace == "" {
-		// The namespace may be made by the same update; the component says its name.
-		if parent := c.component(state.Parent); parent != nil {
+	if parent := c.component(state.Parent); parent != nil {
+		d.Component = state.Parent
+		if d.Namespace == "" {
+			// It is made by the same update; the component says its name.
 			d.Namespace, _ = marked(parent.Inputs)["namespace"].(string)
 		}
 	}

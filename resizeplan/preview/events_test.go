@@ -157,6 +157,22 @@ func TestSecretsAndUnknownValuesAreMarked(t *testing.T) {
 	}
 }
 
+func TestComponentTellsWhatItsMiniClusterDoesNot(t *testing.T) {
+	const urn = "urn:component"
+	component := apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{Metadata: apitype.StepEventMetadata{
+		Op: apitype.OpCreate, URN: urn, Type: "gopherlocks:components:MiniCluster",
+		New: &apitype.StepEventStateMetadata{Inputs: map[string]any{"namespace": "made-by-the-update"}},
+	}}}
+	object := stepOf(apitype.OpCreate, 1)
+	state := object.ResourcePreEvent.Metadata.New
+	state.Parent = urn
+	state.Inputs["metadata"].(map[string]any)["namespace"] = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+	d := decode("dev", []apitype.EngineEvent{component, object}).MiniClusters[0]
+	if d.Namespace != "made-by-the-update" || d.Component != urn {
+		t.Errorf("namespace %q, component %q", d.Namespace, d.Component)
+	}
+}
+
 func TestRefreshesAndReadsAreNoOperations(t *testing.T) {
 	p := decode("dev", []apitype.EngineEvent{
 		stepOf(apitype.OpRefresh, 1), stepOf(apitype.OpSame, 1), stepOf(apitype.OpRead, 1),
