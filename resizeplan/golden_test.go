@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/gopherlocks/gopherlocks/resizeplan"
@@ -70,4 +72,28 @@ func several(t *testing.T) resizeplan.Report {
 	unread := newScenario(t, "zeta", 2, 1, 8, false).update(map[string]any{"size": 3.0}, "spec.size")
 	unread.there = resizeplan.LiveMiniCluster{Unknown: "miniclusters is forbidden", AutoscalersUnknown: "horizontalpodautoscalers is forbidden"}
 	return report(restarting, scaledByHand, going, coming, unknown, unread)
+}
+
+// varying is what depends on the machine and the run: how many ranks fit, and the IDs
+// of jobs. tests/e2e leaves it out too.
+var varying = regexp.MustCompile(`room for [0-9]+|ƒ[0-9A-Za-z]+`)
+
+func TestDocumentationShowsTheGoldenReports(t *testing.T) {
+	for _, page := range []string{"../README.md", "../docs/resize-plan.md"} {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := varying.ReplaceAllString(string(content), "…")
+		for _, name := range []string{"grow", "shrink", "refused", "autoscaled", "unchanged"} {
+			report, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			indented := strings.ReplaceAll(strings.TrimSpace(varying.ReplaceAllString(string(report), "…")), "\n", "\n    ")
+			if !strings.Contains(shown, strings.ReplaceAll(indented, "\n    \n", "\n\n")) {
+				t.Errorf("%s does not show what is printed: testdata/%s.txt", page, name)
+			}
+		}
+	}
 }
