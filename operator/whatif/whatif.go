@@ -53,8 +53,8 @@ type Outcome struct {
 	// Arriving are the ranks that would be added, and Leaving those that would be
 	// taken away, as Flux writes a set: "2-3". Both are empty where Restart is true.
 	Arriving, Leaving string
-	// DrainTimeout is how long Leaving would be waited for while jobs run there; 0
-	// when they would go at once.
+	// DrainTimeout is how long Leaving would be waited for while jobs run there, from
+	// now on; 0 when they would go at once.
 	DrainTimeout time.Duration
 	// Restart says that all ranks, the lead among them, would be ended without a
 	// drain and started anew, because a running Job cannot take the change over.
@@ -103,7 +103,7 @@ func Predict(live Live, wished api.MiniClusterSpec) Outcome {
 	if p.End != nil {
 		outcome.Ended = p.End.Message
 	}
-	setResize(&outcome, live, p)
+	setResize(&outcome, live, mc, p)
 	if pod, err := rankPod(mc, p, settings); err == nil {
 		outcome.RankPod = pod
 	}
@@ -117,11 +117,11 @@ func boundsOf(mc *api.MiniCluster) bounds.Bounds {
 }
 
 // setResize fills in which ranks come and go by what the plan does with the Job.
-func setResize(outcome *Outcome, live Live, p plan.Plan) {
+func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 	switch {
 	case p.DrainOrder != nil && p.DrainOrder.Ranks != "":
 		outcome.Leaving = p.DrainOrder.Ranks
-		outcome.DrainTimeout = p.WakeAt.Sub(live.Now)
+		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
 	case p.Job != nil && p.Job.Spec.Completions != nil:
 		outcome.Arriving = fluxconf.Range(outcome.Ranks, *p.Job.Spec.Completions).String()
 		outcome.Leaving = fluxconf.Range(*p.Job.Spec.Completions, outcome.Ranks).String()

@@ -67,6 +67,24 @@ func TestPredictTellsWhichRanksComeAndGo(t *testing.T) {
 	}
 }
 
+func TestDrainTimeoutIsWhatIsLeftOfIt(t *testing.T) {
+	live := running(t, 3, 1, 5)
+	wished := *live.MiniCluster.Spec.DeepCopy()
+	wished.Size = 1
+	// The operator looks again earlier, for another reason.
+	pod := &live.Pods[0]
+	pod.Annotations[batchv1.JobIndexIgnoredFailureCountAnnotation] = "1"
+	pod.OwnerReferences[0].UID = live.Job.UID
+	pod.Status.Conditions[0].LastTransitionTime = metav1.NewTime(live.Now.Add(-time.Second))
+	if got := whatif.Predict(live, wished).DrainTimeout; got != time.Hour {
+		t.Errorf("%s, want an hour", got)
+	}
+	live.MiniCluster.Status.Drain = &api.Drain{Ranks: "1-2", StartTime: metav1.NewTime(live.Now.Add(-20 * time.Minute))}
+	if got := whatif.Predict(live, wished).DrainTimeout; got != 40*time.Minute {
+		t.Errorf("after 20 minutes: %s, want 40 minutes", got)
+	}
+}
+
 func TestPredictForAMiniClusterThatIsNotThere(t *testing.T) {
 	mc := running(t, 2, 1, 4).MiniCluster
 	mc.UID, mc.Status = "", api.MiniClusterStatus{}

@@ -40,8 +40,8 @@ func (a DrainAnswer) Equal(b DrainAnswer) bool {
 	return a.Ranks == b.Ranks && a.Busy == b.Busy && a.JobCount == b.JobCount && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
 }
 
-// drainTimeout returns how long ranks that are to go may keep their jobs.
-func drainTimeout(mc *api.MiniCluster) time.Duration {
+// DrainTimeout returns how long ranks that are to go may keep their jobs.
+func DrainTimeout(mc *api.MiniCluster) time.Duration {
 	if seconds := mc.Spec.ScaleDown.DrainTimeoutSeconds; seconds != nil {
 		return time.Duration(*seconds) * time.Second
 	}
@@ -58,7 +58,7 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	}
 	ranks := fluxconf.Range(p.Desired, completions)
 	target := ranks.String()
-	timeout := drainTimeout(mc)
+	timeout := DrainTimeout(mc)
 	if timeout == 0 && mc.Status.Drain == nil || !p.Ranks.anyRunning(p.Desired, completions) {
 		return true
 	}
