@@ -74,7 +74,6 @@ func TestDrainTimeoutIsWhatIsLeftOfIt(t *testing.T) {
 	// The operator looks again earlier, for another reason.
 	pod := &live.Pods[0]
 	pod.Annotations[batchv1.JobIndexIgnoredFailureCountAnnotation] = "1"
-	pod.OwnerReferences[0].UID = live.Job.UID
 	pod.Status.Conditions[0].LastTransitionTime = metav1.NewTime(live.Now.Add(-time.Second))
 	if got := whatif.Predict(live, wished).DrainTimeout; got != time.Hour {
 		t.Errorf("%s, want an hour", got)
