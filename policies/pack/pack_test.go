@@ -103,7 +103,7 @@ func TestServingEndsWithPulumi(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connection.Close()
+	_ = connection.Close()
 	stop()
 	select {
 	case err := <-ended:

@@ -196,7 +196,7 @@ func (r *report) cannotTell(at *Resource, err error) {
 
 // flatten returns the errors that errors.Join has joined.
 func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // It asks for the joining itself, not for something within.
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		if err == nil {
 			return nil

@@ -22,8 +22,12 @@ func TestExplainSaysWhyTheLeadDoesNotAnswer(t *testing.T) {
 		want   string
 	}{
 		{"no error", t.Context(), nil, "a warning", ""},
-		{"an older agent", t.Context(), utilexec.CodeExitError{Code: 64, Err: errors.New("exit")}, "gopherlocks-agent: cannot understand \"jobs 1\"\nusage: …\n",
-			`the agent in pod x-0 ended with exit code 64: gopherlocks-agent: cannot understand "jobs 1"`},
+		{
+			"an older agent", t.Context(),
+			utilexec.CodeExitError{Code: 64, Err: errors.New("exit")},
+			"gopherlocks-agent: cannot understand \"jobs 1\"\nusage: …\n",
+			`the agent in pod x-0 ended with exit code 64: gopherlocks-agent: cannot understand "jobs 1"`,
+		},
 		{"too late", late, errors.New("stream closed"), "", "pod x-0: no answer within 20s"},
 		{"forbidden", t.Context(), forbidden, "", `no permission to ask the lead: pods/exec "x-0" is forbidden: not you`},
 		{"anything else", t.Context(), errors.New("no route to host"), "", "asking the lead in pod x-0: no route to host"},

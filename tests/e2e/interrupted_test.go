@@ -95,7 +95,7 @@ func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) 
 			killAll(t, filepath.Join(w.dir, ".gopherlocks/bin", name))
 		}
 	}
-	<-ended
+	_ = <-ended // it was killed
 	// Pulumi's own lock on the stack, which it asks the user to take away.
 	w.run(t, "pulumi", "cancel", "--yes")
 	return false
