@@ -54,8 +54,9 @@ bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 bench-preview: tools ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
 
-soak: tools ## Resize a MiniCluster 100 times among accidents (docs/soak.md)
+soak: tools ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 times (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
+	@$(WITH_ENV) GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-20} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 
 fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (about ten minutes)
 	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds

@@ -25,7 +25,7 @@ type server struct {
 var _ pulumirpc.AnalyzerServer = (*server)(nil)
 
 // healthInterval is how often to look whether Pulumi is still there.
-const healthInterval = time.Minute
+const healthInterval = 5 * time.Second
 
 // Serve serves the pack on a port of this machine until ctx is done. It writes
 // the port to out, as Pulumi expects: nothing else may be written there. engine

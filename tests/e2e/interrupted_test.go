@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -91,11 +92,21 @@ func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) 
 		t.Fatal(err)
 	}
 	if withPlugins {
-		for _, name := range []string{"pulumi-resource-gopherlocks", "pulumi-resource-kubernetes", "pulumi-language-go"} {
+		for _, name := range []string{
+			"pulumi-resource-gopherlocks", "pulumi-resource-kubernetes", "pulumi-language-go", "gopherlocks-policies",
+		} {
 			killAll(t, filepath.Join(w.dir, ".gopherlocks/bin", name))
 		}
 	}
-	_ = <-ended // it was killed
+	if err := <-ended; err == nil {
+		return true // it was through just before
+	}
+	eventually(t, time.Minute, func() string {
+		if pids := processesOf(t, filepath.Join(w.dir, ".gopherlocks/bin/gopherlocks-policies")); len(pids) > 0 {
+			return fmt.Sprintf("the policy pack has not seen Pulumi go: %v", pids)
+		}
+		return ""
+	})
 	// Pulumi's own lock on the stack, which it asks the user to take away.
 	w.run(t, "pulumi", "cancel", "--yes")
 	return false
@@ -104,19 +115,28 @@ func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) 
 // killAll kills all processes of a program, which need not be any.
 func killAll(t *testing.T, program string) {
 	t.Helper()
-	links, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, pid := range processesOf(t, program) {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone meanwhile
+	}
+}
+
+// processesOf are the processes that were started by the path of a program.
+func processesOf(t *testing.T, program string) (pids []int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, link := range links {
-		line, err := os.ReadFile(link)
+	for _, file := range files {
+		line, err := os.ReadFile(file)
 		if err != nil || !bytes.HasPrefix(line, []byte(program+"\x00")) {
 			continue // gone, or another program
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone meanwhile
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
+	return pids
 }
 
 // numberFrom reads a variable of the environment, or returns what holds without.
