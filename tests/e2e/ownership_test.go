@@ -51,7 +51,12 @@ func testConfigurationTakesSize(t *testing.T, w *workspace) {
 	w.setLoad(t, "0")
 	w.waitForIdleAutoscaler(t)
 
-	w.run(t, "pulumi", "config", "set", "autoscale", "false") // size is 2 in the stack's file
+	w.run(t, "pulumi", "config", "set", "autoscale", "false")
+	w.run(t, "pulumi", "config", "rm", "size")
+	if out := w.run(t, "pulumi", "preview", "--diff"); strings.Contains(out, "4 =>") || strings.Contains(out, "in the cluster") {
+		t.Errorf("without a size of its own, the configuration takes it all the same:\n%s", out)
+	}
+	w.run(t, "pulumi", "config", "set", "size", "2")
 	// With --diff Pulumi writes messages to standard error.
 	out, errOut, err := w.try("pulumi", "preview", "--diff")
 	if want := "size 4 in the cluster, 2 in the configuration"; err != nil || !strings.Contains(out+errOut, want) {
