@@ -77,6 +77,7 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 		m.AutoscalerUnknown = err.Error()
 	}
 	m.Autoscaler = autoscaler
+	m.SizeOwner = sizeOwner(d, m)
 	after, err := calculateSpec(d, there.MiniCluster)
 	if err != nil || !after.knows("spec", "spec.size", "spec.minSize", "spec.maxSize") {
 		m.Change = ChangeUnknown
@@ -86,7 +87,7 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 		}
 		return m
 	}
-	m.ownSize(&after.spec, there.MiniCluster, after.answered)
+	m.ownSize(d, there.MiniCluster, &after)
 	if there.Unknown != "" && d.Operation != Create {
 		m.describeUnseen(d, after)
 		return m
@@ -123,24 +124,6 @@ func liveState(mc *api.MiniCluster) *LiveState {
 		state.State = c.Reason
 	}
 	return state
-}
-
-// ownSize leaves spec.size to the autoscaler, where there is one.
-func (m *MiniCluster) ownSize(spec *api.MiniClusterSpec, live *api.MiniCluster, answered bool) {
-	if m.Autoscaler == nil {
-		if live != nil && m.DeclaredWished != nil && spec.Size != *m.DeclaredWished {
-			m.note("the stack declares size %d and somebody else has set %d: Pulumi leaves it until it has another change to make here, or is told to --refresh",
-				*m.DeclaredWished, spec.Size)
-		}
-		return
-	}
-	if live != nil && !answered {
-		spec.Size = live.Spec.Size
-	}
-	if held := m.Autoscaler.clamp(spec.Size); held != spec.Size {
-		m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", spec.Size, held)
-		spec.Size = held
-	}
 }
 
 func (m *MiniCluster) note(format string, args ...any) {

@@ -232,11 +232,43 @@ func TestMiniClusterThatSomebodyDeleted(t *testing.T) {
 	}
 }
 
-func TestDriftIsTold(t *testing.T) {
-	s := newScenario(t, "sample", 3, 1, 5, true)
-	s.there.MiniCluster.Spec.Size = 4
-	if m := s.only(); len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "declares size 3 and somebody else has set 4") {
-		t.Errorf("notes %q", m.Notes)
+func TestWhoeverOwnsTheSizeKeepsIt(t *testing.T) {
+	scaled := func(size int32) *scenario {
+		s := newScenario(t, "sample", 3, 1, 5, true)
+		s.there.MiniCluster.Spec.Size = size
+		return s
+	}
+	otherImage := func(s *scenario) *scenario {
+		s.update(nil, "spec.containers[0].image").unanswered()
+		s.declared.After["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = "workload:2"
+		return s
+	}
+	for _, tt := range []struct {
+		name     string
+		scenario *scenario
+		owner    resizeplan.SizeOwner
+		after    int32
+		note     string
+	}{
+		{"anybody, unchanged", scaled(4), resizeplan.OwnerAnybody, 4, ""},
+		{"anybody, another image", otherImage(scaled(4)), resizeplan.OwnerAnybody, 4, ""},
+		{"anybody, until the stack says another", scaled(4).update(map[string]any{"size": 5.0}, "spec.size").unanswered(), resizeplan.OwnerAnybody, 5, ""},
+		{"the configuration, unchanged", scaled(4).owned(), resizeplan.OwnerPulumi, 4, "somebody has set size 4 where the configuration owns it and says 3"},
+		{"the configuration, another image", otherImage(scaled(4).owned()), resizeplan.OwnerPulumi, 3, ""},
+		{"an autoscaler", scaled(4).owned().autoscaler(2, 5, 4), resizeplan.OwnerAutoscaler, 4, ""},
+	} {
+		m := tt.scenario.only()
+		if m.SizeOwner != tt.owner || *m.SizeAfter != tt.after {
+			t.Errorf("%s: %s owns it, and it becomes %d; want %s and %d", tt.name, m.SizeOwner, *m.SizeAfter, tt.owner, tt.after)
+		}
+		if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
+			t.Errorf("%s: notes %q, want %q", tt.name, notes, tt.note)
+		}
+	}
+	unread := scaled(3)
+	unread.there.AutoscalersUnknown = "forbidden"
+	if m := unread.only(); m.SizeOwner != resizeplan.OwnerUnknown {
+		t.Errorf("whether there is an autoscaler is not known, yet the owner is %s", m.SizeOwner)
 	}
 }
 

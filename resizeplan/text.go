@@ -101,13 +101,15 @@ func (m MiniCluster) after() string {
 }
 
 func (m MiniCluster) scaledBy() string {
-	switch {
-	case m.Autoscaler != nil:
+	switch m.SizeOwner {
+	case OwnerAutoscaler:
 		return m.Autoscaler.Name
-	case m.AutoscalerUnknown != "":
-		return "?"
+	case OwnerPulumi:
+		return "Pulumi"
+	case OwnerAnybody:
+		return "anybody"
 	}
-	return "Pulumi"
+	return "?"
 }
 
 func (t *textWriter) miniCluster(m MiniCluster) {
@@ -123,7 +125,7 @@ func (t *textWriter) miniCluster(m MiniCluster) {
 	if m.Bounds != nil {
 		t.field("bounds", "%s", m.Bounds)
 	}
-	if m.Change != ChangeDelete {
+	if m.SizeOwner != "" {
 		t.field("scaled by", "%s", m.scalerText())
 	}
 	if m.Room != nil && m.Change != ChangeRefused {
@@ -241,11 +243,13 @@ func (b *Bounds) String() string {
 
 func (m MiniCluster) scalerText() string {
 	a := m.Autoscaler
-	switch {
-	case a == nil && m.AutoscalerUnknown != "":
+	switch m.SizeOwner {
+	case OwnerPulumi:
+		return "Pulumi: the configuration owns the size"
+	case OwnerAnybody:
+		return "whoever sets the size, such as kubectl or the application"
+	case OwnerUnknown:
 		return "cannot tell: " + m.AutoscalerUnknown
-	case a == nil:
-		return "Pulumi, and whoever else sets the size; no HorizontalPodAutoscaler"
 	}
 	text := fmt.Sprintf("HorizontalPodAutoscaler %s, from %d to %d ranks", a.Name, a.MinReplicas, a.MaxReplicas)
 	if a.Wish != nil {
