@@ -108,8 +108,10 @@ func (m MiniCluster) scaledBy() string {
 		return "Pulumi"
 	case OwnerAnybody:
 		return "anybody"
+	case OwnerUnknown:
+		return "?"
 	}
-	return "?"
+	return "-"
 }
 
 func (t *textWriter) miniCluster(m MiniCluster) {
