@@ -94,10 +94,19 @@ func (s *Stack) Preview(ctx context.Context) (resizeplan.Preview, error) {
 	case ctx.Err() != nil:
 		return preview, context.Cause(ctx)
 	case err != nil && len(preview.Refusals) == 0:
-		return preview, fmt.Errorf(`preview of stack %[1]s: %[2]s ("pulumi preview --stack %[1]s" says more, "pulumi stack ls" lists the stacks that there are)`,
-			s.Name, firstError(errOut.String(), err))
+		return preview, failure(s.Name, firstError(errOut.String(), err))
 	}
 	return preview, nil
+}
+
+// failure is a preview that did not come to say anything of resources, with what to
+// do next.
+func failure(stack, said string) error {
+	next := fmt.Sprintf(`"pulumi preview --stack %s" says more`, stack)
+	if strings.HasPrefix(said, "no stack named ") {
+		next = fmt.Sprintf(`"pulumi stack init %s" makes it, "pulumi stack ls" lists those that there are`, stack)
+	}
+	return fmt.Errorf("preview of stack %s: %s (%s)", stack, said, next)
 }
 
 // collect receives events until there are no more or stop is closed. Then no event

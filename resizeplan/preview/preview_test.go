@@ -55,6 +55,17 @@ func TestKubeconfigIsTheStacksOutput(t *testing.T) {
 	}
 }
 
+func TestFailureSaysWhatToDoNext(t *testing.T) {
+	for said, want := range map[string]string{
+		"no stack named 'dev' found": `preview of stack dev: no stack named 'dev' found ("pulumi stack init dev" makes it, "pulumi stack ls" lists those that there are)`,
+		"incorrect passphrase":       `preview of stack dev: incorrect passphrase ("pulumi preview --stack dev" says more)`,
+	} {
+		if got := failure("dev", said).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestCollectTakesAllEventsAlsoWhenTheStreamNeverEnds(t *testing.T) {
 	for _, ends := range []bool{true, false} {
 		stream, stop, received := make(chan events.EngineEvent), make(chan struct{}), make(chan []apitype.EngineEvent)
