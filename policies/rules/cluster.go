@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -84,21 +84,23 @@ func checkKubernetesVersion(s Stack, settings Settings) []Finding {
 	}
 	var r report
 	s.each(isOwnCluster, func(at *Resource) {
+		// What the cluster answers counts for more than what it was asked for.
+		var errs []error
 		for _, f := range []field{at.output("kubernetesVersion"), at.input("kubernetesVersion"), at.input("nodeImage")} {
 			if f.absent() {
 				continue
 			}
 			found, err := kubernetesVersion(f)
-			switch {
-			case err != nil:
-				r.cannotTell(at, err)
-			case found == nil:
-				r = append(r, Finding{URN: at.URN, Reason: ReasonUnknown, Unknown: true, Message: fmt.Sprintf(
-					"cannot be checked: %s %s does not tell a version of Kubernetes", f.path, f.shown())})
-			case found.LessThan(minimum):
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			if found.LessThan(minimum) {
 				r.violation(at, ReasonKubernetesTooOld, "%s %s must be at least %s", f.path, f.shown(), settings.text("minimum"))
 			}
+			return
 		}
+		r.cannotTell(at, errors.Join(errs...))
 	})
 	return r
 }
@@ -108,7 +110,7 @@ func isOwnCluster(r *Resource) bool {
 }
 
 // kubernetesVersion reads a version, or the image of a kind node, whose tag is
-// one. It returns nil for a text that tells none, such as an image of one's own.
+// one. An image of one's own may tell none.
 func kubernetesVersion(f field) (*version.Version, error) {
 	text, err := f.text()
 	if err != nil {
@@ -119,7 +121,7 @@ func kubernetesVersion(f field) (*version.Version, error) {
 	}
 	parsed, err := version.ParseGeneric(text)
 	if err != nil {
-		return nil, nil //nolint:nilerr // It is another text.
+		return nil, unknownError{f.path + " " + f.shown() + ", as a version of Kubernetes,"}
 	}
 	return parsed, nil
 }

@@ -46,6 +46,10 @@ var clusterCases = []testCase{
 		rule: "kubernetes-version", kind: conforming, name: "recent", stack: []string{`embedded e {name: dev}`, `kind k {kubernetesVersion: v1.27.0}`},
 		outputs: map[string]string{"e": `{kubernetesVersion: v1.34.2}`},
 	},
+	{
+		rule: "kubernetes-version", kind: conforming, name: "image of one's own that answers", stack: []string{`kind k {nodeImage: my-node}`},
+		outputs: map[string]string{"k": `{kubernetesVersion: v1.34.2}`},
+	},
 	{rule: "kubernetes-version", kind: conforming, name: "no cluster of ours", stack: []string{cluster}},
 	{
 		rule: "kubernetes-version", kind: notKnown, name: "before it exists", stack: []string{`embedded e {name: dev}`},
@@ -54,7 +58,7 @@ var clusterCases = []testCase{
 	},
 	{
 		rule: "kubernetes-version", kind: notKnown, name: "image of one's own", stack: []string{`kind k {nodeImage: my-node}`},
-		want: []string{`k: NotKnownYet: cannot be checked: nodeImage "my-node" does not tell a version of Kubernetes`},
+		want: []string{`k: NotKnownYet: cannot be checked yet: nodeImage "my-node", as a version of Kubernetes, is not known before the update`},
 	},
 	{
 		rule: "kubernetes-version", kind: wrongType, name: "number", stack: []string{`kind k {kubernetesVersion: 1.3}`},

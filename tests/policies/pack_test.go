@@ -16,6 +16,7 @@ func TestPolicyPack(t *testing.T) {
 		{"what is not known yet is advice", testUnknown},
 		{"what is malformed is a violation", testMalformed},
 		{"levels and options are configured", testConfiguration},
+		{"the example configuration is one", testExample},
 		{"mistakes in the configuration are refused", testMistakes},
 		{"the stack says that the cluster has metrics-server", testStackConfiguration},
 		{"the component is checked where the object keeps an old size", testOldSize},

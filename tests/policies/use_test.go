@@ -26,6 +26,16 @@ func testConfiguration(t *testing.T, p *project) {
 	got.expect(t)
 }
 
+func testExample(t *testing.T, p *project) {
+	example, err := filepath.Abs("../../policies.prod.example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.preview(t, []declared{miniCluster("ensemble", object{"maxSize": 65, "selfScaling": true})}, "--policy-pack-config", example)
+	got.fails(t)
+	got.expect(t, `mandatory minicluster-maximum ensemble: maxSize 65 must be at most 64, which the organization allows (MaximumAboveAllowed)`)
+}
+
 func testMistakes(t *testing.T, p *project) {
 	for config, want := range map[string]string{
 		`{"minicluster-maximum": {"maximum": "many"}}`: `minicluster-maximum: maximum: Invalid type. Expected: integer, given: string`,
