@@ -103,7 +103,9 @@ func TestServingEndsWithPulumi(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = connection.Close()
+	if err := connection.Close(); err != nil {
+		t.Error(err)
+	}
 	stop()
 	select {
 	case err := <-ended:

@@ -19,15 +19,26 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/policies/pack"
 )
 
-// The test's own executable is the Pulumi program too.
+// packName is the name by which the test's own executable is the policy pack;
+// where Pulumi runs it as a program, it is the program.
+const packName = "gopherlocks-policies"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(pulumi.EnvMonitor) != "" {
+	switch {
+	case strings.HasSuffix(os.Args[0], packName), strings.HasSuffix(os.Args[0], folderPlugin):
+		if err := pack.Serve(context.Background(), os.Stdout, os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case os.Getenv(pulumi.EnvMonitor) != "":
 		pulumi.Run(program)
-		return
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
 }
 
 // project is a Pulumi project with one stack.
@@ -52,11 +63,10 @@ func newProject(t *testing.T) *project {
 		t.Fatal(err)
 	}
 	p := &project{dir: t.TempDir()}
-	p.pack = filepath.Join(p.dir, "bin", "gopherlocks-policies")
-	build := exec.Command("go", "build", "-o", p.pack, "github.com/gopherlocks/gopherlocks/policies/cmd/gopherlocks-policies")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the policy pack: %v\n%s", err, out)
+	if err := os.Mkdir(filepath.Join(p.dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
 	}
+	p.pack = p.link(t, self, packName)
 	p.write(t, "Pulumi.yaml", fmt.Sprintf("name: policies\nruntime: {name: go, options: {binary: %q}}\n", self))
 	p.env = append(os.Environ(), "PULUMI_HOME="+t.TempDir(), "PULUMI_BACKEND_URL=file://"+p.dir, "PULUMI_STACK=test",
 		"PULUMI_CONFIG_PASSPHRASE=", "PULUMI_SKIP_UPDATE_CHECK=true",
@@ -73,6 +83,16 @@ func newProject(t *testing.T) *project {
 	}
 	p.salt = strings.TrimSpace(strings.TrimPrefix(string(config), "encryptionsalt:"))
 	return p
+}
+
+// link makes an executable findable by another name.
+func (p *project) link(t *testing.T, executable, name string) string {
+	t.Helper()
+	path := filepath.Join(p.dir, "bin", name)
+	if err := os.Symlink(executable, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func (p *project) write(t *testing.T, name, content string) string {

@@ -70,11 +70,11 @@ func testOldSize(t *testing.T, p *project) {
 	got.expect(t, `mandatory minicluster-size wish: size 9 must be at most maxSize 4 (SizeAboveMaximum)`)
 }
 
+// folderPlugin is what Pulumi looks for on PATH to run the folder policies.
+const folderPlugin = "pulumi-analyzer-policy-gopherlocks"
+
 func testFolder(t *testing.T, p *project) {
-	plugin := filepath.Join(filepath.Dir(p.pack), "pulumi-analyzer-policy-gopherlocks")
-	if err := os.Symlink(p.pack, plugin); err != nil {
-		t.Fatal(err)
-	}
+	p.link(t, p.pack, folderPlugin)
 	folder, err := filepath.Abs("../../policies")
 	if err != nil {
 		t.Fatal(err)
@@ -88,10 +88,7 @@ func testFolder(t *testing.T, p *project) {
 // testEnvironment is what `make env` does. A pack of the user's on the command
 // line comes in addition.
 func testEnvironment(t *testing.T, p *project) {
-	user := filepath.Join(t.TempDir(), "pack-of-the-user")
-	if err := os.Symlink(p.pack, user); err != nil {
-		t.Fatal(err)
-	}
+	user := p.link(t, p.pack, "user-"+packName)
 	with := *p
 	with.env = append(with.env, "PULUMI_OPTION_POLICY_PACK="+p.pack)
 	with.declare(t, []declared{tooLarge}, nil)
