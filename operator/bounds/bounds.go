@@ -9,8 +9,8 @@
 //
 // The program that reads the stack's configuration, the policy pack and the
 // operator all call this package. The API server cannot: it runs the same rule
-// as CEL expressions in the CustomResourceDefinition, and a test in package crds
-// holds the two together, message by message. The package imports the standard
+// as CEL expressions in the CustomResourceDefinition. A test, tests/bounds, holds
+// all of them together, message by message. The package imports the standard
 // library only, so that everybody can afford it.
 package bounds
 

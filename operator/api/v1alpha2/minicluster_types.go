@@ -56,7 +56,7 @@ type MiniClusterList struct {
 	Items []MiniCluster `json:"items"`
 }
 
-// The sizes: package bounds in CEL; a test in package crds holds the two together.
+// The sizes: package bounds in CEL; tests/bounds holds the two together.
 // CEL, not "minimum" and "maximum" of OpenAPI: those give other messages, and
 // where they fail, CEL rules are not checked.
 //
