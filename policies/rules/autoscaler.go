@@ -19,7 +19,11 @@ type autoscaler struct {
 // group of MiniClusters is, even where the other of the two is wrong.
 func (s Stack) autoscalers() []autoscaler {
 	var all []autoscaler
-	s.each(isAutoscaler, func(r *Resource) {
+	for i := range s.Resources {
+		r := &s.Resources[i]
+		if !isOf(r.Type, prefixAutoscaling, "HorizontalPodAutoscaler") {
+			continue
+		}
 		ref := r.input("spec", "scaleTargetRef")
 		a := autoscaler{
 			Resource:   r,
@@ -31,12 +35,8 @@ func (s Stack) autoscalers() []autoscaler {
 		if strings.EqualFold(kindName, kind) || strings.HasPrefix(apiVersion, group+"/") || ref.err != nil || ref.unknown() || malformed(ref) {
 			all = append(all, a)
 		}
-	})
+	}
 	return all
-}
-
-func isAutoscaler(r *Resource) bool {
-	return isOf(r.Type, prefixAutoscaling, "HorizontalPodAutoscaler")
 }
 
 // malformed says that a field is set, but not to an object.

@@ -83,30 +83,42 @@ func checkKubernetesVersion(s Stack, settings Settings) []Finding {
 		return nil // The schema does not let it through.
 	}
 	var r report
-	s.each(isOwnCluster, func(at *Resource) {
-		// What the cluster answers counts for more than what it was asked for.
-		var errs []error
-		for _, f := range []field{at.output("kubernetesVersion"), at.input("kubernetesVersion"), at.input("nodeImage")} {
-			if f.absent() {
-				continue
-			}
-			found, err := kubernetesVersion(f)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			if found.LessThan(minimum) {
-				r.violation(at, ReasonKubernetesTooOld, "%s %s must be at least %s", f.path, f.shown(), settings.text("minimum"))
-			}
-			return
+	for i := range s.Resources {
+		at := &s.Resources[i]
+		if !isOwnCluster(at) {
+			continue
 		}
-		r.cannotTell(at, errors.Join(errs...))
-	})
+		f, found, err := versionOf(at)
+		switch {
+		case err != nil:
+			r.cannotTell(at, err)
+		case found != nil && found.LessThan(minimum):
+			r.violation(at, ReasonKubernetesTooOld, "%s %s must be at least %s", f.path, f.shown(), settings.text("minimum"))
+		}
+	}
 	return r
 }
 
 func isOwnCluster(r *Resource) bool {
 	return strings.HasPrefix(r.Type, prefixOwnTypes) && strings.HasSuffix(r.Type, "Cluster")
+}
+
+// versionOf returns the field that tells the version of a cluster: what it
+// answers counts for more than what it was asked for. It returns nil where
+// nothing says anything.
+func versionOf(cluster *Resource) (field, *version.Version, error) {
+	var errs []error
+	for _, f := range []field{cluster.output("kubernetesVersion"), cluster.input("kubernetesVersion"), cluster.input("nodeImage")} {
+		if f.absent() {
+			continue
+		}
+		found, err := kubernetesVersion(f)
+		if err == nil {
+			return f, found, nil
+		}
+		errs = append(errs, err)
+	}
+	return field{}, nil, errors.Join(errs...)
 }
 
 // kubernetesVersion reads a version, or the image of a kind node, whose tag is

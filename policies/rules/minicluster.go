@@ -23,14 +23,14 @@ type objectID struct{ namespace, name field }
 // miniClusters returns the stack's MiniClusters: custom resources and components.
 func (s Stack) miniClusters() []miniCluster {
 	var all []miniCluster
-	s.each(func(r *Resource) bool { return true }, func(r *Resource) {
-		switch {
+	for i := range s.Resources {
+		switch r := &s.Resources[i]; {
 		case r.Type == typeMiniClusterComponent:
 			all = append(all, miniCluster{Resource: r, component: true, sizes: r.input(), id: objectID{r.input("namespace"), r.input("name")}})
 		case isOf(r.Type, prefixMiniCluster, kind):
-			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: idOf(r)})
+			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}})
 		}
-	})
+	}
 	return all
 }
 
@@ -43,10 +43,6 @@ func (s Stack) customResources() []miniCluster {
 		}
 	}
 	return all
-}
-
-func idOf(r *Resource) objectID {
-	return objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}
 }
 
 // defaultNamespace is where an object without a namespace goes.

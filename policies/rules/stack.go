@@ -79,15 +79,6 @@ func anyMap(m map[string]any) any {
 	return m
 }
 
-// each calls look for every resource of the stack that is wanted.
-func (s Stack) each(wanted func(*Resource) bool, look func(*Resource)) {
-	for i := range s.Resources {
-		if r := &s.Resources[i]; wanted(r) {
-			look(r)
-		}
-	}
-}
-
 // Concerns says whether any rule looks at a resource of this type.
 func (r *Resource) Concerns() bool {
 	return strings.HasPrefix(r.Type, "kubernetes:") || strings.HasPrefix(r.Type, "gopherlocks:")
