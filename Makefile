@@ -58,7 +58,7 @@ soak: tools ## Resize a MiniCluster 100 times among accidents, and kill `pulumi 
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
 	@$(WITH_ENV) GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-20} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 
-fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (about ten minutes)
+fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (10 to 20 minutes)
 	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds
 	@GOPHERLOCKS_BOUNDS_CASES=$${GOPHERLOCKS_BOUNDS_CASES:-1000000} $(GO) test -v -timeout 60m -run AnySizes ./tests/bounds
 
