@@ -114,7 +114,9 @@ func testSecondUp(t *testing.T, w *workspace) {
 
 func testPlainCommands(t *testing.T, w *workspace) {
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
-	w.run(t, "pulumi", "preview", "--diff", "--expect-no-changes")
+	if out := w.run(t, "pulumi", "preview", "--diff", "--expect-no-changes"); !strings.Contains(out, "gopherlocks-policies") {
+		t.Errorf("the preview does not run the policy pack:\n%s", out)
+	}
 	if out := w.run(t, "pulumi", "stack", "output"); !strings.Contains(out, "flux-sample") || strings.Contains(out, "client-key-data") {
 		t.Errorf("pulumi stack output lacks the MiniCluster or shows a key:\n%s", out)
 	}
