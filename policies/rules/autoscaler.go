@@ -136,14 +136,8 @@ func readMetric(item field) (*metric, error) {
 	return &metric{resource: name, container: container, target: item.at(source, "target", "averageUtilization")}, nil
 }
 
-// cpuTargets are the percentages of the CPU request that are aimed at, and the
-// resources that say so: autoscalers, and components with autoscaling.
+// cpuTargets are the percentages of the CPU request that autoscalers aim at.
 func (s Stack) cpuTargets(look func(at *Resource, target field), fail func(at *Resource, err error)) {
-	for _, m := range s.miniClusters() {
-		if autoscale := m.input("autoscale"); m.component && !autoscale.absent() {
-			look(m.Resource, autoscale.at("cpuTarget"))
-		}
-	}
 	for _, a := range s.autoscalers() {
 		metrics, err := a.metrics()
 		if err != nil {

@@ -124,9 +124,8 @@ var autoscalerCases = []testCase{
 	},
 	{
 		rule: "autoscaler-cpu-target", kind: violating, name: "out of range", settings: Settings{"minimum": 5.0},
-		stack: []string{scaler(utilization(120)), `hpa1 i {spec: {targetCPUUtilizationPercentage: 4, ` + reference + `}}`, `component c {autoscale: {cpuTarget: 0}}`},
+		stack: []string{scaler(utilization(120)), `hpa1 i {spec: {targetCPUUtilizationPercentage: 4, ` + reference + `}}`},
 		want: []string{
-			`c: CPUTargetOutOfRange: autoscale.cpuTarget 0 must be at least 5 (percent of the CPU request)`,
 			`h: CPUTargetOutOfRange: spec.metrics[0].resource.target.averageUtilization 120 must be at most 100 (percent of the CPU request)`,
 			`i: CPUTargetOutOfRange: spec.targetCPUUtilizationPercentage 4 must be at least 5 (percent of the CPU request)`,
 		},
@@ -136,7 +135,7 @@ var autoscalerCases = []testCase{
 		stack: []string{scaler("")},
 		want:  []string{`h: CPUTargetOutOfRange: spec.metrics 80 (the default) must be at most 70 (percent of the CPU request)`},
 	},
-	{rule: "autoscaler-cpu-target", kind: conforming, name: "in range", stack: []string{scaler(utilization(50)), `component c {autoscale: {cpuTarget: 50}}`, `component d {size: 2}`}},
+	{rule: "autoscaler-cpu-target", kind: conforming, name: "in range", stack: []string{scaler(utilization(50))}},
 	{rule: "autoscaler-cpu-target", kind: conforming, name: "other metrics", stack: []string{
 		scaler(`metrics: [{type: External, external: {metric: {name: queue}}}, {type: Resource, resource: {name: cpu, target: {type: AverageValue, averageValue: 1}}}]`),
 	}},
@@ -145,8 +144,8 @@ var autoscalerCases = []testCase{
 		want: []string{`h: NotKnownYet: cannot be checked yet: spec.metrics[0].resource.target.averageUtilization is not known before the update`},
 	},
 	{
-		rule: "autoscaler-cpu-target", kind: wrongType, name: "metrics", stack: []string{scaler(`metrics: cpu`), `component c {autoscale: true}`},
-		want: []string{`c: Malformed: autoscale true must be an object`, `h: Malformed: spec.metrics "cpu" must be a list`},
+		rule: "autoscaler-cpu-target", kind: wrongType, name: "metrics", stack: []string{scaler(`metrics: cpu`)},
+		want: []string{`h: Malformed: spec.metrics "cpu" must be a list`},
 	},
 	{
 		rule: "autoscaler-cpu-floor", kind: violating, name: "demo value", stack: []string{scaler(utilization(2))},
@@ -156,8 +155,8 @@ var autoscalerCases = []testCase{
 	},
 	{rule: "autoscaler-cpu-floor", kind: conforming, name: "at the floor", settings: Settings{"floor": 2.0}, stack: []string{scaler(utilization(2))}},
 	{
-		rule: "autoscaler-cpu-floor", kind: notKnown, name: "component", stack: []string{`component c {autoscale: "?"}`},
-		want: []string{`c: NotKnownYet: cannot be checked yet: autoscale.cpuTarget is not known before the update`},
+		rule: "autoscaler-cpu-floor", kind: notKnown, name: "metrics", stack: []string{scaler(`metrics: "?"`)},
+		want: []string{`h: NotKnownYet: cannot be checked yet: spec.metrics is not known before the update`},
 	},
 	{
 		rule: "autoscaler-cpu-floor", kind: wrongType, name: "target", stack: []string{scaler(utilization("high"))},
@@ -175,8 +174,12 @@ var ownershipCases = []testCase{
 		},
 	},
 	{
-		rule: "autoscaler-requests", kind: violating, name: "component", stack: []string{`component c {autoscale: {cpuTarget: 50}, resources: {requests: {cpu: "0"}}}`},
-		want: []string{`c: RequestMissing: resources.requests.cpu "0" must be more than 0: the autoscaler measures use in percent of it`},
+		rule: "autoscaler-requests", kind: violating, name: "nothing", stack: []string{
+			`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{resources: {requests: {cpu: "0"}}}]}}`, scaler(""),
+		},
+		want: []string{
+			`h: RequestMissing: spec.containers[0].resources.requests.cpu "0" of MiniCluster "a" must be more than 0: the autoscaler measures use in percent of it`,
+		},
 	},
 	{rule: "autoscaler-requests", kind: conforming, name: "requested", stack: []string{cluster, scaler(utilization(50))}},
 	{rule: "autoscaler-requests", kind: conforming, name: "limits are requests", stack: []string{
@@ -186,7 +189,7 @@ var ownershipCases = []testCase{
 		`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{name: a, resources: {requests: {memory: 1Gi}}}, {name: side}]}}`,
 		scaler(`metrics: [{type: ContainerResource, containerResource: {name: memory, container: a, target: {type: Utilization, averageUtilization: 60}}}]`),
 	}},
-	{rule: "autoscaler-requests", kind: conforming, name: "without autoscaler", stack: []string{`mc m {spec: {containers: [{}]}}`, `component c {resources: {}}`}},
+	{rule: "autoscaler-requests", kind: conforming, name: "without autoscaler", stack: []string{`mc m {spec: {containers: [{}]}}`}},
 	{
 		rule: "autoscaler-requests", kind: notKnown, name: "resources",
 		stack: []string{`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{resources: "?"}]}}`, scaler("")},
@@ -199,8 +202,8 @@ var ownershipCases = []testCase{
 	},
 	{
 		rule: "autoscaler-requests", kind: wrongType, name: "quantity",
-		stack: []string{`component c {autoscale: {}, resources: {requests: {cpu: much}}}`},
-		want:  []string{`c: Malformed: resources.requests.cpu "much" must be a quantity, such as 100m or 64Mi`},
+		stack: []string{`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{resources: {requests: {cpu: much}}}]}}`, scaler("")},
+		want:  []string{`h: Malformed: spec.containers[0].resources.requests.cpu "much" must be a quantity, such as 100m or 64Mi`},
 	},
 	{
 		rule: "autoscaler-owns-size", kind: violating, name: "taken back by force",

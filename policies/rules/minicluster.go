@@ -7,8 +7,8 @@ import (
 )
 
 // miniCluster is a MiniCluster as a program declares it: as the custom resource,
-// or as our component. With an autoscaler only the component says what the
-// program wishes, since the custom resource then ignores changes of its size.
+// or as our component, which shows the sizes that the program wishes where the
+// custom resource ignores changes of its size.
 type miniCluster struct {
 	*Resource
 	component bool
@@ -26,7 +26,7 @@ func (s Stack) miniClusters() []miniCluster {
 	for i := range s.Resources {
 		switch r := &s.Resources[i]; {
 		case r.Type == typeMiniClusterComponent:
-			all = append(all, miniCluster{Resource: r, component: true, sizes: r.input(), id: objectID{r.input("namespace"), r.input("name")}})
+			all = append(all, miniCluster{Resource: r, component: true, sizes: r.input()})
 		case isOf(r.Type, prefixMiniCluster, kind):
 			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}})
 		}
@@ -74,12 +74,8 @@ const defaultSize = 1
 
 // wished are the sizes that the program asks for.
 func (m miniCluster) wished() (bounds.Sizes, error) {
+	size, errSize := m.sizes.at("size").integerOr(defaultSize)
 	minSize, errMin := m.sizes.at("minSize").integerOr(defaultSize)
-	initial := defaultSize
-	if m.component {
-		initial = minSize // MiniClusterArgs of package components says so.
-	}
-	size, errSize := m.sizes.at("size").integerOr(initial)
 	maxSize, errMax := m.sizes.at("maxSize").integerOr(0)
 	s := bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}
 	// What the operator remembers is no wish: it counts where it can be seen.

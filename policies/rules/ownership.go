@@ -30,18 +30,13 @@ var ownershipRules = []Rule{
 type requestError struct{ path, got, of string }
 
 func (e requestError) Error() string {
-	return fmt.Sprintf("%s %s%s must be more than 0: the autoscaler measures use in percent of it", e.path, e.got, e.of)
+	return fmt.Sprintf("%s %s of MiniCluster %s must be more than 0: the autoscaler measures use in percent of it", e.path, e.got, e.of)
 }
 
 // checkRequests: without a request of each container, the autoscaler has nothing
 // that a percentage could be of, and stands still.
 func checkRequests(s Stack, _ Settings) []Finding {
 	var r report
-	for _, m := range s.miniClusters() {
-		if m.component && !m.input("autoscale").absent() {
-			r.requests(m.Resource, checkRequest(m.input(), "cpu", ""))
-		}
-	}
 	miniClusters := s.customResources()
 	for _, a := range s.autoscalers() {
 		m, err := a.of(miniClusters)
@@ -82,19 +77,19 @@ func checkContainer(container field, m metric, of field) error {
 			return err
 		}
 	}
-	return checkRequest(container, m.resource, " of MiniCluster "+of.shown())
+	return checkRequest(container, m.resource, of)
 }
 
 // checkRequest looks at resources.requests of a container, and at its limits,
 // which Kubernetes takes for requests that are not set.
-func checkRequest(container field, name, of string) error {
+func checkRequest(container field, name string, of field) error {
 	request := container.at("resources", "requests", name)
 	quantity := request
 	if request.absent() {
 		quantity = container.at("resources", "limits", name)
 	}
 	if quantity.absent() {
-		return requestError{request.path, request.shown(), of}
+		return requestError{request.path, request.shown(), of.shown()}
 	}
 	if _, isNumber := quantity.value.(float64); isNumber {
 		quantity.value = fmt.Sprint(quantity.value)
@@ -109,7 +104,7 @@ func checkRequest(container field, name, of string) error {
 		return malformedError{quantity.path, quantity.shown(), want}
 	}
 	if parsed.Sign() <= 0 {
-		return requestError{quantity.path, quantity.shown(), of}
+		return requestError{quantity.path, quantity.shown(), of.shown()}
 	}
 	return nil
 }

@@ -87,9 +87,6 @@ var containerLists = [][]string{
 
 // containersOf returns the containers of a MiniCluster or of another workload.
 func containersOf(at *Resource, errs *[]error) []field {
-	if at.Type == typeMiniClusterComponent {
-		return []field{at.input()}
-	}
 	if !isWorkload(at) {
 		return nil
 	}
@@ -114,7 +111,7 @@ func isWorkload(r *Resource) bool {
 func checkSelfScaling(s Stack, settings Settings) []Finding {
 	var r report
 	allowed := settings.texts("allowed")
-	for _, m := range s.miniClusters() {
+	for _, m := range s.customResources() {
 		scales, err := m.sizes.at("selfScaling").flag()
 		if err != nil {
 			r.cannotTell(m.Resource, err)

@@ -38,7 +38,7 @@ func testConforming(t *testing.T, p *project) {
 func testViolating(t *testing.T, p *project) {
 	got := p.preview(t, []declared{
 		kindCluster("kindest/node:v1.26.15"),
-		component("wish", object{"name": "wish", "namespace": "hpc", "size": 9, "minSize": 5, "maxSize": 4, "image": "rockylinux:9"}),
+		component("wish", object{"name": "wish", "namespace": "hpc", "size": 9, "minSize": 5, "maxSize": 4}),
 		miniCluster("wish-object", object{"size": 9, "minSize": 5}).under("wish"), // Said of the component already.
 		miniCluster("large", object{"size": 1, "maxSize": 200_000}),
 		miniCluster("shrunk", object{"maxSize": 5}).live(6),
@@ -84,7 +84,7 @@ func testViolating(t *testing.T, p *project) {
 func testUnknown(t *testing.T, p *project) {
 	got := p.preview(t, []declared{
 		kindCluster(unknown), metricsServer,
-		component("wish", object{"name": "wish", "namespace": "hpc", "size": unknown, "image": "a:1"}),
+		component("wish", object{"name": "wish", "namespace": "hpc", "size": unknown}),
 		miniCluster("fixed", object{"maxSize": unknown, "selfScaling": unknown}).live(2),
 		miniCluster("scaled", object{"containers": unknown}).autoscaled(),
 		autoscaler("scaler", "scaled", object{"minReplicas": unknown, "metrics": []any{cpu(unknown)}}),
@@ -116,7 +116,7 @@ func testUnknown(t *testing.T, p *project) {
 func testMalformed(t *testing.T, p *project) {
 	got := p.preview(t, []declared{
 		kindCluster(134), metricsServer,
-		component("wish", object{"name": "wish", "namespace": "hpc", "size": "two", "image": "a:1"}),
+		component("wish", object{"name": "wish", "namespace": "hpc", "size": "two"}),
 		miniCluster("fixed", object{"maxSize": []any{4}, "selfScaling": "yes"}).live(2),
 		miniCluster("scaled", object{"containers": "none"}).autoscaled(),
 		autoscaler("scaler", "scaled", object{"minReplicas": "few", "metrics": "cpu"}),

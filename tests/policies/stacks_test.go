@@ -72,5 +72,5 @@ var conforming = []declared{
 	kindCluster("kindest/node:v1.34.2"), metricsServer,
 	miniCluster("fixed", nil).live(2),
 	miniCluster("scaled", nil).autoscaled(), autoscaler("scaler", "scaled", nil),
-	component("wish", object{"name": "wish", "namespace": "hpc", "size": 2, "minSize": 2, "maxSize": 4, "image": "rockylinux:9"}),
+	component("wish", object{"name": "wish", "namespace": "hpc", "size": 2, "minSize": 2, "maxSize": 4}),
 }

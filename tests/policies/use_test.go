@@ -63,7 +63,7 @@ func testStackConfiguration(t *testing.T, p *project) {
 func testOldSize(t *testing.T, p *project) {
 	got := p.preview(t, []declared{
 		metricsServer,
-		component("wish", object{"name": "wish", "namespace": "hpc", "size": 9, "minSize": 2, "maxSize": 4, "image": "rockylinux:9"}),
+		component("wish", object{"name": "wish", "namespace": "hpc", "size": 9, "minSize": 2, "maxSize": 4}),
 		miniCluster("wish-object", nil).under("wish").autoscaled(),
 	})
 	got.fails(t)
