@@ -48,13 +48,16 @@ func shellScript(before []string, after string, strict bool) string {
 		return strings.Join(append(lines, `exec "$@"`), "\n")
 	}
 	// The shell must outlive the command. It may be process 1, which only the
-	// signals that it traps can stop: it hands them on, and waits again, since a
-	// signal ends "wait" before the command has ended.
+	// signals that it traps can stop: it hands them on, also one that came before it
+	// knew the command's number, and waits again, since a signal ends "wait" before
+	// the command has ended.
 	return strings.Join(append(lines,
 		`set +e`,
-		`trap 'kill -TERM "$command"' TERM INT`,
+		`command= stopped=`,
+		`trap 'stopped=1; [ -z "$command" ] || kill -TERM "$command"' TERM INT`,
 		`"$@" &`,
 		`command=$!`,
+		`[ -z "$stopped" ] || kill -TERM "$command"`,
 		`wait "$command"`,
 		`code=$?`,
 		`while kill -0 "$command" 2>/dev/null; do wait "$command"; code=$?; done`,
