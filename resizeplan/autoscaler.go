@@ -32,7 +32,7 @@ func autoscalerAfter(d Declared, declared []Declared, live []autoscalingv2.Horiz
 		byName[live[i].Name] = &live[i]
 	}
 	for _, hpa := range declared {
-		if hpa.Namespace != d.Namespace {
+		if !sameNamespace(hpa, d) {
 			continue
 		}
 		there := byName[hpa.Name]
@@ -60,6 +60,15 @@ func autoscalerAfter(d Declared, declared []Declared, live []autoscalingv2.Horiz
 		}
 	}
 	return nil, nil
+}
+
+// sameNamespace tells whether two objects are in one namespace. One that is known only
+// during the update is that of the component's other objects.
+func sameNamespace(a, b Declared) bool {
+	if a.Namespace == "" || b.Namespace == "" {
+		return a.Component == b.Component
+	}
+	return a.Namespace == b.Namespace
 }
 
 func decodeHPA(d Declared) (hpaSpec, error) {

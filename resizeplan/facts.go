@@ -14,8 +14,9 @@ type Preview struct {
 	// MiniClusters and Autoscalers are the declared ones, those that stay as they
 	// are among them.
 	MiniClusters, Autoscalers []Declared
-	// Refusals stop the update, Warnings do not.
-	Refusals, Warnings []Finding
+	// Refusals stop the update, Warnings do not. Notices are what the program has to
+	// say of its resources.
+	Refusals, Warnings, Notices []Finding
 	// OtherChanges is the number of other resources that change.
 	OtherChanges int
 }

@@ -113,14 +113,6 @@ func (s *scenario) update(spec map[string]any, changed ...string) *scenario {
 	return s
 }
 
-// owned has the configuration own the size.
-func (s *scenario) owned() *scenario {
-	for _, object := range []map[string]any{s.declared.Before, s.declared.After} {
-		object["metadata"].(map[string]any)["annotations"] = map[string]any{"pulumi.com/patchForce": "true"}
-	}
-	return s
-}
-
 // unanswered takes the API server's answer away.
 func (s *scenario) unanswered() *scenario {
 	s.declared.Result = nil

@@ -20,8 +20,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestGoldenReports(t *testing.T) {
 	one := 1
 	autoscaled := newScenario(t, "flux-sample", 2, 2, 4, false).autoscaler(2, 4, 2)
-	unchanged := newScenario(t, "flux-sample", 3, 2, 4, false).owned()
-	grow := newScenario(t, "flux-sample", 3, 2, 4, false).owned().update(map[string]any{"size": 4.0}, "spec.size")
+	unchanged := newScenario(t, "flux-sample", 3, 2, 4, false)
+	grow := newScenario(t, "flux-sample", 3, 2, 4, false).update(map[string]any{"size": 4.0}, "spec.size")
 	shrink := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 1.0}, "spec.size")
 	shrink.preview.Stack = "flux"
 	shrink.there.Jobs = &resizeplan.Jobs{Count: &one, Busy: "1-2", IDs: []string{"ƒ3xyZh"}}
@@ -60,7 +60,7 @@ func several(t *testing.T) resizeplan.Report {
 	restarting.there.Jobs = &resizeplan.Jobs{Unknown: "no permission to ask the lead"}
 	restarting.preview.OtherChanges = 2
 	restarting.preview.Warnings = []resizeplan.Finding{resizeplan.NewFinding("urn:beta", "policy image-tag", "image workload:latest has no fixed tag")}
-	scaledByHand := newScenario(t, "beta", 2, 1, 8, false).owned()
+	scaledByHand := newScenario(t, "beta", 2, 1, 8, false)
 	scaledByHand.there.MiniCluster.Spec.Size = 5
 	going := newScenario(t, "gamma", 2, 1, 8, false)
 	going.declared.Operation, going.declared.After = resizeplan.Delete, nil

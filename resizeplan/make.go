@@ -19,7 +19,7 @@ func Make(p Preview, live Live) Report {
 	for _, d := range p.MiniClusters {
 		m := describe(d, p, live)
 		for _, f := range p.Refusals {
-			if f.resource != "" && (f.resource == d.URN || f.resource == d.Component) {
+			if f.concerns(d) {
 				m.Refusals = append(m.Refusals, f)
 				claimed[f.resource] = true
 			}
@@ -68,6 +68,11 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 	if there.MiniCluster != nil {
 		m.Live = liveState(there.MiniCluster)
 	}
+	for _, notice := range p.Notices {
+		if notice.concerns(d) {
+			m.note("%s", notice.Message)
+		}
+	}
 	if d.Operation == Delete {
 		m.describeDelete(there)
 		return m
@@ -77,7 +82,6 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 		m.AutoscalerUnknown = err.Error()
 	}
 	m.Autoscaler = autoscaler
-	m.SizeOwner = sizeOwner(d, m)
 	after, err := calculateSpec(d, there.MiniCluster)
 	if err != nil || !after.knows("spec", "spec.size", "spec.minSize", "spec.maxSize") {
 		m.Change = ChangeUnknown

@@ -172,6 +172,11 @@ func TestAutoscalerOwnsTheSize(t *testing.T) {
 	wide.preview.Autoscalers[0].After["spec"].(map[string]any)["maxReplicas"] = 9.0
 	released := scaled(3)
 	released.preview.Autoscalers[0].Operation = resizeplan.Delete
+	making := scaled(3)
+	making.declared.Component, making.preview.Autoscalers[0].Component = "urn:component", "urn:component"
+	making.preview.Autoscalers[0].Namespace = "" // the namespace is made by the same update
+	elsewhere := scaled(3)
+	elsewhere.preview.Autoscalers[0].Namespace, elsewhere.there.Autoscalers = "elsewhere", nil
 	foreign := scaled(3)
 	foreign.preview.Autoscalers = nil
 	for _, tt := range []struct {
@@ -187,6 +192,8 @@ func TestAutoscalerOwnsTheSize(t *testing.T) {
 		{"a smaller range moves the size", tightened, resizeplan.ChangeShrink, 3, 3, "brings size 4 to 3"},
 		{"a range beyond the bounds", wide, resizeplan.ChangeNone, 3, 9, "maxReplicas 9 must be at most maxSize 5"},
 		{"one that goes scales no more", released, resizeplan.ChangeNone, 3, 0, ""},
+		{"one whose namespace is not known yet", making, resizeplan.ChangeNone, 3, 4, ""},
+		{"one of another namespace", elsewhere, resizeplan.ChangeNone, 3, 0, ""},
 		{"one that is not Pulumi's", foreign, resizeplan.ChangeNone, 3, 4, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,43 +239,40 @@ func TestMiniClusterThatSomebodyDeleted(t *testing.T) {
 	}
 }
 
-func TestWhoeverOwnsTheSizeKeepsIt(t *testing.T) {
-	scaled := func(size int32) *scenario {
+func TestSizeThatSomebodySet(t *testing.T) {
+	scaled := func() *scenario {
 		s := newScenario(t, "sample", 3, 1, 5, true)
-		s.there.MiniCluster.Spec.Size = size
+		s.there.MiniCluster.Spec.Size = 4
 		return s
 	}
-	otherImage := func(s *scenario) *scenario {
-		s.update(nil, "spec.containers[0].image").unanswered()
-		s.declared.After["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = "workload:2"
-		return s
+	otherImage := scaled().update(nil, "spec.containers[0].image").unanswered()
+	otherImage.declared.After["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = "workload:2"
+	told := scaled()
+	told.declared.Component = "urn:component"
+	told.preview.Notices = []resizeplan.Finding{
+		resizeplan.NewFinding("urn:component", "program", "the next change takes it back"),
+		resizeplan.NewFinding("urn:other", "program", "something else"),
 	}
 	for _, tt := range []struct {
 		name     string
 		scenario *scenario
-		owner    resizeplan.SizeOwner
 		after    int32
 		note     string
 	}{
-		{"anybody, unchanged", scaled(4), resizeplan.OwnerAnybody, 4, ""},
-		{"anybody, another image", otherImage(scaled(4)), resizeplan.OwnerAnybody, 4, ""},
-		{"anybody, until the stack says another", scaled(4).update(map[string]any{"size": 5.0}, "spec.size").unanswered(), resizeplan.OwnerAnybody, 5, ""},
-		{"the configuration, unchanged", scaled(4).owned(), resizeplan.OwnerPulumi, 4, "somebody has set size 4 where the configuration owns it and says 3"},
-		{"the configuration, another image", otherImage(scaled(4).owned()), resizeplan.OwnerPulumi, 3, ""},
-		{"an autoscaler", scaled(4).owned().autoscaler(2, 5, 4), resizeplan.OwnerAutoscaler, 4, ""},
+		{"unchanged", scaled(), 4, "the stack declares size 3, and 4 is set"},
+		{"unchanged, and the program knows more", told, 4, "the next change takes it back"},
+		{"another image, and no answer", otherImage, 4, ""},
+		{"another image, and Pulumi takes the size back", scaled().update(map[string]any{"size": 3.0}, "spec.containers[0].image"), 3, ""},
+		{"another size, and no answer", scaled().update(map[string]any{"size": 5.0}, "spec.size").unanswered(), 5, ""},
+		{"an autoscaler", scaled().autoscaler(2, 5, 4), 4, ""},
 	} {
 		m := tt.scenario.only()
-		if m.SizeOwner != tt.owner || *m.SizeAfter != tt.after {
-			t.Errorf("%s: %s owns it, and it becomes %d; want %s and %d", tt.name, m.SizeOwner, *m.SizeAfter, tt.owner, tt.after)
+		if *m.SizeAfter != tt.after {
+			t.Errorf("%s: it becomes %d, want %d", tt.name, *m.SizeAfter, tt.after)
 		}
-		if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
-			t.Errorf("%s: notes %q, want %q", tt.name, notes, tt.note)
+		if len(m.Notes) > 1 || !strings.Contains(strings.Join(m.Notes, ""), tt.note) || tt.note == "" && len(m.Notes) > 0 {
+			t.Errorf("%s: notes %q, want %q", tt.name, m.Notes, tt.note)
 		}
-	}
-	unread := scaled(3)
-	unread.there.AutoscalersUnknown = "forbidden"
-	if m := unread.only(); m.SizeOwner != resizeplan.OwnerUnknown {
-		t.Errorf("whether there is an autoscaler is not known, yet the owner is %s", m.SizeOwner)
 	}
 }
 

@@ -2,47 +2,23 @@ package resizeplan
 
 import api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 
-// patchForce is an annotation for Pulumi: with "true" it takes fields from whoever
-// else has written them.
-// Source: https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
-const patchForce = "pulumi.com/patchForce"
-
-// sizeOwner returns whose size counts after the update.
-func sizeOwner(d Declared, m MiniCluster) SizeOwner {
-	metadata, _ := d.After["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	switch {
-	case m.Autoscaler != nil:
-		return OwnerAutoscaler
-	case annotations[patchForce] == "true":
-		return OwnerPulumi
-	case m.AutoscalerUnknown != "":
-		return OwnerUnknown
-	}
-	return OwnerAnybody
-}
-
-// ownSize leaves spec.size to its owner. What the API server has answered knows it
-// already.
+// ownSize leaves spec.size to whoever owns it. What the API server has answered
+// knows it already.
 func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfter) {
-	if m.SizeOwner == OwnerPulumi {
-		if wished := m.DeclaredWished; live != nil && wished != nil && after.spec.Size != *wished {
-			m.note("somebody has set size %d where the configuration owns it and says %d: Pulumi takes it back with its next change here, or with --refresh",
-				after.spec.Size, *wished)
+	declaredSame := m.DeclaredNow != nil && m.DeclaredWished != nil && *m.DeclaredNow == *m.DeclaredWished
+	if live != nil && !after.answered && (m.Autoscaler != nil || declaredSame) {
+		// Whether Pulumi would take the size back is not known; an autoscaler's it does
+		// not, and mostly it has been told to ignore it.
+		after.spec.Size = live.Spec.Size
+	}
+	if a := m.Autoscaler; a != nil {
+		if held := a.clamp(after.spec.Size); held != after.spec.Size {
+			m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", after.spec.Size, held)
+			after.spec.Size = held
 		}
 		return
 	}
-	// Pulumi ignores changes of a size that is another's; what it declares is then
-	// what it declared before.
-	sameDeclared := m.DeclaredNow != nil && m.DeclaredWished != nil && *m.DeclaredNow == *m.DeclaredWished
-	if live != nil && !after.answered && (m.Autoscaler != nil || sameDeclared) {
-		after.spec.Size = live.Spec.Size
-	}
-	if m.Autoscaler == nil {
-		return
-	}
-	if held := m.Autoscaler.clamp(after.spec.Size); held != after.spec.Size {
-		m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", after.spec.Size, held)
-		after.spec.Size = held
+	if d.Operation == Same && live != nil && m.DeclaredWished != nil && live.Spec.Size != *m.DeclaredWished && len(m.Notes) == 0 {
+		m.note("the stack declares size %d, and %d is set: an update that changes nothing else here leaves it", *m.DeclaredWished, live.Spec.Size)
 	}
 }

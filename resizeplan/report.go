@@ -63,22 +63,6 @@ const (
 	ChangeUnknown Change = "unknown"
 )
 
-// SizeOwner is whose size of a MiniCluster counts.
-type SizeOwner string
-
-// Owners of a size.
-const (
-	// OwnerAutoscaler: that of a HorizontalPodAutoscaler.
-	OwnerAutoscaler SizeOwner = "autoscaler"
-	// OwnerPulumi: that of the stack's configuration, which takes the field from
-	// whoever has scaled meanwhile.
-	OwnerPulumi SizeOwner = "pulumi"
-	// OwnerAnybody: that of whoever set it last.
-	OwnerAnybody SizeOwner = "anybody"
-	// OwnerUnknown: AutoscalerUnknown says why it is not known.
-	OwnerUnknown SizeOwner = "unknown"
-)
-
 // MiniCluster is what happens to one.
 type MiniCluster struct {
 	// Namespace is empty where it is known only during the update.
@@ -103,8 +87,6 @@ type MiniCluster struct {
 	Restart  Restart  `json:"restart"`
 	// Bounds of the size after the update; null when they are not known.
 	Bounds *Bounds `json:"bounds"`
-	// SizeOwner is whose size counts after the update.
-	SizeOwner SizeOwner `json:"sizeOwner"`
 	// Autoscaler is who scales the MiniCluster after the update; null for nobody but
 	// Pulumi and people.
 	Autoscaler        *Autoscaler `json:"autoscaler"`
@@ -218,6 +200,11 @@ type Finding struct {
 	Message string `json:"message"`
 	// resource is the URN that it concerns; empty for none.
 	resource string
+}
+
+// concerns tells whether it is about the object, or the component that declares it.
+func (f Finding) concerns(d Declared) bool {
+	return f.resource != "" && (f.resource == d.URN || f.resource == d.Component)
 }
 
 // NewFinding returns what somebody says about the resource of the URN.

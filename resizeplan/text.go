@@ -101,14 +101,10 @@ func (m MiniCluster) after() string {
 }
 
 func (m MiniCluster) scaledBy() string {
-	switch m.SizeOwner {
-	case OwnerAutoscaler:
+	switch {
+	case m.Autoscaler != nil:
 		return m.Autoscaler.Name
-	case OwnerPulumi:
-		return "Pulumi"
-	case OwnerAnybody:
-		return "anybody"
-	case OwnerUnknown:
+	case m.AutoscalerUnknown != "":
 		return "?"
 	}
 	return "-"
@@ -127,7 +123,7 @@ func (t *textWriter) miniCluster(m MiniCluster) {
 	if m.Bounds != nil {
 		t.field("bounds", "%s", m.Bounds)
 	}
-	if m.SizeOwner != "" {
+	if m.Change != ChangeDelete {
 		t.field("scaled by", "%s", m.scalerText())
 	}
 	if m.Room != nil && m.Change != ChangeRefused {
@@ -245,13 +241,11 @@ func (b *Bounds) String() string {
 
 func (m MiniCluster) scalerText() string {
 	a := m.Autoscaler
-	switch m.SizeOwner {
-	case OwnerPulumi:
-		return "Pulumi: the configuration owns the size"
-	case OwnerAnybody:
-		return "whoever sets the size, such as kubectl or the application"
-	case OwnerUnknown:
+	switch {
+	case a == nil && m.AutoscalerUnknown != "":
 		return "cannot tell: " + m.AutoscalerUnknown
+	case a == nil:
+		return "Pulumi, and whoever else sets the size; no HorizontalPodAutoscaler"
 	}
 	text := fmt.Sprintf("HorizontalPodAutoscaler %s, from %d to %d ranks", a.Name, a.MinReplicas, a.MaxReplicas)
 	if a.Wish != nil {

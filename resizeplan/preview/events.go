@@ -47,6 +47,9 @@ func decode(stack string, events []apitype.EngineEvent) resizeplan.Preview {
 			if finding, ok := refusal(*e.DiagnosticEvent); ok {
 				preview.Refusals = append(preview.Refusals, finding)
 			}
+		case e.DiagnosticEvent != nil && e.DiagnosticEvent.Severity == "info" && !e.DiagnosticEvent.Ephemeral:
+			notice := resizeplan.NewFinding(e.DiagnosticEvent.URN, "program", plainText(e.DiagnosticEvent.Message))
+			preview.Notices = append(preview.Notices, notice)
 		}
 	}
 	for _, urn := range c.order {

@@ -173,6 +173,17 @@ func TestComponentTellsWhatItsMiniClusterDoesNot(t *testing.T) {
 	}
 }
 
+func TestNoticesOfTheProgramAreKept(t *testing.T) {
+	p := decode("dev", []apitype.EngineEvent{
+		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", URN: "urn", Message: "size 4 in the cluster\n"}},
+		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", URN: "urn", Message: "waiting", Ephemeral: true}},
+		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "warning", Message: "using a plugin from $PATH"}},
+	})
+	if len(p.Notices) != 1 || p.Notices[0] != resizeplan.NewFinding("urn", "program", "size 4 in the cluster") || len(p.Refusals)+len(p.Warnings) > 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestRefreshesAndReadsAreNoOperations(t *testing.T) {
 	p := decode("dev", []apitype.EngineEvent{
 		stepOf(apitype.OpRefresh, 1), stepOf(apitype.OpSame, 1), stepOf(apitype.OpRead, 1),
