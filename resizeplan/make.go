@@ -18,6 +18,7 @@ func Make(p Preview, live Live) Report {
 	claimed := map[string]bool{}
 	for _, d := range p.MiniClusters {
 		m := describe(d, p, live)
+		m.tellDrift(d, p.Notices)
 		for _, f := range p.Refusals {
 			if f.concerns(d) {
 				m.Refusals = append(m.Refusals, f)
@@ -67,11 +68,6 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 	}
 	if there.MiniCluster != nil {
 		m.Live = liveState(there.MiniCluster)
-	}
-	for _, notice := range p.Notices {
-		if notice.concerns(d) {
-			m.note("%s", notice.Message)
-		}
 	}
 	if d.Operation == Delete {
 		m.describeDelete(there)

@@ -243,6 +243,7 @@ func TestSizeThatSomebodySet(t *testing.T) {
 	scaled := func() *scenario {
 		s := newScenario(t, "sample", 3, 1, 5, true)
 		s.there.MiniCluster.Spec.Size = 4
+		s.there = newLive(t, s)
 		return s
 	}
 	otherImage := scaled().update(nil, "spec.containers[0].image").unanswered()
@@ -253,12 +254,15 @@ func TestSizeThatSomebodySet(t *testing.T) {
 		resizeplan.NewFinding("urn:component", "program", "the next change takes it back"),
 		resizeplan.NewFinding("urn:other", "program", "something else"),
 	}
+	growing := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0}, "spec.size")
+	growing.preview.Notices = []resizeplan.Finding{resizeplan.NewFinding("urn:sample", "program", "it goes from 3 to 5")}
 	for _, tt := range []struct {
 		name     string
 		scenario *scenario
 		after    int32
 		note     string
 	}{
+		{"a change, which the program tells of too", growing, 5, ""},
 		{"unchanged", scaled(), 4, "the stack declares size 3, and 4 is set"},
 		{"unchanged, and the program knows more", told, 4, "the next change takes it back"},
 		{"another image, and no answer", otherImage, 4, ""},

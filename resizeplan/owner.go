@@ -11,14 +11,30 @@ func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfte
 		// not, and mostly it has been told to ignore it.
 		after.spec.Size = live.Spec.Size
 	}
-	if a := m.Autoscaler; a != nil {
-		if held := a.clamp(after.spec.Size); held != after.spec.Size {
-			m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", after.spec.Size, held)
-			after.spec.Size = held
-		}
+	if m.Autoscaler == nil {
 		return
 	}
-	if d.Operation == Same && live != nil && m.DeclaredWished != nil && live.Spec.Size != *m.DeclaredWished && len(m.Notes) == 0 {
-		m.note("the stack declares size %d, and %d is set: an update that changes nothing else here leaves it", *m.DeclaredWished, live.Spec.Size)
+	if held := m.Autoscaler.clamp(after.spec.Size); held != after.spec.Size {
+		m.note("the HorizontalPodAutoscaler brings size %d to %d, into its range", after.spec.Size, held)
+		after.spec.Size = held
+	}
+}
+
+// tellDrift tells of a size that somebody has set and that Pulumi leaves. Where the
+// program has something to say of it, it knows more: who owns the size. Of a size
+// that changes the plan tells by itself.
+func (m *MiniCluster) tellDrift(d Declared, notices []Finding) {
+	if d.Operation != Same || m.Autoscaler != nil || m.Live == nil || m.DeclaredWished == nil || m.Live.Wished == *m.DeclaredWished {
+		return
+	}
+	told := false
+	for _, notice := range notices {
+		if notice.concerns(d) {
+			m.note("%s", notice.Message)
+			told = true
+		}
+	}
+	if !told {
+		m.note("the stack declares size %d, and %d is set: an update that changes nothing else here leaves it", *m.DeclaredWished, m.Live.Wished)
 	}
 }
