@@ -51,17 +51,23 @@ func (s Store) Load(ctx context.Context, image Image) error {
 // Digest returns the digest of the image that the store has under reference,
 // or "" when it has none.
 func (s Store) Digest(ctx context.Context, reference string) (string, error) {
-	// A line is: reference, media type, digest, size, platforms, labels.
 	output, err := s.run(ctx, "images", "list", "name=="+reference)
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.SplitSeq(output, "\n") {
+	return DigestIn(output, reference), nil
+}
+
+// DigestIn returns the digest of the image that a list by `ctr images list` has
+// under reference, or "" when it has none.
+func DigestIn(list, reference string) string {
+	// A line is: reference, media type, digest, size, platforms, labels.
+	for line := range strings.SplitSeq(list, "\n") {
 		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == reference {
-			return fields[2], nil
+			return fields[2]
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // Remove removes the image from the store, if it is there. Pods that run from

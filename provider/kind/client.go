@@ -1,0 +1,211 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodes"
+	"sigs.k8s.io/kind/pkg/exec"
+
+	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+)
+
+// adminKubeconfig is the administrator's kubeconfig inside a control plane.
+const adminKubeconfig = "/etc/kubernetes/admin.conf"
+
+// Client makes, reads and removes clusters on the machine's container engine.
+type Client struct {
+	engine   engine
+	kind     *cluster.Provider
+	records  records
+	progress Progress
+}
+
+// NewClient finds the container engine. Its error says what to install when
+// there is none; whether the engine works is found out by the methods.
+func NewClient(ctx context.Context, progress Progress) (*Client, error) {
+	engine, err := detectEngine(ctx, os.Getenv(EngineEnv), runProgram)
+	if err != nil {
+		return nil, err
+	}
+	records, err := defaultRecords(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		engine:   engine,
+		kind:     cluster.NewProvider(cluster.ProviderWithLogger(logger{progress}), engine.option),
+		records:  records,
+		progress: progress,
+	}, nil
+}
+
+// Inspect returns the cluster as it is. Its error is ErrNotFound when there is
+// none.
+func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
+	if err := c.engine.check(ctx); err != nil {
+		return Cluster{}, err
+	}
+	containers, err := c.containers(ctx, name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if len(containers) == 0 {
+		return Cluster{}, fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	found := Cluster{Name: name, Containers: containers, Context: "kind-" + name}
+	control, ok := runningControlPlane(containers)
+	if !ok {
+		return found, nil
+	}
+	version, err := c.engine.do(ctx, "exec", control, "cat", versionFile)
+	if err != nil {
+		return Cluster{}, fmt.Errorf("reading the version of node %s: %w", control, err)
+	}
+	found.KubernetesVersion = strings.TrimSpace(version)
+	if _, err := c.engine.do(ctx, "exec", control, "test", "-f", adminKubeconfig); err != nil {
+		// Kubernetes was never set up on these nodes.
+		return found, nil
+	}
+	return found, c.readKubeconfig(&found)
+}
+
+// readKubeconfig asks kind for the kubeconfig, in which the API server has the
+// address that it is published at.
+func (c *Client) readKubeconfig(found *Cluster) error {
+	kubeconfig, err := c.kind.KubeConfig(found.Name, false)
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig of kind cluster %s: %w", found.Name, withOutput(err))
+	}
+	var content struct {
+		CurrentContext string `yaml:"current-context"`
+		Clusters       []struct {
+			Cluster struct {
+				Server string `yaml:"server"`
+			} `yaml:"cluster"`
+		} `yaml:"clusters"`
+	}
+	if err := yaml.Unmarshal([]byte(kubeconfig), &content); err != nil || len(content.Clusters) != 1 {
+		return fmt.Errorf("the kubeconfig of kind cluster %s has %d clusters, not one (%w)", found.Name, len(content.Clusters), err)
+	}
+	found.Kubeconfig = []byte(kubeconfig)
+	found.Context, found.Endpoint = content.CurrentContext, content.Clusters[0].Cluster.Server
+	return nil
+}
+
+// containers lists the cluster's containers in the order of their names,
+// control planes first.
+func (c *Client) containers(ctx context.Context, name string) ([]NodeStatus, error) {
+	list, err := c.kind.ListNodes(name)
+	if err != nil {
+		return nil, fmt.Errorf("listing the nodes of kind cluster %s: %w", name, withOutput(err))
+	}
+	var containers []NodeStatus
+	for _, node := range list {
+		role, err := node.Role()
+		if err != nil {
+			return nil, fmt.Errorf("reading the role of node %s: %w", node, withOutput(err))
+		}
+		facts, err := c.engine.lines(ctx, "container", "inspect", "--format", "{{.State.Running}}\n{{.Config.Image}}", node.String())
+		if err != nil || len(facts) != 2 {
+			return nil, fmt.Errorf("inspecting node %s: %q: %w", node, facts, err)
+		}
+		containers = append(containers, NodeStatus{
+			Name: node.String(), Role: roleOf(role), Running: facts[0] == "true", Image: facts[1],
+		})
+	}
+	slices.SortFunc(containers, func(a, b NodeStatus) int {
+		return strings.Compare(string(a.Role)+" "+naturalOrder(a.Name), string(b.Role)+" "+naturalOrder(b.Name))
+	})
+	return containers, nil
+}
+
+// naturalOrder makes names sort by the number at their end: the second worker
+// before the tenth, and the first, which has none, before both.
+func naturalOrder(name string) string {
+	stem := strings.TrimRight(name, "0123456789")
+	return fmt.Sprintf("%s%8s", stem, strings.TrimPrefix(name, stem))
+}
+
+func runningControlPlane(containers []NodeStatus) (string, bool) {
+	for _, container := range containers {
+		if container.Role == ControlPlane && container.Running {
+			return container.Name, true
+		}
+	}
+	return "", false
+}
+
+// nodesOf are kind's handles of the nodes, without a load balancer.
+func (c *Client) nodesOf(name string) ([]nodes.Node, error) {
+	list, err := c.kind.ListInternalNodes(name)
+	if err != nil {
+		return nil, fmt.Errorf("listing the nodes of kind cluster %s: %w", name, withOutput(err))
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	return list, nil
+}
+
+// lock keeps other processes of this user from changing the cluster.
+func (c *Client) lock(ctx context.Context, name string) (unlock func(), err error) {
+	if err := os.MkdirAll(string(c.records), 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of records: %w", err)
+	}
+	lock, err := flock.Acquire(ctx, c.records.lock(name))
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		// What could not be removed is an empty file, used again next time.
+		_ = lock.Release()
+	}, nil
+}
+
+// writeKubeconfig keeps the copy of the kubeconfig where it is wanted now, and
+// not where it was wanted before.
+func writeKubeconfig(kubeconfig []byte, wanted, before string) error {
+	if before != "" && before != wanted {
+		if err := removeFile(before); err != nil {
+			return err
+		}
+	}
+	if wanted == "" || kubeconfig == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(wanted), 0o755); err != nil {
+		return fmt.Errorf("making the folder of the kubeconfig: %w", err)
+	}
+	if err := state.WriteFile(wanted, kubeconfig); err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	return nil
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing the copy of the kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// withOutput adds what a failed command has said, which kind's errors keep to
+// themselves: the last lines, as kubeadm says hundreds.
+func withOutput(err error) error {
+	failed := exec.RunErrorForError(err)
+	if failed == nil || len(failed.Output) == 0 {
+		return err
+	}
+	const shown = 8
+	lines := strings.Split(strings.TrimSpace(string(failed.Output)), "\n")
+	return fmt.Errorf("%w: %s", err, strings.Join(lines[max(0, len(lines)-shown):], "\n"))
+}

@@ -1,0 +1,277 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	"sigs.k8s.io/kind/pkg/cluster"
+)
+
+// cleanupTimeout bounds what is undone after a failure, also when the context
+// of the operation has ended.
+const cleanupTimeout = 2 * time.Minute
+
+// Create makes the cluster of spec and returns when all of its nodes are ready.
+// What an interrupted Create left behind is removed first; a whole cluster of
+// the same name is adopted when it was made by a Create from an equal spec, and
+// else refused. After a failure nothing is left but the nodes' logs, in a
+// folder that the error names.
+func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
+	config, err := spec.config()
+	if err != nil {
+		return Cluster{}, err
+	}
+	digest, err := spec.Digest()
+	if err != nil {
+		return Cluster{}, err
+	}
+	if err := c.engine.check(ctx); err != nil {
+		return Cluster{}, err
+	}
+	unlock, err := c.lock(ctx, spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	defer unlock()
+	containers, err := c.containers(ctx, spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	remembered, err := c.records.load(spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	switch decide(len(containers) > 0, remembered, digest) {
+	case decideToRefuse:
+		return Cluster{}, refusal(spec.Name, remembered)
+	case decideToAdopt:
+		c.progress("adopting the existing cluster " + spec.Name)
+		return c.converge(ctx, spec, config)
+	case decideToReplace:
+		c.progress("removing what an interrupted creation left behind")
+		if err := c.removeContainers(ctx, spec.Name); err != nil {
+			return Cluster{}, err
+		}
+	}
+	if err := c.engine.ensureImages(ctx, config, c.progress); err != nil {
+		return Cluster{}, err
+	}
+	if err := c.records.save(spec.Name, record{Phase: phaseCreating, Digest: digest, KubeconfigFile: spec.KubeconfigFile}); err != nil {
+		return Cluster{}, err
+	}
+	made, err := c.createNew(ctx, spec, config)
+	if err == nil {
+		err = c.records.save(spec.Name, record{Phase: phaseReady, Digest: digest, KubeconfigFile: spec.KubeconfigFile})
+	}
+	if err != nil {
+		return Cluster{}, errors.Join(err, c.abandon(ctx, spec))
+	}
+	return made, nil
+}
+
+func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Cluster) (Cluster, error) {
+	err := c.untilCanceled(ctx, spec.Name, func() error {
+		return withScratchKubeconfig(func(path string) error {
+			return c.kind.Create(spec.Name,
+				cluster.CreateWithV1Alpha4Config(config),
+				cluster.CreateWithKubeconfigPath(path),
+				// Kept for its logs; see abandon.
+				cluster.CreateWithRetain(true))
+		})
+	})
+	if err != nil {
+		return Cluster{}, withOutput(err)
+	}
+	return c.finish(ctx, spec, config)
+}
+
+// untilCanceled runs a creation, which kind's library does not let anyone
+// interrupt: when ctx ends, its nodes are taken from it until it gives up.
+func (c *Client) untilCanceled(ctx context.Context, name string, create func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- create() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		// What fails is tried again, and once more by abandon.
+		_ = c.deleteOnce(name)
+		select {
+		case <-done:
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// finish waits until the cluster can be used, and hands over its kubeconfig.
+func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster) (Cluster, error) {
+	if spec.Wait > 0 {
+		if err := c.waitReady(ctx, spec, config); err != nil {
+			return Cluster{}, err
+		}
+	}
+	made, err := c.Inspect(ctx, spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if made.Kubeconfig == nil {
+		return Cluster{}, fmt.Errorf("kind cluster %s has no running control plane", spec.Name)
+	}
+	return made, writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, "")
+}
+
+// Update makes what can be changed of an existing cluster what spec says: it
+// starts what does not run, and keeps the copy of the kubeconfig. After a
+// failure all state stays.
+func (c *Client) Update(ctx context.Context, spec Spec) (Cluster, error) {
+	config, err := spec.config()
+	if err != nil {
+		return Cluster{}, err
+	}
+	if err := c.engine.check(ctx); err != nil {
+		return Cluster{}, err
+	}
+	unlock, err := c.lock(ctx, spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	defer unlock()
+	return c.converge(ctx, spec, config)
+}
+
+// converge starts the containers that do not run.
+func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Cluster) (Cluster, error) {
+	containers, err := c.containers(ctx, spec.Name)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if missing := missingNodes(config, containers); len(missing) > 0 {
+		return Cluster{}, fmt.Errorf("kind cluster %s has lost its nodes %s, and kind cannot add any: remove it with "+
+			"`kind delete cluster --name %s` and run the command again", spec.Name, strings.Join(missing, ", "), spec.Name)
+	}
+	for _, container := range containers {
+		if container.Running {
+			continue
+		}
+		c.progress("starting node " + container.Name)
+		if _, err := c.engine.do(ctx, "start", container.Name); err != nil {
+			return Cluster{}, fmt.Errorf("starting node %s: %w", container.Name, err)
+		}
+	}
+	before := record{Phase: phaseReady}
+	if remembered, err := c.records.load(spec.Name); err != nil {
+		return Cluster{}, err
+	} else if remembered != nil {
+		before = *remembered
+	}
+	made, err := c.finish(ctx, spec, config)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if err := writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, before.KubeconfigFile); err != nil {
+		return Cluster{}, err
+	}
+	// An imported cluster is ours from now on.
+	before.KubeconfigFile = spec.KubeconfigFile
+	if before.Digest, err = spec.Digest(); err != nil {
+		return Cluster{}, err
+	}
+	return made, c.records.save(spec.Name, before)
+}
+
+func missingNodes(config *v1alpha4.Cluster, containers []NodeStatus) []string {
+	have := Cluster{Containers: containers}.NodeNames()
+	return slices.DeleteFunc(nodeNames(config), func(name string) bool { return slices.Contains(have, name) })
+}
+
+// abandon undoes a failed creation but keeps the nodes' logs.
+func (c *Client) abandon(ctx context.Context, spec Spec) error {
+	interrupted := ctx.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	var errs []error
+	logs := c.records.failed(spec.Name)
+	if err := os.RemoveAll(logs); err != nil {
+		errs = append(errs, err)
+	}
+	if !interrupted && c.kind.CollectLogs(spec.Name, logs) == nil {
+		errs = append(errs, fmt.Errorf("the logs of its nodes are in %s", logs))
+	}
+	if err := c.removeContainers(ctx, spec.Name); err != nil {
+		errs = append(errs, fmt.Errorf("undoing the failed creation: %w", err))
+	} else if err := removeFile(c.records.file(spec.Name)); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Delete removes the cluster with all that it made, in whatever state it is.
+// That there is none is no error.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	if err := c.engine.check(ctx); err != nil {
+		return err
+	}
+	unlock, err := c.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	remembered, err := c.records.load(name)
+	if err != nil {
+		return err
+	}
+	c.progress("removing the nodes")
+	if err := c.removeContainers(ctx, name); err != nil {
+		return err
+	}
+	if remembered != nil && remembered.KubeconfigFile != "" {
+		if err := removeFile(remembered.KubeconfigFile); err != nil {
+			return err
+		}
+	}
+	return c.records.remove(name)
+}
+
+// removeContainers removes the nodes with their volumes, also those that a
+// command which outlived an interrupted creation adds meanwhile.
+func (c *Client) removeContainers(ctx context.Context, name string) error {
+	for {
+		if err := c.deleteOnce(name); err != nil {
+			return fmt.Errorf("removing the nodes of kind cluster %s: %w", name, withOutput(err))
+		}
+		left, err := c.containers(ctx, name)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("removing the nodes of kind cluster %s: %w", name, err)
+		}
+	}
+}
+
+func (c *Client) deleteOnce(name string) error {
+	return withScratchKubeconfig(func(path string) error { return c.kind.Delete(name, path) })
+}
+
+// withScratchKubeconfig gives kind a kubeconfig to change: it always changes
+// one, and by default that is the user's own.
+func withScratchKubeconfig(do func(path string) error) error {
+	scratch, err := os.MkdirTemp("", "gopherlocks-kind-*")
+	if err != nil {
+		return fmt.Errorf("making a folder for kind's kubeconfig: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	return do(filepath.Join(scratch, "kubeconfig"))
+}

@@ -1,0 +1,131 @@
+package kind
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+)
+
+// phase says how far the making of a cluster came.
+type phase string
+
+const (
+	// phaseCreating is a cluster that is being made; found by a later process,
+	// one whose making was interrupted.
+	phaseCreating phase = "creating"
+	// phaseReady is a cluster that was ready once.
+	phaseReady phase = "ready"
+)
+
+// record is what this machine remembers about a cluster of ours: kind itself
+// cannot tell a half-made cluster from a whole one, or ours from another's.
+type record struct {
+	Phase phase `json:"phase"`
+	// Digest is that of the Spec.
+	Digest string `json:"digest"`
+	// KubeconfigFile is where a copy of the kubeconfig was written, if anywhere.
+	KubeconfigFile string `json:"kubeconfigFile,omitempty"`
+}
+
+// records is the folder of the records, NAME.json, with the locks of running
+// operations, NAME.lock, and the logs of the last failure, NAME.failed.
+type records string
+
+// defaultRecords is the folder of the user's records.
+func defaultRecords(getenv func(string) string) (records, error) {
+	root := getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(root) {
+		home := getenv("HOME")
+		if home == "" {
+			return "", errors.New("neither XDG_STATE_HOME nor HOME is set; set one of them to remember clusters there")
+		}
+		root = filepath.Join(home, ".local", "state")
+	}
+	return records(filepath.Join(root, "gopherlocks", "kind")), nil
+}
+
+func (r records) file(name string) string   { return filepath.Join(string(r), name+".json") }
+func (r records) lock(name string) string   { return filepath.Join(string(r), name+".lock") }
+func (r records) failed(name string) string { return filepath.Join(string(r), name+".failed") }
+
+// load returns the record of a cluster, nil where there is none.
+func (r records) load(name string) (*record, error) {
+	data, err := os.ReadFile(r.file(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the record of kind cluster %s: %w", name, err)
+	}
+	found := &record{}
+	if err := json.Unmarshal(data, found); err != nil {
+		return nil, fmt.Errorf("reading the record of kind cluster %s, %s: %w", name, r.file(name), err)
+	}
+	return found, nil
+}
+
+func (r records) save(name string, what record) error {
+	if err := os.MkdirAll(string(r), 0o700); err != nil {
+		return fmt.Errorf("making the folder of records: %w", err)
+	}
+	if err := state.WriteJSON(r.file(name), what); err != nil {
+		return fmt.Errorf("writing the record of kind cluster %s: %w", name, err)
+	}
+	return nil
+}
+
+// remove removes the record and the logs of an earlier failure.
+func (r records) remove(name string) error {
+	err := os.Remove(r.file(name))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err := errors.Join(err, os.RemoveAll(r.failed(name))); err != nil {
+		return fmt.Errorf("removing the record of kind cluster %s: %w", name, err)
+	}
+	return nil
+}
+
+// decision is what a creation has to do about what it finds.
+type decision int
+
+const (
+	decideToCreate decision = iota
+	decideToAdopt
+	// decideToReplace removes what an interrupted creation left behind.
+	decideToReplace
+	decideToRefuse
+)
+
+// decide looks at whether there are containers of the cluster's name, and at
+// what is remembered about it.
+func decide(exists bool, remembered *record, digest string) decision {
+	switch {
+	case !exists:
+		return decideToCreate
+	case remembered == nil:
+		return decideToRefuse
+	case remembered.Phase != phaseReady:
+		return decideToReplace
+	case remembered.Digest != digest:
+		return decideToRefuse
+	default:
+		return decideToAdopt
+	}
+}
+
+// refusal is the error of decideToRefuse.
+func refusal(name string, remembered *record) error {
+	if remembered == nil {
+		return fmt.Errorf("there is a kind cluster %s already, and this resource has not made it: take another name, "+
+			"take it over with `pulumi import gopherlocks:index:KindCluster NAME %s`, or remove it with `kind delete cluster --name %s`",
+			name, name, name)
+	}
+	return fmt.Errorf("there is a kind cluster %s already that was made from other inputs: take another name, "+
+		"take it over with `pulumi import gopherlocks:index:KindCluster NAME %s`, or remove it with `kind delete cluster --name %s`",
+		name, name, name)
+}
