@@ -61,7 +61,7 @@ func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
 	if len(containers) == 0 {
 		return Cluster{}, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
-	found := Cluster{Name: name, Containers: containers, Context: "kind-" + name}
+	found := Cluster{Name: name, Containers: containers, Context: ContextOf(name)}
 	control, ok := runningControlPlane(containers)
 	if !ok {
 		return found, nil
@@ -77,6 +77,9 @@ func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
 	}
 	return found, c.readKubeconfig(&found)
 }
+
+// ContextOf returns the name of the context in a cluster's kubeconfig.
+func ContextOf(name string) string { return "kind-" + name }
 
 // readKubeconfig asks kind for the kubeconfig, in which the API server has the
 // address that it is published at.

@@ -10,6 +10,7 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi-go-provider/infer/types"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
 	"github.com/gopherlocks/gopherlocks/provider/localimage"
 )
@@ -19,6 +20,7 @@ type LocalImage struct{}
 
 var (
 	_ infer.CustomResource[LocalImageArgs, LocalImageState]       = (*LocalImage)(nil)
+	_ infer.CustomCheck[LocalImageArgs]                           = (*LocalImage)(nil)
 	_ infer.CustomDiff[LocalImageArgs, LocalImageState]           = (*LocalImage)(nil)
 	_ infer.CustomRead[LocalImageArgs, LocalImageState]           = (*LocalImage)(nil)
 	_ infer.CustomUpdate[LocalImageArgs, LocalImageState]         = (*LocalImage)(nil)
@@ -28,7 +30,8 @@ var (
 
 // LocalImageArgs are the inputs of a LocalImage.
 type LocalImageArgs struct {
-	ContainerdAddress string               `pulumi:"containerdAddress"`
+	ContainerdAddress string               `pulumi:"containerdAddress,optional"`
+	KindCluster       string               `pulumi:"kindCluster,optional"`
 	Repository        string               `pulumi:"repository"`
 	Binary            types.AssetOrArchive `pulumi:"binary"`
 	Entrypoint        []string             `pulumi:"entrypoint,optional"`
@@ -38,7 +41,8 @@ type LocalImageArgs struct {
 
 // LocalImageState are the outputs of a LocalImage.
 type LocalImageState struct {
-	ContainerdAddress string   `pulumi:"containerdAddress"`
+	ContainerdAddress string   `pulumi:"containerdAddress,optional"`
+	KindCluster       string   `pulumi:"kindCluster,optional"`
 	Repository        string   `pulumi:"repository"`
 	BinarySHA256      string   `pulumi:"binarySha256"`
 	Entrypoint        []string `pulumi:"entrypoint,optional"`
@@ -52,13 +56,16 @@ type LocalImageState struct {
 func (i *LocalImage) Annotate(a infer.Annotator) {
 	a.SetToken(module, "LocalImage")
 	a.Describe(&i, "A container image with one static binary and nothing else, built without Docker and loaded into the "+
-		"containerd of an `EmbeddedCluster`, without a registry. A changed binary is a new image with a new reference; the "+
+		"containerd of an `EmbeddedCluster`, or of each node of a `KindCluster`, without a registry. What has it already, by "+
+		"digest, is left alone. A changed binary is a new image with a new reference; the "+
 		"old one is removed when nothing in the program refers to it any more.")
 }
 
 // Descriptions of the inputs that are outputs too.
 const (
-	describeAddress    = "Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`."
+	describeAddress = "Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`. Either this or " +
+		"`kindCluster` is needed."
+	describeKind       = "Name of a `KindCluster`, its output `name`, or of any other cluster of kind."
 	describeRepository = "Name of the image without a tag, such as `localhost/gopherlocks/operator`."
 	describeEntrypoint = "Command of the image. Default: the binary, which is in the root folder under its own name."
 	describeArgs       = "Arguments of the entrypoint, for pods that name none."
@@ -68,6 +75,7 @@ const (
 // Annotate documents the inputs.
 func (args *LocalImageArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.ContainerdAddress, describeAddress)
+	a.Describe(&args.KindCluster, describeKind)
 	a.Describe(&args.Repository, describeRepository)
 	a.Describe(&args.Binary, "The binary, a file asset: a statically linked executable for Linux on this machine's processor.")
 	a.Describe(&args.Entrypoint, describeEntrypoint)
@@ -79,6 +87,7 @@ func (args *LocalImageArgs) Annotate(a infer.Annotator) {
 // Annotate documents the outputs.
 func (s *LocalImageState) Annotate(a infer.Annotator) {
 	a.Describe(&s.ContainerdAddress, describeAddress)
+	a.Describe(&s.KindCluster, describeKind)
 	a.Describe(&s.Repository, describeRepository)
 	a.Describe(&s.BinarySHA256, "SHA-256 of the binary in the image, in hexadecimal.")
 	a.Describe(&s.Entrypoint, describeEntrypoint)
@@ -127,13 +136,9 @@ func (args LocalImageArgs) build() (localimage.Image, error) {
 	})
 }
 
-func (args LocalImageArgs) store() localimage.Store {
-	return localimage.Store{Address: args.ContainerdAddress}
-}
-
 func (args LocalImageArgs) state(image localimage.Image) LocalImageState {
 	state := LocalImageState{
-		ContainerdAddress: args.ContainerdAddress, Repository: args.Repository,
+		ContainerdAddress: args.ContainerdAddress, KindCluster: args.KindCluster, Repository: args.Repository,
 		Entrypoint: args.Entrypoint, Args: args.Args, User: args.User,
 		Reference: image.Reference, Digest: image.Digest,
 	}
@@ -141,6 +146,21 @@ func (args LocalImageArgs) state(image localimage.Image) LocalImageState {
 		state.BinarySHA256 = args.Binary.Asset.Hash
 	}
 	return state
+}
+
+// Check asks for exactly one place to load the image into.
+func (*LocalImage) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[LocalImageArgs], error) {
+	args, failures, err := infer.DefaultCheck[LocalImageArgs](ctx, req.NewInputs)
+	has := func(name string) bool {
+		value := req.NewInputs.Get(name)
+		return !value.IsNull() && !value.Equals(property.New(""))
+	}
+	if has("containerdAddress") == has("kindCluster") {
+		failures = append(failures, p.CheckFailure{
+			Property: "containerdAddress", Reason: "give exactly one of containerdAddress and kindCluster",
+		})
+	}
+	return infer.CheckResponse[LocalImageArgs]{Inputs: args, Failures: failures}, err
 }
 
 // Create builds and loads the image.
@@ -151,7 +171,7 @@ func (*LocalImage) Create(
 	return infer.CreateResponse[LocalImageState]{ID: state.Reference, Output: state}, err
 }
 
-// Update loads an image again that the node has lost.
+// Update loads an image again that a node has lost.
 func (*LocalImage) Update(
 	ctx context.Context, req infer.UpdateRequest[LocalImageArgs, LocalImageState],
 ) (infer.UpdateResponse[LocalImageState], error) {
@@ -171,7 +191,7 @@ func load(ctx context.Context, args LocalImageArgs, dryRun bool) (LocalImageStat
 		return LocalImageState{}, fmt.Errorf("building image %s: %w", args.Repository, err)
 	}
 	if !dryRun {
-		if err := args.store().Load(ctx, image); err != nil {
+		if err := storeOf(ctx, args.ContainerdAddress, args.KindCluster).Load(ctx, image); err != nil {
 			return LocalImageState{}, err
 		}
 	}
@@ -200,6 +220,7 @@ func diffImage(state LocalImageState, args LocalImageArgs) map[string]p.Property
 		}
 	}
 	replaceIf(args.ContainerdAddress != state.ContainerdAddress, "containerdAddress")
+	replaceIf(args.KindCluster != state.KindCluster, "kindCluster")
 	replaceIf(args.Repository != state.Repository, "repository")
 	// Without an asset the binary is not known yet.
 	replaceIf(args.Binary.Asset == nil || args.Binary.Asset.Hash != state.BinarySHA256, "binary")
@@ -209,14 +230,14 @@ func diffImage(state LocalImageState, args LocalImageArgs) map[string]p.Property
 	return changes
 }
 
-// isLost says whether the node has lost the image. Of a node that does not run
+// isLost says whether a node has lost the image. Of a node that does not run
 // nothing can be said; it has its images when it is started again.
 func isLost(ctx context.Context, state LocalImageState) bool {
-	digest, err := localimage.Store{Address: state.ContainerdAddress}.Digest(ctx, state.Reference)
-	return err == nil && digest != state.Digest
+	has, err := storeOf(ctx, state.ContainerdAddress, state.KindCluster).Has(ctx, state.Reference, state.Digest)
+	return err == nil && !has
 }
 
-// Read reports whether the node still has the image.
+// Read reports whether the nodes still have the image.
 func (*LocalImage) Read(
 	ctx context.Context, req infer.ReadRequest[LocalImageArgs, LocalImageState],
 ) (infer.ReadResponse[LocalImageArgs, LocalImageState], error) {
@@ -226,12 +247,12 @@ func (*LocalImage) Read(
 	return infer.ReadResponse[LocalImageArgs, LocalImageState](req), nil
 }
 
-// Delete removes the image from the node.
+// Delete removes the image from the nodes.
 func (*LocalImage) Delete(ctx context.Context, req infer.DeleteRequest[LocalImageState]) (infer.DeleteResponse, error) {
-	err := localimage.Store{Address: req.State.ContainerdAddress}.Remove(ctx, req.State.Reference)
-	if err != nil && !errors.Is(err, localimage.ErrUnreachable) {
+	// Images go with the cluster.
+	err := storeOf(ctx, req.State.ContainerdAddress, req.State.KindCluster).Remove(ctx, req.State.Reference, req.State.Digest)
+	if err != nil && !errors.Is(err, errNoNodes) {
 		return infer.DeleteResponse{}, fmt.Errorf("removing image %s: %w", req.State.Reference, err)
 	}
-	// Images go with the cluster.
 	return infer.DeleteResponse{}, nil
 }

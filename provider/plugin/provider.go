@@ -1,5 +1,5 @@
 // Package plugin is the Pulumi provider "gopherlocks": an embedded Kubernetes
-// cluster, and images that are loaded into it, as resources.
+// cluster, clusters of kind, and images that are loaded into them, as resources.
 package plugin
 
 //go:generate go run ./generate ../../sdk/go/gopherlocks
@@ -22,13 +22,14 @@ const (
 func New() (p.Provider, error) {
 	return infer.NewProviderBuilder().
 		WithDisplayName("Gopherlocks").
-		WithDescription("A real Kubernetes cluster on this machine without Docker, and local images for it.").
+		WithDescription("Kubernetes clusters on this machine, without Docker or by kind, and local images for them.").
 		WithRepository("https://github.com/gopherlocks/gopherlocks").
 		WithLicense("Apache-2.0").
 		WithGoImportPath("github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks").
 		WithResources(
 			infer.Resource(&ClusterReservation{}),
 			infer.Resource(&EmbeddedCluster{}),
+			infer.Resource(&KindCluster{}),
 			infer.Resource(&LocalImage{}),
 		).
 		Build()

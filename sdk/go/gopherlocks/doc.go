@@ -1,2 +1,2 @@
-// A real Kubernetes cluster on this machine without Docker, and local images for it.
+// Kubernetes clusters on this machine, without Docker or by kind, and local images for them.
 package gopherlocks

@@ -25,6 +25,8 @@ func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi
 		r = &ClusterReservation{}
 	case "gopherlocks:index:EmbeddedCluster":
 		r = &EmbeddedCluster{}
+	case "gopherlocks:index:KindCluster":
+		r = &KindCluster{}
 	case "gopherlocks:index:LocalImage":
 		r = &LocalImage{}
 	default:

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// A container image with one static binary and nothing else, built without Docker and loaded into the containerd of an `EmbeddedCluster`, without a registry. A changed binary is a new image with a new reference; the old one is removed when nothing in the program refers to it any more.
+// A container image with one static binary and nothing else, built without Docker and loaded into the containerd of an `EmbeddedCluster`, or of each node of a `KindCluster`, without a registry. What has it already, by digest, is left alone. A changed binary is a new image with a new reference; the old one is removed when nothing in the program refers to it any more.
 type LocalImage struct {
 	pulumi.CustomResourceState
 
@@ -20,12 +20,14 @@ type LocalImage struct {
 	Args pulumi.StringArrayOutput `pulumi:"args"`
 	// SHA-256 of the binary in the image, in hexadecimal.
 	BinarySha256 pulumi.StringOutput `pulumi:"binarySha256"`
-	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
-	ContainerdAddress pulumi.StringOutput `pulumi:"containerdAddress"`
+	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`. Either this or `kindCluster` is needed.
+	ContainerdAddress pulumi.StringPtrOutput `pulumi:"containerdAddress"`
 	// Digest of the image's manifest, such as sha256:0123….
 	Digest pulumi.StringOutput `pulumi:"digest"`
 	// Command of the image. Default: the binary, which is in the root folder under its own name.
 	Entrypoint pulumi.StringArrayOutput `pulumi:"entrypoint"`
+	// Name of a `KindCluster`, its output `name`, or of any other cluster of kind.
+	KindCluster pulumi.StringPtrOutput `pulumi:"kindCluster"`
 	// The image's name for pods: the repository with a tag that follows from the content.
 	Reference pulumi.StringOutput `pulumi:"reference"`
 	// Name of the image without a tag, such as `localhost/gopherlocks/operator`.
@@ -43,9 +45,6 @@ func NewLocalImage(ctx *pulumi.Context,
 
 	if args.Binary == nil {
 		return nil, errors.New("invalid value for required argument 'Binary'")
-	}
-	if args.ContainerdAddress == nil {
-		return nil, errors.New("invalid value for required argument 'ContainerdAddress'")
 	}
 	if args.Repository == nil {
 		return nil, errors.New("invalid value for required argument 'Repository'")
@@ -90,10 +89,12 @@ type localImageArgs struct {
 	Args []string `pulumi:"args"`
 	// The binary, a file asset: a statically linked executable for Linux on this machine's processor.
 	Binary pulumi.AssetOrArchive `pulumi:"binary"`
-	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
-	ContainerdAddress string `pulumi:"containerdAddress"`
+	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`. Either this or `kindCluster` is needed.
+	ContainerdAddress *string `pulumi:"containerdAddress"`
 	// Command of the image. Default: the binary, which is in the root folder under its own name.
 	Entrypoint []string `pulumi:"entrypoint"`
+	// Name of a `KindCluster`, its output `name`, or of any other cluster of kind.
+	KindCluster *string `pulumi:"kindCluster"`
 	// Name of the image without a tag, such as `localhost/gopherlocks/operator`.
 	Repository string `pulumi:"repository"`
 	// User and group, as UID:GID, that the command runs as.
@@ -106,10 +107,12 @@ type LocalImageArgs struct {
 	Args pulumi.StringArrayInput
 	// The binary, a file asset: a statically linked executable for Linux on this machine's processor.
 	Binary pulumi.AssetOrArchiveInput
-	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
-	ContainerdAddress pulumi.StringInput
+	// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`. Either this or `kindCluster` is needed.
+	ContainerdAddress pulumi.StringPtrInput
 	// Command of the image. Default: the binary, which is in the root folder under its own name.
 	Entrypoint pulumi.StringArrayInput
+	// Name of a `KindCluster`, its output `name`, or of any other cluster of kind.
+	KindCluster pulumi.StringPtrInput
 	// Name of the image without a tag, such as `localhost/gopherlocks/operator`.
 	Repository pulumi.StringInput
 	// User and group, as UID:GID, that the command runs as.
@@ -213,9 +216,9 @@ func (o LocalImageOutput) BinarySha256() pulumi.StringOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.BinarySha256 }).(pulumi.StringOutput)
 }
 
-// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`.
-func (o LocalImageOutput) ContainerdAddress() pulumi.StringOutput {
-	return o.ApplyT(func(v *LocalImage) pulumi.StringOutput { return v.ContainerdAddress }).(pulumi.StringOutput)
+// Path of containerd's socket: the output `containerdAddress` of an `EmbeddedCluster`. Either this or `kindCluster` is needed.
+func (o LocalImageOutput) ContainerdAddress() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringPtrOutput { return v.ContainerdAddress }).(pulumi.StringPtrOutput)
 }
 
 // Digest of the image's manifest, such as sha256:0123….
@@ -226,6 +229,11 @@ func (o LocalImageOutput) Digest() pulumi.StringOutput {
 // Command of the image. Default: the binary, which is in the root folder under its own name.
 func (o LocalImageOutput) Entrypoint() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v *LocalImage) pulumi.StringArrayOutput { return v.Entrypoint }).(pulumi.StringArrayOutput)
+}
+
+// Name of a `KindCluster`, its output `name`, or of any other cluster of kind.
+func (o LocalImageOutput) KindCluster() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *LocalImage) pulumi.StringPtrOutput { return v.KindCluster }).(pulumi.StringPtrOutput)
 }
 
 // The image's name for pods: the repository with a tag that follows from the content.
