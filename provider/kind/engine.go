@@ -72,6 +72,16 @@ func errorOr(err error, text string) string {
 	return fmt.Sprintf("%q", strings.TrimSpace(text))
 }
 
+// CheckEngine says what to do about a container engine that is not there or
+// does not work; nil when clusters can be made on it.
+func CheckEngine(ctx context.Context) error {
+	engine, err := detectEngine(ctx, os.Getenv(EngineEnv), runProgram)
+	if err != nil {
+		return err
+	}
+	return engine.check(ctx)
+}
+
 // check says what to do about an engine that does not work.
 func (e engine) check(ctx context.Context) error {
 	_, err := e.do(ctx, "info")

@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +12,15 @@ import (
 
 // versionFile is where a node image says its version of Kubernetes.
 const versionFile = "/kind/version"
+
+// PullImage makes sure that the container engine has a node image.
+func PullImage(ctx context.Context, image string, progress Progress) error {
+	engine, err := detectEngine(ctx, os.Getenv(EngineEnv), runProgram)
+	if err != nil {
+		return err
+	}
+	return engine.ensureImage(ctx, image, progress)
+}
 
 // ensureImages makes sure that the engine has the nodes' images, and that they
 // are node images that are new enough.

@@ -1,0 +1,227 @@
+// Package dockerd runs a Docker Engine of its own, out of Debian's package, for
+// machines where none runs: for tests, and for clusters of kind on a machine
+// that has no Docker.
+//
+// The engine is unpacked, not installed, and leaves nothing behind when it is
+// stopped: its data, socket and logs are one folder, it runs in mount and
+// process namespaces of its own, and it neither touches the firewall nor
+// forwards packets. So its containers reach each other and this machine, and
+// nothing else. Settings of the kernel that nodes change are put back. Containers get no CAP_SYS_RESOURCE where this process has none
+// to give.
+package dockerd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Engine is a Docker Engine whose things all lie in one folder.
+type Engine struct {
+	// Dir is the absolute path of the folder. It should be short: sockets below
+	// it have paths of at most 107 bytes.
+	Dir string
+}
+
+// The names by which Main knows what it is called for.
+const (
+	initName    = "gopherlocks-dockerd"
+	runtimeName = "gopherlocks-runc"
+)
+
+// startTimeout bounds how long dockerd may take to answer.
+const startTimeout = time.Minute
+
+// stopTimeout bounds how long dockerd may take to stop in order.
+const stopTimeout = time.Minute
+
+// Host is the value of DOCKER_HOST that reaches the engine.
+func (e Engine) Host() string { return "unix://" + e.socket() }
+
+func (e Engine) socket() string  { return filepath.Join(e.Dir, "docker.sock") }
+func (e Engine) pidFile() string { return filepath.Join(e.Dir, "init.pid") }
+
+// LogFile is the engine's log.
+func (e Engine) LogFile() string { return filepath.Join(e.Dir, "log") }
+
+// init is the copy of this program that runs the engine; see Main.
+func (e Engine) init() string { return filepath.Join(e.Dir, "bin", initName) }
+
+// runtime is the copy of this program that stands before runc; see Main.
+func (e Engine) runtime() string { return filepath.Join(e.Dir, "bin", runtimeName) }
+
+// cgroup is the parent of the containers' control groups.
+func (e Engine) cgroup() string {
+	return "/gopherlocks-" + strings.ReplaceAll(strings.Trim(e.Dir, "/"), "/", "-")
+}
+
+// Start starts the engine, with the programs in the folder of an unpacked
+// package (see Unpack), and returns when it answers. An engine that runs
+// already is left as it is.
+func (e Engine) Start(ctx context.Context, unpacked string) error {
+	if e.Running() {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("a Docker Engine of its own needs root")
+	}
+	if err := e.prepare(); err != nil {
+		return fmt.Errorf("preparing the Docker Engine in %s: %w", e.Dir, err)
+	}
+	if err := e.spawn(unpacked); err != nil {
+		return fmt.Errorf("starting the Docker Engine in %s: %w", e.Dir, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		_, err := e.docker(ctx, "info")
+		if err == nil {
+			return nil
+		}
+		if !e.Running() {
+			return fmt.Errorf("the Docker Engine in %s has ended; its log is %s", e.Dir, e.LogFile())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the Docker Engine in %s does not answer after %s, its log is %s: %w", e.Dir, startTimeout, e.LogFile(), err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// prepare fills the folder.
+func (e Engine) prepare() error {
+	if err := os.MkdirAll(filepath.Join(e.Dir, "bin"), 0o700); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	config, err := json.Marshal(e.config())
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(e.init(), program, 0o755),
+		os.WriteFile(e.runtime(), program, 0o755),
+		os.WriteFile(filepath.Join(e.Dir, "daemon.json"), config, 0o600),
+		e.rememberSettings(),
+	)
+}
+
+// config is dockerd's configuration:
+// https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
+func (e Engine) config() map[string]any {
+	return map[string]any{
+		"data-root":     filepath.Join(e.Dir, "data"),
+		"exec-root":     filepath.Join(e.Dir, "run"),
+		"pidfile":       filepath.Join(e.Dir, "docker.pid"),
+		"hosts":         []string{e.Host()},
+		"cgroup-parent": e.cgroup(),
+		// kind makes a network of its own.
+		"bridge":          "none",
+		"iptables":        false,
+		"ip-forward":      false,
+		"ip-masq":         false,
+		"default-runtime": runtimeName,
+		"runtimes":        map[string]any{runtimeName: map[string]any{"path": e.runtime()}},
+		// The default of -500 takes CAP_SYS_RESOURCE.
+		"oom-score-adjust": 0,
+	}
+}
+
+// Running says whether the engine's first process lives.
+func (e Engine) Running() bool {
+	_, ok := e.pid()
+	return ok
+}
+
+func (e Engine) pid() (int, bool) {
+	content, err := os.ReadFile(e.pidFile())
+	if err != nil {
+		return 0, false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return 0, false
+	}
+	// The number may be another process's by now.
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return pid, err == nil && program == e.init()
+}
+
+// Stop removes all containers and networks, stops the engine and removes its
+// folder. That there is none is no error. unpacked is as in Start: an engine
+// that ended by itself is started once more, to remove its networks.
+func (e Engine) Stop(ctx context.Context, unpacked string) error {
+	if _, err := os.Stat(e.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := e.Start(ctx, unpacked); err != nil {
+		return err
+	}
+	if err := e.empty(ctx); err != nil {
+		return fmt.Errorf("emptying the Docker Engine in %s: %w", e.Dir, err)
+	}
+	if err := e.end(ctx); err != nil {
+		return fmt.Errorf("stopping the Docker Engine in %s: %w", e.Dir, err)
+	}
+	if err := removeCgroups(e.cgroup()); err != nil {
+		return fmt.Errorf("removing the control groups of the Docker Engine in %s: %w", e.Dir, err)
+	}
+	if err := e.restoreSettings(); err != nil {
+		return fmt.Errorf("undoing what nodes have changed of the machine: %w", err)
+	}
+	if err := os.RemoveAll(e.Dir); err != nil {
+		return fmt.Errorf("removing the folder of the Docker Engine: %w", err)
+	}
+	return nil
+}
+
+func (e Engine) empty(ctx context.Context) error {
+	containers, err := e.docker(ctx, "ps", "--all", "--quiet")
+	if err != nil {
+		return err
+	}
+	if ids := strings.Fields(containers); len(ids) > 0 {
+		if _, err := e.docker(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
+			return err
+		}
+	}
+	networks, err := e.docker(ctx, "network", "ls", "--quiet", "--filter=type=custom")
+	if err != nil {
+		return err
+	}
+	if ids := strings.Fields(networks); len(ids) > 0 {
+		_, err = e.docker(ctx, append([]string{"network", "rm"}, ids...)...)
+	}
+	return err
+}
+
+// docker runs the command line of Docker on the engine.
+func (e Engine) docker(ctx context.Context, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "docker", args...)
+	command.Env = append(os.Environ(), "DOCKER_HOST="+e.Host())
+	output, err := command.Output()
+	if exit := (&exec.ExitError{}); errors.As(err, &exit) {
+		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return "", fmt.Errorf("docker %s: %w", args[0], err)
+	}
+	return string(output), nil
+}

@@ -1,0 +1,160 @@
+package dockerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// spawn starts the engine's first process in namespaces of its own: when it
+// ends, the kernel ends all others, and takes their mounts away.
+func (e Engine) spawn(unpacked string) error {
+	log, err := os.OpenFile(e.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command := exec.Command(e.init(), filepath.Join(unpacked, "usr/sbin/dockerd"), "--config-file", filepath.Join(e.Dir, "daemon.json"))
+	command.Env = append(os.Environ(),
+		// Its helpers and libraries are not installed, either.
+		"PATH="+filepath.Join(unpacked, "usr/bin")+":"+filepath.Join(unpacked, "usr/sbin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"LD_LIBRARY_PATH="+libraryPath(unpacked))
+	command.Dir, command.Stdout, command.Stderr = "/", log, log
+	// It outlives this process, and must not hold on to files that this process
+	// was given, such as the lock of whoever started it.
+	const firstOther = 3
+	if err := unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("keeping files from the engine: %w", err)
+	}
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
+	}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	pid := command.Process.Pid
+	// So that it is no zombie when it ends while this process lives.
+	go func() { _ = command.Wait() }()
+	return os.WriteFile(e.pidFile(), []byte(strconv.Itoa(pid)+"\n"), 0o600)
+}
+
+// libraryPath lists the folders of libraries of unpacked packages.
+func libraryPath(unpacked string) string {
+	var folders []string
+	for _, pattern := range []string{"lib/*-linux-*", "usr/lib/*-linux-*"} {
+		// The pattern is well-formed.
+		matches, _ := filepath.Glob(filepath.Join(unpacked, pattern))
+		folders = append(folders, matches...)
+	}
+	return strings.Join(folders, ":")
+}
+
+// runInit is the first process of the engine's namespaces: it starts dockerd,
+// hands signals on, and takes leave of orphans, until dockerd ends.
+func runInit(args []string) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	// Nothing that is mounted here shows outside.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making mounts private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, ""); err != nil {
+		return fmt.Errorf("mounting /proc: %w", err)
+	}
+	// Not by os/exec, whose wait would compete with the one for orphans.
+	process, err := os.StartProcess(args[0], args, &os.ProcAttr{Files: []*os.File{nil, os.Stdout, os.Stderr}, Env: os.Environ()})
+	if err != nil {
+		return fmt.Errorf("starting dockerd: %w", err)
+	}
+	pid := process.Pid
+	go func() {
+		for s := range signals {
+			// It fails when dockerd has ended, which is what is wanted.
+			_ = unix.Kill(pid, s.(syscall.Signal))
+		}
+	}()
+	for {
+		var status unix.WaitStatus
+		ended, err := unix.Wait4(-1, &status, 0, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for dockerd: %w", err)
+		}
+		if ended == pid {
+			return nil
+		}
+	}
+}
+
+// end stops dockerd in order, and by force when that takes too long.
+func (e Engine) end(ctx context.Context) error {
+	pid, ok := e.pid()
+	if !ok {
+		return nil
+	}
+	// Of another process of that number nothing is to be feared: pid has looked.
+	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	timeout := time.After(stopTimeout)
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for e.Running() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timeout:
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				return err
+			}
+			timeout = nil
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// removeCgroups removes a control group, with those below it, from all
+// hierarchies.
+func removeCgroups(name string) error {
+	var folders []string
+	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		// The pattern is well-formed.
+		matches, _ := filepath.Glob(pattern + name)
+		folders = append(folders, matches...)
+	}
+	for _, folder := range folders {
+		var below []string
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				below = append(below, path)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		// Those below come later, and must go first.
+		for i := len(below) - 1; i >= 0; i-- {
+			if err := unix.Rmdir(below[i]); err != nil && !errors.Is(err, unix.ENOENT) {
+				return fmt.Errorf("%s: %w", below[i], err)
+			}
+		}
+	}
+	return nil
+}

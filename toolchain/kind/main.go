@@ -1,0 +1,46 @@
+// Command kind provides what clusters of kind run on. A container engine and a
+// released node image are used where they are to be had. On a machine that has
+// no engine, Debian's Docker is unpacked and started; on one that reaches no
+// registry, a node image is built.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+)
+
+const usage = `usage: go run ./toolchain/kind COMMAND
+
+  up      provide a container engine and a node image
+  down    remove the engine that "up" has started, with the clusters in it
+
+Environment, besides that of "make env":
+  GOPHERLOCKS_DEBIAN_MIRROR   where Debian's packages come from (default: ` + defaultMirror + `)
+`
+
+func main() {
+	dockerd.Main()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "kind:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	commands := map[string]func(context.Context, folders) error{"up": up, "down": down}
+	if len(args) != 1 || commands[args[0]] == nil {
+		return fmt.Errorf("unknown command %q\n%s", args, usage)
+	}
+	folders, err := findFolders()
+	if err != nil {
+		return err
+	}
+	return commands[args[0]](ctx, folders)
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/provider/kind"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
+)
+
+// provision is what a cluster of kind on this machine runs on. The zero value
+// is all official: the machine's own engine, and a released node image.
+type provision struct {
+	// DockerHost reaches the engine that was started for want of another.
+	DockerHost string `json:"dockerHost,omitempty"`
+	// NodeImage was built for want of a registry.
+	NodeImage string `json:"nodeImage,omitempty"`
+}
+
+// engineDir is the folder of the engine that is started for want of another.
+const engineDir = "/var/lib/gopherlocks-docker"
+
+// answerTimeout bounds how long an engine may take to say that it works.
+const answerTimeout = 20 * time.Second
+
+// pullTimeout bounds the download of a released node image, about 400 MB.
+const pullTimeout = 15 * time.Minute
+
+// defaultMirror is where Debian's packages come from.
+const defaultMirror = "http://deb.debian.org/debian"
+
+// up provides what is missing, and says in one line each which it took.
+func up(ctx context.Context, folders folders) error {
+	var p provision
+	if err := engineWorks(ctx); err == nil {
+		fmt.Println("container engine: using the one of this machine")
+	} else {
+		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, engineDir)
+		engine := dockerd.Engine{Dir: engineDir}
+		unpacked, err := dockerd.Unpack(ctx, folders.cached("docker"))
+		if err != nil {
+			return err
+		}
+		if err := linkDocker(unpacked, folders.bin); err != nil {
+			return err
+		}
+		if err := engine.Start(ctx, unpacked); err != nil {
+			return err
+		}
+		p.DockerHost = engine.Host()
+		if err := os.Setenv("DOCKER_HOST", p.DockerHost); err != nil {
+			return err
+		}
+	}
+	image, err := provideImage(ctx, folders)
+	if err != nil {
+		return err
+	}
+	p.NodeImage = image
+	return folders.save(p)
+}
+
+// provideImage returns the reference of an image that was built, or "" where
+// the released one is to be had.
+func provideImage(ctx context.Context, folders folders) (string, error) {
+	pullCtx, cancel := context.WithTimeout(ctx, pullTimeout)
+	defer cancel()
+	err := kind.PullImage(pullCtx, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
+	if err == nil {
+		fmt.Println("node image: using " + kind.DefaultNodeImage)
+		return "", nil
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	fmt.Println("node image: the released one cannot be had; using one made of Debian packages and Go modules")
+	return buildAndLoad(ctx, folders)
+}
+
+func buildAndLoad(ctx context.Context, folders folders) (string, error) {
+	spec, err := folders.imageSpec(ctx)
+	if err != nil {
+		return "", err
+	}
+	image, err := nodeimage.Build(ctx, spec, folders.cached("node"), func(step string) { fmt.Println("node image: " + step) })
+	if err != nil {
+		return "", err
+	}
+	if err := nodeimage.Load(ctx, image); err != nil {
+		return "", err
+	}
+	return image.Reference, nil
+}
+
+// down removes the engine that up has started, with all that it holds.
+func down(ctx context.Context, folders folders) error {
+	unpacked, err := dockerd.Unpack(ctx, folders.cached("docker"))
+	if err != nil {
+		return err
+	}
+	if err := (dockerd.Engine{Dir: engineDir}).Stop(ctx, unpacked); err != nil {
+		return err
+	}
+	return folders.save(provision{})
+}
+
+// engineWorks says why the engine that kind would take does not work.
+func engineWorks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return kind.CheckEngine(ctx)
+}
+
+// linkDocker puts Docker's command line into the tools' folder, unless the
+// machine has one.
+func linkDocker(unpacked, bin string) error {
+	if _, err := exec.LookPath("docker"); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return fmt.Errorf("linking Docker's command line: %w", err)
+	}
+	target := filepath.Join(bin, "docker")
+	if err := os.Symlink(filepath.Join(unpacked, "usr/bin/docker"), target); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("linking Docker's command line: %w", err)
+	}
+	return os.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+}
+
+// folders are where things are kept.
+type folders struct {
+	bin, state, cache string
+}
+
+// findFolders follows the exports of `make env`.
+func findFolders() (folders, error) {
+	bin := os.Getenv("GOPHERLOCKS_BIN")
+	if bin == "" {
+		return folders{}, errors.New(`GOPHERLOCKS_BIN is not set; run eval "$(make -s env)" first`)
+	}
+	cache := os.Getenv("GOPHERLOCKS_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return folders{}, fmt.Errorf("finding the cache: %w", err)
+		}
+		cache = filepath.Join(user, "gopherlocks")
+	}
+	return folders{bin: bin, state: filepath.Dir(bin), cache: cache}, nil
+}
+
+func (f folders) cached(what string) string { return filepath.Join(f.cache, "kind", what) }
+
+// save leaves the provision for `make env` to export.
+func (f folders) save(p provision) error {
+	content, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding what was provided: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(f.state, "kind.json"), append(content, '\n'), 0o644); err != nil {
+		return fmt.Errorf("noting what was provided: %w", err)
+	}
+	return nil
+}
+
+// imageSpec is what a node image is built from here.
+func (f folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {
+	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kind").Output()
+	if err != nil {
+		return nodeimage.Spec{}, fmt.Errorf("finding kind's module: %w", err)
+	}
+	version, err := exec.CommandContext(ctx, filepath.Join(f.bin, "kubeadm"), "version", "--output=short").Output()
+	if err != nil {
+		return nodeimage.Spec{}, fmt.Errorf("asking kubeadm for its version: %w; run `make tools CLUSTER=kind` first", err)
+	}
+	mirror := os.Getenv("GOPHERLOCKS_DEBIAN_MIRROR")
+	if mirror == "" {
+		mirror = defaultMirror
+	}
+	return nodeimage.Spec{
+		Programs: f.bin, KindModule: strings.TrimSpace(string(module)),
+		KubernetesVersion: strings.TrimSpace(string(version)), Mirror: mirror,
+	}, nil
+}
