@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
 )
 
 const usage = `usage: go run ./toolchain/kind COMMAND
@@ -20,7 +21,7 @@ const usage = `usage: go run ./toolchain/kind COMMAND
   down    remove the engine that "up" has started, with the clusters in it
 
 Environment, besides that of "make env":
-  GOPHERLOCKS_DEBIAN_MIRROR   where Debian's packages come from (default: ` + defaultMirror + `)
+  GOPHERLOCKS_DEBIAN_MIRROR   where Debian's packages come from (default: ` + provision.DefaultMirror + `)
 `
 
 func main() {
@@ -34,11 +35,11 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	commands := map[string]func(context.Context, folders) error{"up": up, "down": down}
+	commands := map[string]func(context.Context, provision.Folders) error{"up": provision.Up, "down": provision.Down}
 	if len(args) != 1 || commands[args[0]] == nil {
 		return fmt.Errorf("unknown command %q\n%s", args, usage)
 	}
-	folders, err := findFolders()
+	folders, err := provision.FindFolders()
 	if err != nil {
 		return err
 	}

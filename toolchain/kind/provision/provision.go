@@ -1,4 +1,7 @@
-package main
+// Package provision decides what clusters of kind on this machine run on, and
+// provides it: the machine's container engine and a released node image where
+// they are to be had, else an engine and an image made here.
+package provision
 
 import (
 	"context"
@@ -16,9 +19,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
 )
 
-// provision is what a cluster of kind on this machine runs on. The zero value
+// result is what a cluster of kind on this machine runs on. The zero value
 // is all official: the machine's own engine, and a released node image.
-type provision struct {
+type result struct {
 	// DockerHost reaches the engine that was started for want of another.
 	DockerHost string `json:"dockerHost,omitempty"`
 	// NodeImage was built for want of a registry.
@@ -34,18 +37,18 @@ const answerTimeout = 20 * time.Second
 // pullTimeout bounds the download of a released node image, about 400 MB.
 const pullTimeout = 15 * time.Minute
 
-// defaultMirror is where Debian's packages come from.
-const defaultMirror = "http://deb.debian.org/debian"
+// DefaultMirror is where Debian's packages come from.
+const DefaultMirror = "http://deb.debian.org/debian"
 
-// up provides what is missing, and says in one line each which it took.
-func up(ctx context.Context, folders folders) error {
-	var p provision
+// Up provides what is missing, and says in one line each which it took.
+func Up(ctx context.Context, folders Folders) error {
+	var p result
 	if err := engineWorks(ctx); err == nil {
 		fmt.Println("container engine: using the one of this machine")
 	} else {
 		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, engineDir)
 		engine := dockerd.Engine{Dir: engineDir}
-		unpacked, err := dockerd.Unpack(ctx, folders.cached("docker"))
+		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 		if err != nil {
 			return err
 		}
@@ -68,9 +71,19 @@ func up(ctx context.Context, folders folders) error {
 	return folders.save(p)
 }
 
+// NodeImage provides a node image on the engine that works, and returns its
+// reference.
+func NodeImage(ctx context.Context, folders Folders) (string, error) {
+	built, err := provideImage(ctx, folders)
+	if built == "" && err == nil {
+		return kind.DefaultNodeImage, nil
+	}
+	return built, err
+}
+
 // provideImage returns the reference of an image that was built, or "" where
 // the released one is to be had.
-func provideImage(ctx context.Context, folders folders) (string, error) {
+func provideImage(ctx context.Context, folders Folders) (string, error) {
 	pullCtx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
 	err := kind.PullImage(pullCtx, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
@@ -85,12 +98,12 @@ func provideImage(ctx context.Context, folders folders) (string, error) {
 	return buildAndLoad(ctx, folders)
 }
 
-func buildAndLoad(ctx context.Context, folders folders) (string, error) {
+func buildAndLoad(ctx context.Context, folders Folders) (string, error) {
 	spec, err := folders.imageSpec(ctx)
 	if err != nil {
 		return "", err
 	}
-	image, err := nodeimage.Build(ctx, spec, folders.cached("node"), func(step string) { fmt.Println("node image: " + step) })
+	image, err := nodeimage.Build(ctx, spec, folders.Cached("node"), func(step string) { fmt.Println("node image: " + step) })
 	if err != nil {
 		return "", err
 	}
@@ -100,16 +113,16 @@ func buildAndLoad(ctx context.Context, folders folders) (string, error) {
 	return image.Reference, nil
 }
 
-// down removes the engine that up has started, with all that it holds.
-func down(ctx context.Context, folders folders) error {
-	unpacked, err := dockerd.Unpack(ctx, folders.cached("docker"))
+// Down removes the engine that up has started, with all that it holds.
+func Down(ctx context.Context, folders Folders) error {
+	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 	if err != nil {
 		return err
 	}
 	if err := (dockerd.Engine{Dir: engineDir}).Stop(ctx, unpacked); err != nil {
 		return err
 	}
-	return folders.save(provision{})
+	return folders.save(result{})
 }
 
 // engineWorks says why the engine that kind would take does not work.
@@ -135,32 +148,33 @@ func linkDocker(unpacked, bin string) error {
 	return os.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 }
 
-// folders are where things are kept.
-type folders struct {
+// Folders are where things are kept.
+type Folders struct {
 	bin, state, cache string
 }
 
-// findFolders follows the exports of `make env`.
-func findFolders() (folders, error) {
+// FindFolders follows the exports of `make env`.
+func FindFolders() (Folders, error) {
 	bin := os.Getenv("GOPHERLOCKS_BIN")
 	if bin == "" {
-		return folders{}, errors.New(`GOPHERLOCKS_BIN is not set; run eval "$(make -s env)" first`)
+		return Folders{}, errors.New(`GOPHERLOCKS_BIN is not set; run eval "$(make -s env)" first`)
 	}
 	cache := os.Getenv("GOPHERLOCKS_CACHE")
 	if cache == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
-			return folders{}, fmt.Errorf("finding the cache: %w", err)
+			return Folders{}, fmt.Errorf("finding the cache: %w", err)
 		}
 		cache = filepath.Join(user, "gopherlocks")
 	}
-	return folders{bin: bin, state: filepath.Dir(bin), cache: cache}, nil
+	return Folders{bin: bin, state: filepath.Dir(bin), cache: cache}, nil
 }
 
-func (f folders) cached(what string) string { return filepath.Join(f.cache, "kind", what) }
+// Cached returns the folder of the cache for what is made once.
+func (f Folders) Cached(what string) string { return filepath.Join(f.cache, "kind", what) }
 
 // save leaves the provision for `make env` to export.
-func (f folders) save(p provision) error {
+func (f Folders) save(p result) error {
 	content, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encoding what was provided: %w", err)
@@ -172,7 +186,7 @@ func (f folders) save(p provision) error {
 }
 
 // imageSpec is what a node image is built from here.
-func (f folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {
+func (f Folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {
 	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kind").Output()
 	if err != nil {
 		return nodeimage.Spec{}, fmt.Errorf("finding kind's module: %w", err)
@@ -183,7 +197,7 @@ func (f folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {
 	}
 	mirror := os.Getenv("GOPHERLOCKS_DEBIAN_MIRROR")
 	if mirror == "" {
-		mirror = defaultMirror
+		mirror = DefaultMirror
 	}
 	return nodeimage.Spec{
 		Programs: f.bin, KindModule: strings.TrimSpace(string(module)),

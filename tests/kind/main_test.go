@@ -1,0 +1,120 @@
+// Package kind tests clusters of kind on a real container engine: one of its
+// own that is started for the tests and removed with all that it made, or, with
+// GOPHERLOCKS_TEST_ENGINE=machine, the one of this machine.
+package kind
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+)
+
+// nodeImage is the image of all nodes.
+var nodeImage string
+
+func TestMain(m *testing.M) {
+	dockerd.Main()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if os.Geteuid() != 0 {
+		fmt.Println("skipped: an engine of its own needs root; run make test-kind as root")
+		return 0, nil
+	}
+	ctx := context.Background()
+	folders, err := provision.FindFolders()
+	if err != nil {
+		return 1, err
+	}
+	// Short, for the sockets below it.
+	home, err := os.MkdirTemp("", "kind-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(home)
+	// What is remembered about clusters is not mixed with the user's.
+	if err := os.Setenv("XDG_STATE_HOME", filepath.Join(home, "state")); err != nil {
+		return 1, err
+	}
+	if os.Getenv("GOPHERLOCKS_TEST_ENGINE") != "machine" {
+		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
+		if err != nil {
+			return 1, err
+		}
+		before, err := observe()
+		if err != nil {
+			return 1, err
+		}
+		engine := dockerd.Engine{Dir: filepath.Join(home, "engine")}
+		defer func() {
+			if stopErr := engine.Stop(ctx, unpacked); stopErr != nil {
+				code, err = 1, stopErr
+				return
+			}
+			if left := before.compare(); left != "" {
+				code, err = 1, fmt.Errorf("the machine is not what it was:\n%s", left)
+			}
+		}()
+		if err := engine.Start(ctx, unpacked); err != nil {
+			return 1, err
+		}
+		if err := os.Setenv("DOCKER_HOST", engine.Host()); err != nil {
+			return 1, err
+		}
+	}
+	if nodeImage, err = provision.NodeImage(ctx, folders); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// machine is what an engine and its nodes could leave behind.
+type machine map[string]string
+
+func observe() (machine, error) {
+	seen := machine{}
+	for name, command := range map[string]string{
+		"interfaces":     "ls /sys/class/net",
+		"firewall":       "iptables-save | grep '^-' || true",
+		"mounts":         "sort /proc/self/mounts",
+		"control groups": "ls -d /sys/fs/cgroup/*gopherlocks* /sys/fs/cgroup/*/*gopherlocks* 2>/dev/null || true",
+		"settings":       "cd /proc/sys && grep . net/ipv4/ip_forward vm/overcommit_memory kernel/panic kernel/panic_on_oops kernel/pid_max",
+		"modules":        "ls -d /lib/modules 2>/dev/null || true",
+		"engines":        "pgrep -x dockerd || true",
+	} {
+		output, err := exec.Command("sh", "-c", command).Output()
+		if err != nil {
+			return nil, fmt.Errorf("observing the %s of the machine: %w", name, err)
+		}
+		seen[name] = string(output)
+	}
+	return seen, nil
+}
+
+// compare says what is different now, or "".
+func (m machine) compare() string {
+	now, err := observe()
+	if err != nil {
+		return err.Error()
+	}
+	var differences strings.Builder
+	for name, before := range m {
+		if now[name] != before {
+			fmt.Fprintf(&differences, "%s before:\n%safter:\n%s", name, before, now[name])
+		}
+	}
+	return differences.String()
+}
