@@ -1,25 +1,29 @@
 # The targets are thin: what they do is done by Go programs and by Pulumi.
 STACK     ?= dev
+# CLUSTER=kind, embedded or existing makes the stack's clusterProvider that.
+export GOPHERLOCKS_CLUSTER := $(CLUSTER)
 TOOLCHAIN := go run ./toolchain
 # What every command that uses the tools begins with.
 WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy plan tools env demo test test-unit test-node test-e2e bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan tools env demo test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-up: tools ## Provide the tools, then make the environment of stack $(STACK)
+up: tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
 	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
 	pulumi stack select --create $(STACK); \
+	if [ -n "$(CLUSTER)" ]; then pulumi config set clusterProvider "$(CLUSTER)"; fi; \
 	pulumi up --yes --skip-preview
 
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
-	pulumi destroy --yes --skip-preview
+	pulumi destroy --yes --skip-preview; \
+	case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./toolchain/kind down;; esac
 
 # Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
 plan: tools ## Say what `make up` would do to the MiniClusters: ranks, jobs, restarts, room
@@ -28,6 +32,7 @@ plan: tools ## Say what `make up` would do to the MiniClusters: ranks, jobs, res
 tools: ## Install or compile the programs that are needed (cached outside this folder)
 	@$(TOOLCHAIN) packages
 	@$(TOOLCHAIN) tools
+	@$(WITH_ENV) case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./toolchain/kind up;; esac
 
 env: ## Shell exports for this project: eval "$(make -s env)"
 	@$(TOOLCHAIN) env
@@ -38,12 +43,17 @@ demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
 test: test-unit test-node test-e2e ## All tests
 
 test-unit: tools ## Unit tests, and the operator against a real API server
-	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /provider/embedded)
+	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
 
-# These two look at the whole machine for what a cluster left behind, so nothing
+# These look at the whole machine for what a cluster left behind, so nothing
 # else may start or stop one meanwhile.
 test-node: tools ## Embedded clusters, from their plans to their removal
 	@$(WITH_ENV) $(GO) test -timeout 20m ./provider/embedded
+
+test-kind: ## Clusters of kind on a container engine of their own, with what that takes
+	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) packages
+	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) tools
+	@$(WITH_ENV) $(GO) test -timeout 20m -v ./tests/kind
 
 test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e

@@ -11,11 +11,13 @@ import (
 	"github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks"
 )
 
-// ClusterArgs describe where Kubernetes comes from: exactly one of Embedded
-// and Existing is set.
+// ClusterArgs describe where Kubernetes comes from: exactly one of Embedded,
+// Kind and Existing is set.
 type ClusterArgs struct {
 	// Embedded makes a single-node cluster on this machine.
 	Embedded *EmbeddedArgs
+	// Kind makes a cluster whose nodes are containers on this machine.
+	Kind *KindArgs
 	// Existing uses a cluster that is there already.
 	Existing *ExistingArgs
 }
@@ -27,6 +29,20 @@ type EmbeddedArgs struct {
 	// KubeconfigFile is the path where a copy of the administrator's
 	// kubeconfig is kept as long as the cluster exists. Required.
 	KubeconfigFile string
+}
+
+// KindArgs describe a cluster of kind.
+type KindArgs struct {
+	// Name identifies the cluster on the container engine. Required.
+	Name string
+	// KubeconfigFile is as in EmbeddedArgs. Required.
+	KubeconfigFile string
+	// Workers is the number of nodes besides the control plane. Default: 0, the
+	// control plane runs the pods.
+	Workers int
+	// NodeImage is the image of all nodes. Default: that of the resource
+	// KindCluster.
+	NodeImage string
 }
 
 // ExistingArgs describe a cluster that somebody else keeps.
@@ -42,21 +58,24 @@ type ExistingArgs struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Kubeconfig gives access to the cluster: to an embedded one as its
+	// Kubeconfig gives access to the cluster: to one of this machine as its
 	// administrator, to an existing one by the chosen context, its current and
 	// only one. It is a secret.
 	Kubeconfig pulumi.StringOutput
 	// Endpoint is the URL of the API server.
 	Endpoint pulumi.StringOutput
 	// StateDir is the folder of an embedded cluster's state and logs; empty on
-	// an existing cluster.
+	// others.
 	StateDir pulumi.StringOutput
 
 	provider *kubernetes.Provider
-	embedded *gopherlocks.EmbeddedCluster // nil for an existing cluster
+	// own is the resource that makes the cluster; nil for an existing one.
+	own pulumi.Resource
+	// nodes say where a cluster of ours takes images from this machine.
+	nodes func(*gopherlocks.LocalImageArgs)
 }
 
-// NewCluster makes an embedded cluster or takes an existing one.
+// NewCluster makes a cluster or takes an existing one.
 func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
 	if err := args.check(); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", name, err)
@@ -65,9 +84,7 @@ func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulu
 	if err := ctx.RegisterComponentResourceV2("gopherlocks:components:Cluster", name, args.inputs(), c, opts...); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", name, err)
 	}
-	if args.Existing != nil {
-		c.take(args.Existing)
-	} else if err := c.embed(ctx, name, args.Embedded); err != nil {
+	if err := c.provide(ctx, name, args); err != nil {
 		return nil, err
 	}
 	provider, err := kubernetes.NewProvider(ctx, name, &kubernetes.ProviderArgs{
@@ -83,10 +100,30 @@ func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulu
 	})
 }
 
-func (a ClusterArgs) check() error {
+func (c *Cluster) provide(ctx *pulumi.Context, name string, args ClusterArgs) error {
 	switch {
-	case (a.Embedded == nil) == (a.Existing == nil):
-		return errors.New("give exactly one of Embedded and Existing")
+	case args.Embedded != nil:
+		return c.embed(ctx, name, args.Embedded)
+	case args.Kind != nil:
+		return c.makeKind(ctx, name, args.Kind)
+	default:
+		c.take(args.Existing)
+		return nil
+	}
+}
+
+func (a ClusterArgs) check() error {
+	given := 0
+	for _, set := range []bool{a.Embedded != nil, a.Kind != nil, a.Existing != nil} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return errors.New("give exactly one of Embedded, Kind and Existing")
+	case a.Kind != nil && (a.Kind.Name == "" || a.Kind.KubeconfigFile == ""):
+		return errors.New("kind: give name and kubeconfigFile")
 	case a.Embedded != nil && (a.Embedded.Name == "" || a.Embedded.KubeconfigFile == ""):
 		return errors.New("embedded: give name and kubeconfigFile")
 	case a.Existing != nil && a.Existing.Kubeconfig == nil:
@@ -99,6 +136,12 @@ func (a ClusterArgs) check() error {
 func (a ClusterArgs) inputs() pulumi.Map {
 	if a.Existing != nil {
 		return pulumi.Map{"existing": pulumi.Map{"context": pulumi.String(a.Existing.Context)}}
+	}
+	if a.Kind != nil {
+		return pulumi.Map{"kind": pulumi.Map{
+			"name": pulumi.String(a.Kind.Name), "kubeconfigFile": pulumi.String(a.Kind.KubeconfigFile),
+			"workers": pulumi.Int(a.Kind.Workers), "nodeImage": pulumi.String(a.Kind.NodeImage),
+		}}
 	}
 	return pulumi.Map{"embedded": pulumi.Map{
 		"name": pulumi.String(a.Embedded.Name), "kubeconfigFile": pulumi.String(a.Embedded.KubeconfigFile),
@@ -130,8 +173,28 @@ func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) er
 	if err != nil {
 		return fmt.Errorf("embedded cluster %s: %w", args.Name, err)
 	}
-	c.embedded = embedded
+	c.own = embedded
+	c.nodes = func(args *gopherlocks.LocalImageArgs) { args.ContainerdAddress = embedded.ContainerdAddress }
 	c.Kubeconfig, c.Endpoint, c.StateDir = embedded.Kubeconfig, embedded.Endpoint, embedded.StateDir
+	return nil
+}
+
+func (c *Cluster) makeKind(ctx *pulumi.Context, name string, args *KindArgs) error {
+	inputs := &gopherlocks.KindClusterArgs{
+		Name:           pulumi.String(args.Name),
+		Workers:        pulumi.Int(args.Workers),
+		KubeconfigFile: pulumi.String(args.KubeconfigFile),
+	}
+	if args.NodeImage != "" {
+		inputs.NodeImage = pulumi.String(args.NodeImage)
+	}
+	made, err := gopherlocks.NewKindCluster(ctx, name, inputs, pulumi.Parent(c))
+	if err != nil {
+		return fmt.Errorf("kind cluster %s: %w", args.Name, err)
+	}
+	c.own = made
+	c.nodes = func(args *gopherlocks.LocalImageArgs) { args.KindCluster = made.Name }
+	c.Kubeconfig, c.Endpoint, c.StateDir = made.Kubeconfig, made.Endpoint, pulumi.String("").ToStringOutput()
 	return nil
 }
 
@@ -140,24 +203,25 @@ func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) er
 // instead of being deleted object by object before it.
 func (c *Cluster) ResourceOptions() []pulumi.ResourceOption {
 	opts := []pulumi.ResourceOption{pulumi.Provider(c.provider)}
-	if c.embedded != nil {
-		opts = append(opts, pulumi.DeletedWith(c.embedded))
+	if c.own != nil {
+		opts = append(opts, pulumi.DeletedWith(c.own))
 	}
 	return opts
 }
 
 // LoadImage makes an image of a static Linux program and puts it on the
-// cluster's node. It returns the reference to run it by, which changes with
-// the program. Only an embedded cluster has a node to put it on.
+// cluster's nodes. It returns the reference to run it by, which changes with
+// the program. Only a cluster of this machine has nodes to put it on.
 func (c *Cluster) LoadImage(ctx *pulumi.Context, name, program string) (pulumi.StringOutput, error) {
-	if c.embedded == nil {
-		return pulumi.StringOutput{}, fmt.Errorf("image %s: only an embedded cluster can load local images; give the reference of an image that the cluster can pull", name)
+	if c.own == nil {
+		return pulumi.StringOutput{}, fmt.Errorf("image %s: only a cluster of this machine can load local images; give the reference of an image that the cluster can pull", name)
 	}
-	image, err := gopherlocks.NewLocalImage(ctx, name, &gopherlocks.LocalImageArgs{
-		ContainerdAddress: c.embedded.ContainerdAddress,
-		Repository:        pulumi.String("localhost/gopherlocks/" + name),
-		Binary:            pulumi.NewFileAsset(program),
-	}, pulumi.Parent(c), pulumi.DeletedWith(c.embedded))
+	args := &gopherlocks.LocalImageArgs{
+		Repository: pulumi.String("localhost/gopherlocks/" + name),
+		Binary:     pulumi.NewFileAsset(program),
+	}
+	c.nodes(args)
+	image, err := gopherlocks.NewLocalImage(ctx, name, args, pulumi.Parent(c), pulumi.DeletedWith(c.own))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %s: %w", name, err)
 	}

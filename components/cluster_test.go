@@ -79,12 +79,39 @@ func TestEmbeddedClusterTakesItsObjectsWithIt(t *testing.T) {
 	}
 }
 
-func TestClusterIsEitherEmbeddedOrExisting(t *testing.T) {
+func TestClusterOfKindTakesItsObjectsAndImages(t *testing.T) {
+	r := newRecorder()
+	r.outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
+		"kubeconfig": kubeconfig, "endpoint": "https://a:6443",
+	})
+	if err := r.run(func(ctx *pulumi.Context) error {
+		c, err := NewCluster(ctx, "mine", ClusterArgs{Kind: &KindArgs{Name: "dev-1", KubeconfigFile: "/k", Workers: 2, NodeImage: "node"}})
+		if err != nil {
+			return err
+		}
+		if _, err := c.LoadImage(ctx, "image", "cluster_test.go"); err != nil {
+			return err
+		}
+		_, err = NewMiniCluster(ctx, "sample", sample(), c.ResourceOptions()...)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	made := r.get(t, "gopherlocks:index:KindCluster", "mine")
+	made.want(t, map[string]any{"name": "dev-1", "kubeconfigFile": "/k", "workers": 2.0, "nodeImage": "node"})
+	r.get(t, "gopherlocks:index:LocalImage", "image").want(t, map[string]any{"kindCluster": "dev-1"})
+	if with := r.get(t, miniClusterType, "sample").rpc.GetDeletedWith(); !strings.HasSuffix(with, "KindCluster::mine") {
+		t.Errorf("the MiniCluster goes with %q, want the cluster", with)
+	}
+}
+
+func TestClusterComesFromOnePlace(t *testing.T) {
 	for want, args := range map[string]ClusterArgs{
-		"give exactly one of Embedded and Existing": {},
-		"Embedded and Existing":                     {Embedded: &EmbeddedArgs{Name: "a", KubeconfigFile: "b"}, Existing: &ExistingArgs{Kubeconfig: pulumi.String("c")}},
-		"embedded: give name and kubeconfigFile":    {Embedded: &EmbeddedArgs{Name: "a"}},
-		"existing: kubeconfig is not set":           {Existing: &ExistingArgs{}},
+		"give exactly one of Embedded, Kind and Existing": {},
+		"Kind and Existing":                      {Embedded: &EmbeddedArgs{Name: "a", KubeconfigFile: "b"}, Existing: &ExistingArgs{Kubeconfig: pulumi.String("c")}},
+		"embedded: give name and kubeconfigFile": {Embedded: &EmbeddedArgs{Name: "a"}},
+		"kind: give name and kubeconfigFile":     {Kind: &KindArgs{Name: "a"}},
+		"existing: kubeconfig is not set":        {Existing: &ExistingArgs{}},
 	} {
 		mustRefuse(t, func(ctx *pulumi.Context) error {
 			_, err := NewCluster(ctx, "mine", args)

@@ -67,17 +67,32 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, e
 	if err != nil {
 		return nil, err
 	}
+	if s.ClusterProvider == config.ProviderKind {
+		return NewCluster(ctx, "cluster", ClusterArgs{Kind: &KindArgs{
+			Name: embedded.Name, KubeconfigFile: embedded.KubeconfigFile, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
+		}})
+	}
 	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded})
 }
 
 func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, cluster *Cluster) error {
 	args := MetricsServerArgs{}
 	reference := s.MetricsServerImage
-	if s.ClusterProvider == config.ProviderEmbedded {
+	switch s.ClusterProvider {
+	case config.ProviderEmbedded:
 		// Its kubelet's certificate is signed by the cluster's own CA.
 		args.KubeletCertificateAuthority = serviceAccountCA
-	} else if reference == "" {
-		reference = upstreamMetricsServerImage
+	case config.ProviderKind:
+		// kubeadm's kubelets sign their own.
+		args.KubeletInsecureTLS = true
+		if _, err := findProgram(metricsServerName); err != nil && reference == "" {
+			// Built only where no registry can be reached.
+			reference = upstreamMetricsServerImage
+		}
+	default:
+		if reference == "" {
+			reference = upstreamMetricsServerImage
+		}
 	}
 	image, err := imageOf(ctx, cluster, reference, metricsServerName, metricsServerName)
 	if err != nil {

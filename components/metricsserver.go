@@ -27,6 +27,9 @@ type MetricsServerArgs struct {
 	// that signed the kubelets' serving certificates. Default: the container's
 	// usual CAs.
 	KubeletCertificateAuthority string
+	// KubeletInsecureTLS takes kubelets' serving certificates as they are: for
+	// clusters of this machine whose kubelets sign their own. Default: false.
+	KubeletInsecureTLS bool
 }
 
 // MetricsServer serves the resource metrics API (metrics.k8s.io), which the
@@ -46,6 +49,7 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 	if err := ctx.RegisterComponentResourceV2("gopherlocks:components:MetricsServer", name, pulumi.Map{
 		"image":                       args.Image,
 		"kubeletCertificateAuthority": pulumi.String(args.KubeletCertificateAuthority),
+		"kubeletInsecureTLS":          pulumi.Bool(args.KubeletInsecureTLS),
 	}, m, opts...); err != nil {
 		return nil, fmt.Errorf("metrics-server: %w", err)
 	}
@@ -112,6 +116,9 @@ func newMetricsServerDeployment(
 	}
 	if args.KubeletCertificateAuthority != "" {
 		flags = append(flags, pulumi.String("--kubelet-certificate-authority="+args.KubeletCertificateAuthority))
+	}
+	if args.KubeletInsecureTLS {
+		flags = append(flags, pulumi.String("--kubelet-insecure-tls"))
 	}
 	probe := func(path string, delay int) corev1.ProbeArgs {
 		return corev1.ProbeArgs{

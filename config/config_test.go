@@ -145,6 +145,7 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"not a boolean":         {map[string]string{"autoscale": "maybe"}, []string{`gopherlocks:autoscale: "maybe" is not true or false`}},
 		"not an object":         {map[string]string{"resources": "100m"}, []string{`gopherlocks:resources: "100m" is not an object`}},
 		"two at once":           {map[string]string{"size": "x", "cpuTarget": "y"}, []string{"gopherlocks:size", "gopherlocks:cpuTarget"}},
+		"workers below 0":       {map[string]string{"clusterProvider": "kind", "kindWorkers": "-1"}, []string{"gopherlocks:kindWorkers: kindWorkers -1 must be at least 0"}},
 		"unknown provider":      {map[string]string{"clusterProvider": "moon"}, []string{`gopherlocks:clusterProvider: "moon" is not a cluster provider`, "embedded", "existing"}},
 		"no images":             {map[string]string{"clusterProvider": "existing"}, []string{"gopherlocks:image: is not set", "gopherlocks:operatorImage: is not set", "gopherlocks:agentImage: is not set"}},
 		"Flux in the demo":      {map[string]string{"flux": "true"}, []string{"gopherlocks:image: is not set; with flux true give an image with a glibc"}},

@@ -46,6 +46,8 @@ func read(get func(key string) string, given []string) (Settings, error) {
 	settings := Settings{
 		ClusterProvider: p.text(p.key("clusterProvider")),
 		ClusterName:     p.text(p.key("clusterName")),
+		KindWorkers:     p.integer(p.key("kindWorkers")),
+		KindNodeImage:   p.text(p.key("kindNodeImage")),
 		Kubeconfig:      p.text(p.key("kubeconfig")),
 		Context:         p.text(p.key("context")),
 

@@ -7,6 +7,7 @@ package config
 // Names of the cluster providers, the values of gopherlocks:clusterProvider.
 const (
 	ProviderEmbedded = "embedded"
+	ProviderKind     = "kind"
 	ProviderExisting = "existing"
 )
 
@@ -15,6 +16,8 @@ const (
 type Settings struct {
 	ClusterProvider string
 	ClusterName     string // empty: derived from stack and folder
+	KindWorkers     int    // nodes besides the control plane
+	KindNodeImage   string // empty: as the resource KindCluster chooses
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 

@@ -23,15 +23,24 @@ func checkProvider(s Settings) []error {
 	switch s.ClusterProvider {
 	case ProviderEmbedded:
 		return nil
+	case ProviderKind:
+		return checkKind(s)
 	case ProviderExisting:
 		return checkOperatorImages(s)
 	default:
-		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q or %q", s.ClusterProvider, ProviderEmbedded, ProviderExisting)}
+		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q, %q or %q", s.ClusterProvider, ProviderEmbedded, ProviderKind, ProviderExisting)}
 	}
 }
 
-// checkOperatorImages asks for references of the images that only an embedded
-// cluster can be given from this machine.
+func checkKind(s Settings) []error {
+	if s.KindWorkers < 0 {
+		return []error{invalid("kindWorkers", "kindWorkers %d must be at least 0", s.KindWorkers)}
+	}
+	return nil
+}
+
+// checkOperatorImages asks for references of the images that only a cluster of
+// this machine can be given from here.
 func checkOperatorImages(s Settings) (errs []error) {
 	for _, image := range []struct{ key, reference string }{
 		{"operatorImage", s.OperatorImage}, {"agentImage", s.AgentImage},
@@ -45,8 +54,8 @@ func checkOperatorImages(s Settings) (errs []error) {
 
 const notSetOnExisting = "is not set; with clusterProvider " + ProviderExisting + " give an image that the cluster can pull"
 
-// checkRankImage asks for the image that the ranks run. Only an embedded
-// cluster has one by default, the demo's workload, which is no place for Flux.
+// checkRankImage asks for the image that the ranks run. Only a cluster
+// of this machine has one by default, the demo's workload, which is no place for Flux.
 func checkRankImage(s Settings, m MiniCluster) []Problem {
 	switch {
 	case m.Image != "":

@@ -53,6 +53,7 @@ type versions struct {
 	kubernetes string // v1.34.2
 	pulumi     string // v3.256.0
 	pluginSDK  string // v4.25.0: the plugin must say the same, or every command warns.
+	nodeImage  string // kindest/node:v1.34.3@sha256:…: what our plugin makes nodes of kind from.
 }
 
 func (t *tree) readVersions() (versions, error) {
@@ -69,11 +70,20 @@ func (t *tree) readVersions() (versions, error) {
 		pulumi:     requiredVersion(root, pulumiModule),
 		pluginSDK:  requiredVersion(root, pluginSDKModule),
 	}
-	if v.kubernetes == "" || v.pulumi == "" || v.pluginSDK == "" {
-		return v, fmt.Errorf("go.mod and toolchain/kubernetes/go.mod must require k8s.io/kubernetes, %s and %s; found %+v", pulumiModule, pluginSDKModule, v)
+	nodes, err := os.ReadFile(filepath.Join(t.root, "provider/kind/version.go"))
+	if err != nil {
+		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
+	}
+	if match := nodeImageConstant.FindSubmatch(nodes); match != nil {
+		v.nodeImage = string(match[1])
+	}
+	if v.kubernetes == "" || v.nodeImage == "" || v.pulumi == "" || v.pluginSDK == "" {
+		return v, fmt.Errorf("go.mod and toolchain/kubernetes/go.mod must require k8s.io/kubernetes, %s and %s, and provider/kind/version.go name a node image; found %+v", pulumiModule, pluginSDKModule, v)
 	}
 	return v, nil
 }
+
+var nodeImageConstant = regexp.MustCompile(`DefaultNodeImage = "([^"]+)"`)
 
 // requiredVersion returns the version of a module that a go.mod requires, or "".
 func requiredVersion(gomod []byte, path string) string {
@@ -110,6 +120,9 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 			program{name: "pulumi", pkg: pulumiPackage},
 			program{name: "pulumi-language-go", pkg: "./toolchain/langhost/cmd/pulumi-language-go"})
 	}
+	if plan.kind && plan.cluster.build {
+		ours.programs = append(ours.programs, program{name: "kindnet", pkg: "./toolchain/kind/cmd/kindnet"})
+	}
 	modules := []module{ours}
 	if plan.cluster.build || plan.kubectl.build {
 		modules = append(modules, t.kubernetes(v.kubernetes, plan))
@@ -142,6 +155,9 @@ func (t *tree) kubernetes(version string, plan plan) module {
 	if plan.cluster.build {
 		for _, name := range []string{"etcd", "coredns", "metrics-server"} {
 			m.programs = append(m.programs, program{name: name, pkg: "./cmd/" + name})
+		}
+		if plan.kind {
+			m.programs = append(m.programs, program{name: "kubeadm", pkg: "./cmd/kubeadm"})
 		}
 	}
 	return m
@@ -196,7 +212,7 @@ var pluginEdits = []edit{
 func (t *tree) everyName(v versions) []string {
 	all := choice{build: true}
 	var names []string
-	for _, m := range t.catalogue(v, plan{pulumi: all, plugin: all, kubectl: all, cluster: all}) {
+	for _, m := range t.catalogue(v, plan{pulumi: all, plugin: all, kubectl: all, cluster: all, kind: true}) {
 		for _, p := range m.programs {
 			names = append(append(names, p.name), p.links...)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -33,9 +34,13 @@ func environment(t *tree, clusterProvider string, lookup func(string) (string, b
 	exports := []export{
 		{"PATH", prependPath(t.bin, get("PATH"))},
 		{"GOPHERLOCKS_BIN", t.bin},
+		{"GOPHERLOCKS_CLUSTER_PROVIDER", clusterProvider},
 	}
-	if clusterProvider == "embedded" {
+	if clusterProvider == "embedded" || clusterProvider == "kind" {
 		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig")})
+	}
+	if clusterProvider == "kind" {
+		exports = append(exports, t.kindExports()...)
 	}
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
 	// Pulumi refuses to start without a passphrase, or a file with one; an empty
@@ -81,6 +86,27 @@ func asOption(path string) string {
 		}
 	}
 	return path
+}
+
+// kindExports lead to what `go run ./toolchain/kind up` has provided for want of
+// anything official, of which it leaves a note.
+func (t *tree) kindExports() []export {
+	var provided struct {
+		DockerHost string `json:"dockerHost"`
+		NodeImage  string `json:"nodeImage"`
+	}
+	note, err := os.ReadFile(filepath.Join(t.state, "kind.json"))
+	if err != nil || json.Unmarshal(note, &provided) != nil {
+		return nil // Nothing was provided yet.
+	}
+	var exports []export
+	if provided.DockerHost != "" {
+		exports = append(exports, export{"DOCKER_HOST", provided.DockerHost})
+	}
+	if provided.NodeImage != "" {
+		exports = append(exports, export{"GOPHERLOCKS_KIND_NODE_IMAGE", provided.NodeImage})
+	}
+	return exports
 }
 
 // prependPath puts dir first in a PATH, and only there.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -183,6 +184,28 @@ func TestCacheDir(t *testing.T) {
 		got, err := cacheDir(func(name string) string { return test.vars[name] })
 		if got != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
+		}
+	}
+}
+
+func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
+	state := t.TempDir()
+	tree := &tree{root: "/tree", bin: filepath.Join(state, "bin"), state: state}
+	if got := tree.kindExports(); got != nil {
+		t.Errorf("without a note: %v", got)
+	}
+	note := `{"dockerHost": "unix:///s", "nodeImage": "node:v1"}`
+	if err := os.WriteFile(filepath.Join(state, "kind.json"), []byte(note), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := []export{{"DOCKER_HOST", "unix:///s"}, {"GOPHERLOCKS_KIND_NODE_IMAGE", "node:v1"}}
+	if got := tree.kindExports(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for provider, wanted := range map[string]bool{"kind": true, "embedded": false} {
+		found := slices.Contains(environment(tree, provider, lookupIn(nil)), want[0])
+		if found != wanted {
+			t.Errorf("%s: DOCKER_HOST set: %v", provider, found)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,35 @@ var debianPackages = []debianPackage{
 		// Debian's folder and upstream's.
 		folders: []string{"/usr/lib/cni", "/opt/cni/bin"},
 	},
+}
+
+// kindPackages are what a container engine and a node image of kind are made
+// with where there are none.
+var kindPackages = append(slices.Clone(debianPackages[:3]), debianPackage{name: "debootstrap", programs: []string{"debootstrap"}})
+
+// neededPackages lists what a cluster provider needs; hasEngine says whether a
+// container engine works.
+func neededPackages(provider, goos string, hasEngine func() bool) []debianPackage {
+	switch {
+	case goos == "linux" && provider == "embedded":
+		return debianPackages
+	case goos == "linux" && provider == "kind" && !hasEngine():
+		return kindPackages
+	default:
+		return nil
+	}
+}
+
+// engineWorks says whether one of the container engines that kind uses answers.
+func engineWorks(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	for _, engine := range []string{"docker", "nerdctl", "podman"} {
+		if exec.CommandContext(ctx, engine, "info").Run() == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // systemFolders hold programs of the administrator, and may be missing from the
@@ -63,25 +93,27 @@ func existsIn(folders []string, program string, exists func(string) bool) bool {
 	return false
 }
 
-// installPackages installs what the embedded cluster needs of Debian.
+// installPackages installs what the cluster needs of Debian.
 func installPackages(ctx context.Context, t *tree) error {
-	if provider := t.clusterProvider(os.Getenv); provider != "embedded" || runtime.GOOS != "linux" {
+	provider := t.clusterProvider(os.Getenv)
+	needed := neededPackages(provider, runtime.GOOS, func() bool { return engineWorks(ctx) })
+	if len(needed) == 0 {
 		fmt.Printf("packages: none needed, the stack's clusterProvider is %s on %s\n", provider, runtime.GOOS)
 		return nil
 	}
-	missing := missingPackages(debianPackages, os.Getenv("PATH"), isExecutable)
+	missing := missingPackages(needed, os.Getenv("PATH"), isExecutable)
 	if len(missing) == 0 {
-		fmt.Println("packages: containerd, runc, iptables and the CNI plugins are there")
+		fmt.Printf("packages: all that the clusterProvider %s needs are there\n", provider)
 		return nil
 	}
 	list := strings.Join(missing, " ")
 	alternative := "or use a cluster that you have: `pulumi config set clusterProvider existing`"
 	aptGet, err := exec.LookPath("apt-get")
 	if err != nil {
-		return fmt.Errorf("the embedded cluster needs %s, and there is no apt-get to install them; install them by this machine's own means, %s", list, alternative)
+		return fmt.Errorf("the cluster needs %s, and there is no apt-get to install them; install them by this machine's own means, %s", list, alternative)
 	}
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("the embedded cluster needs %s, and only root may install them; run `sudo apt-get install --no-install-recommends %s`, %s", list, list, alternative)
+		return fmt.Errorf("the cluster needs %s, and only root may install them; run `sudo apt-get install --no-install-recommends %s`, %s", list, list, alternative)
 	}
 
 	s := startStep(os.Stderr, "Debian packages "+list)
@@ -102,7 +134,7 @@ func installPackages(ctx context.Context, t *tree) error {
 		s.end("failed")
 		return aptFailed("install "+list, err, output, alternative)
 	}
-	if still := missingPackages(debianPackages, os.Getenv("PATH"), isExecutable); len(still) > 0 {
+	if still := missingPackages(needed, os.Getenv("PATH"), isExecutable); len(still) > 0 {
 		s.end("failed")
 		return fmt.Errorf("apt-get has installed %s, but the programs of %s are not there; look at `dpkg -L %s`, %s", list, strings.Join(still, " "), still[0], alternative)
 	}

@@ -30,3 +30,25 @@ func TestMissingPackages(t *testing.T) {
 		}
 	}
 }
+
+func TestPackagesFollowTheClusterProvider(t *testing.T) {
+	for _, test := range []struct {
+		provider, goos string
+		engine         bool
+		want           string // One of the packages; "" for none.
+	}{
+		{"embedded", "linux", true, "containernetworking-plugins"},
+		{"embedded", "darwin", true, ""},
+		{"kind", "linux", false, "debootstrap"},
+		{"kind", "linux", true, ""},
+		{"existing", "linux", false, ""},
+	} {
+		var names []string
+		for _, p := range neededPackages(test.provider, test.goos, func() bool { return test.engine }) {
+			names = append(names, p.name)
+		}
+		if test.want == "" && len(names) > 0 || test.want != "" && !slices.Contains(names, test.want) {
+			t.Errorf("%+v: needs %v", test, names)
+		}
+	}
+}

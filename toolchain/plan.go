@@ -22,7 +22,8 @@ type plan struct {
 	pulumi  choice // The command line and its Go language host.
 	plugin  choice // Pulumi's Kubernetes plugin.
 	kubectl choice
-	cluster choice // The programs of the embedded cluster.
+	cluster choice // The programs of the embedded cluster, or of kind's node image.
+	kind    bool   // Whether the cluster is one of kind.
 }
 
 func (p plan) choices() []choice { return []choice{p.pulumi, p.plugin, p.kubectl, p.cluster} }
@@ -41,6 +42,7 @@ type machine struct {
 	plugin          error  // Why an official pulumi cannot use the Kubernetes plugin; nil when it can.
 	kubectl         tool
 	clusterProvider string
+	nodeImage       error // Why kind's released node image is not to be had; nil when it is.
 }
 
 // minimumPulumi is the first release that runs a compiled policy pack given by
@@ -49,7 +51,7 @@ var minimumPulumi = version{major: 3, minor: 255}
 
 // choose decides where each part comes from. It asks nothing of the machine.
 func choose(found machine, pinned versions) plan {
-	p := plan{pulumi: choosePulumi(found, pinned), kubectl: chooseKubectl(found, pinned)}
+	p := plan{pulumi: choosePulumi(found, pinned), kubectl: chooseKubectl(found, pinned), kind: found.clusterProvider == "kind"}
 	p.plugin = choosePlugin(found, pinned, p.pulumi)
 	p.cluster = chooseCluster(found, pinned)
 	return p
@@ -110,6 +112,11 @@ func chooseKubectl(found machine, pinned versions) choice {
 func chooseCluster(found machine, pinned versions) choice {
 	c := choice{what: "cluster"}
 	switch {
+	case found.clusterProvider == "kind" && found.nodeImage == nil:
+		c.reason = fmt.Sprintf("nothing to provide, using %s", pinned.nodeImage)
+	case found.clusterProvider == "kind" && found.os == "linux":
+		c.build = true
+		c.reason = fmt.Sprintf("kind's node image is not to be had (%v); using one with Kubernetes %s compiled from its Go modules", found.nodeImage, pinned.kubernetes)
 	case found.clusterProvider != "embedded":
 		c.reason = fmt.Sprintf("nothing to provide, the stack's clusterProvider is %s", found.clusterProvider)
 	case found.os != "linux":

@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
-var testPins = versions{kubernetes: "v1.34.2", pulumi: "v3.256.0", pluginSDK: "v4.25.0"}
+var testPins = versions{kubernetes: "v1.34.2", pulumi: "v3.256.0", pluginSDK: "v4.25.0", nodeImage: "kindest/node:v1.34.3"}
 
 // official is a Linux machine with everything installed.
 func official() machine {
@@ -26,6 +27,42 @@ func TestOfficialPartsAreUsed(t *testing.T) {
 	}
 	if !p.cluster.build {
 		t.Errorf("the embedded cluster has no programs: %v", p.cluster)
+	}
+}
+
+func TestNodeImageOfKindIsBuiltOnlyWhereItIsNotToBeHad(t *testing.T) {
+	m := official()
+	m.clusterProvider = "kind"
+	if p := choose(m, testPins); p.cluster.build || !strings.Contains(p.cluster.reason, testPins.nodeImage) {
+		t.Errorf("with a registry: %v", p.cluster)
+	}
+	m.nodeImage = errors.New("no such host")
+	p := choose(m, testPins)
+	if !p.cluster.build || !strings.Contains(p.cluster.reason, "no such host") {
+		t.Errorf("without: %v", p.cluster)
+	}
+	tree := &tree{root: "/r"}
+	var names []string
+	for _, module := range tree.catalogue(testPins, p) {
+		for _, program := range module.programs {
+			names = append(names, program.name)
+		}
+	}
+	for _, name := range []string{"kubeadm", "kindnet", "kubernetes", "etcd", "coredns"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("the node image lacks %s: %v", name, names)
+		}
+	}
+}
+
+func TestClustersOfOthersDoNotWaitForKubeadm(t *testing.T) {
+	tree := &tree{root: "/r"}
+	for _, module := range tree.catalogue(testPins, choose(official(), testPins)) {
+		for _, program := range module.programs {
+			if program.name == "kubeadm" || program.name == "kindnet" {
+				t.Errorf("an embedded cluster has %s", program.name)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// pullTimeout bounds the download of kind's node image, about 400 MB.
+const pullTimeout = 15 * time.Minute
+
 // answerTimeout bounds how long a program may take to tell its version.
 const answerTimeout = 20 * time.Second
 
@@ -34,6 +37,9 @@ func (t *tree) probe(ctx context.Context, pinned versions) machine {
 	}
 	if m.kubectl.path != "" {
 		m.kubectl.version = kubectlVersion(ctx, m.kubectl.path)
+	}
+	if m.clusterProvider == "kind" {
+		m.nodeImage = pullNodeImage(ctx, pinned.nodeImage)
 	}
 	if !choosePulumi(m, pinned).build {
 		m.plugin = installPlugin(ctx, m.pulumi.path, pinned.pluginSDK)
@@ -123,4 +129,25 @@ func installPlugin(ctx context.Context, pulumi, version string) error {
 		return errors.New(strings.TrimPrefix(line, "error: "))
 	}
 	return nil
+}
+
+// pullNodeImage has a container engine download a node image, which is what
+// kind would do; at once if the engine has it already.
+func pullNodeImage(ctx context.Context, image string) error {
+	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
+	defer cancel()
+	for _, engine := range []string{"docker", "nerdctl", "podman"} {
+		if _, err := exec.LookPath(engine); err != nil {
+			continue
+		}
+		if exec.CommandContext(ctx, engine, "image", "inspect", image).Run() == nil {
+			return nil
+		}
+		out, err := exec.CommandContext(ctx, engine, "pull", "--quiet", image).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s pull: %w: %s", engine, err, lastLines(string(out), 1))
+		}
+		return nil
+	}
+	return errors.New("no docker, nerdctl or podman on PATH")
 }

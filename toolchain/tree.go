@@ -73,9 +73,13 @@ func cacheDir(getenv func(string) string) (string, error) {
 // defaultStack is the stack of `make up`.
 const defaultStack = "dev"
 
-// clusterProvider returns the setting of that name of the selected stack;
-// "embedded", the project's default, when the stack does not say.
+// clusterProvider returns the setting of that name of the selected stack, or
+// what `make CLUSTER=…` is about to make it; "embedded", the project's default,
+// when nobody says.
 func (t *tree) clusterProvider(getenv func(string) string) string {
+	if wish := getenv("GOPHERLOCKS_CLUSTER"); wish != "" {
+		return wish
+	}
 	config, err := os.ReadFile(filepath.Join(t.root, "Pulumi."+t.selectedStack(getenv)+".yaml"))
 	if err != nil {
 		return "embedded" // The stack is not made yet.

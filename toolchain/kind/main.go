@@ -18,7 +18,7 @@ import (
 const usage = `usage: go run ./toolchain/kind COMMAND
 
   up      provide a container engine and a node image
-  down    remove the engine that "up" has started, with the clusters in it
+  down    remove the engine that "up" has started, when no cluster is left in it
 
 Environment, besides that of "make env":
   GOPHERLOCKS_DEBIAN_MIRROR   where Debian's packages come from (default: ` + provision.DefaultMirror + `)

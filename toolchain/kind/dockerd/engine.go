@@ -212,6 +212,15 @@ func (e Engine) empty(ctx context.Context) error {
 	return err
 }
 
+// Busy says whether the engine has containers.
+func (e Engine) Busy(ctx context.Context) (bool, error) {
+	if !e.Running() {
+		return false, nil
+	}
+	containers, err := e.docker(ctx, "ps", "--all", "--quiet")
+	return strings.TrimSpace(containers) != "", err
+}
+
 // docker runs the command line of Docker on the engine.
 func (e Engine) docker(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", args...)

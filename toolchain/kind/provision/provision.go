@@ -43,11 +43,17 @@ const DefaultMirror = "http://deb.debian.org/debian"
 // Up provides what is missing, and says in one line each which it took.
 func Up(ctx context.Context, folders Folders) error {
 	var p result
+	engine := dockerd.Engine{Dir: engineDir}
+	if os.Getenv("DOCKER_HOST") == engine.Host() {
+		// Of an earlier run: the engine is still not the machine's own.
+		if err := os.Unsetenv("DOCKER_HOST"); err != nil {
+			return err
+		}
+	}
 	if err := engineWorks(ctx); err == nil {
 		fmt.Println("container engine: using the one of this machine")
 	} else {
 		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, engineDir)
-		engine := dockerd.Engine{Dir: engineDir}
 		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 		if err != nil {
 			return err
@@ -113,13 +119,21 @@ func buildAndLoad(ctx context.Context, folders Folders) (string, error) {
 	return image.Reference, nil
 }
 
-// Down removes the engine that up has started, with all that it holds.
+// Down removes the engine that Up has started, unless it has containers: those
+// may be another stack's.
 func Down(ctx context.Context, folders Folders) error {
+	engine := dockerd.Engine{Dir: engineDir}
+	if busy, err := engine.Busy(ctx); err != nil {
+		return err
+	} else if busy {
+		fmt.Printf("container engine: kept, there are containers in it; `DOCKER_HOST=%s docker ps --all` lists them\n", engine.Host())
+		return nil
+	}
 	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 	if err != nil {
 		return err
 	}
-	if err := (dockerd.Engine{Dir: engineDir}).Stop(ctx, unpacked); err != nil {
+	if err := engine.Stop(ctx, unpacked); err != nil {
 		return err
 	}
 	return folders.save(result{})
