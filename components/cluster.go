@@ -188,7 +188,14 @@ func (c *Cluster) makeKind(ctx *pulumi.Context, name string, args *KindArgs) err
 	if args.NodeImage != "" {
 		inputs.NodeImage = pulumi.String(args.NodeImage)
 	}
-	made, err := gopherlocks.NewKindCluster(ctx, name, inputs, pulumi.Parent(c))
+	// As for an embedded cluster.
+	reservation, err := gopherlocks.NewKindClusterReservation(ctx, name, &gopherlocks.KindClusterReservationArgs{
+		Name: pulumi.String(args.Name),
+	}, pulumi.Parent(c))
+	if err != nil {
+		return fmt.Errorf("reservation of the kind cluster %s: %w", args.Name, err)
+	}
+	made, err := gopherlocks.NewKindCluster(ctx, name, inputs, pulumi.Parent(c), pulumi.DependsOn([]pulumi.Resource{reservation}))
 	if err != nil {
 		return fmt.Errorf("kind cluster %s: %w", args.Name, err)
 	}

@@ -206,8 +206,12 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 	if err := os.RemoveAll(logs); err != nil {
 		errs = append(errs, err)
 	}
-	if !interrupted && c.kind.CollectLogs(spec.Name, logs) == nil {
-		errs = append(errs, fmt.Errorf("the logs of its nodes are in %s", logs))
+	if !interrupted {
+		// Some logs are better than none: a node may lack one of the programs.
+		_ = c.kind.CollectLogs(spec.Name, logs)
+		if entries, err := os.ReadDir(logs); err == nil && len(entries) > 0 {
+			errs = append(errs, fmt.Errorf("the logs of its nodes are in %s", logs))
+		}
 	}
 	if err := c.removeContainers(ctx, spec.Name); err != nil {
 		errs = append(errs, fmt.Errorf("undoing the failed creation: %w", err))
@@ -242,6 +246,23 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 		}
 	}
 	return c.records.remove(name)
+}
+
+// DeleteOurs removes the cluster of a name that a Create of this user has made or
+// begun. Where nothing is remembered of one it asks no engine, which may be gone.
+func DeleteOurs(ctx context.Context, name string, progress Progress) error {
+	records, err := defaultRecords(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if remembered, err := records.load(name); err != nil || remembered == nil {
+		return err
+	}
+	client, err := NewClient(ctx, progress)
+	if err != nil {
+		return err
+	}
+	return client.Delete(ctx, name)
 }
 
 // removeContainers removes the nodes with their volumes, also those that a

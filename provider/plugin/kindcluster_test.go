@@ -138,6 +138,21 @@ func TestImportedKindClusterIsNoChange(t *testing.T) {
 	}
 }
 
+func TestReservationOfKindLeavesAloneWhatIsNotOurs(t *testing.T) {
+	// Nothing is remembered there, and no engine is on PATH.
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	server := newProvider(t)
+	inputs := server.check("KindClusterReservation", map[string]property.Value{"name": property.New("demo")}).Inputs
+	response, err := server.Create(p.CreateRequest{Urn: urn("KindClusterReservation"), Properties: inputs})
+	if err != nil || response.ID != "demo" {
+		t.Fatalf("the ID is %q (%v)", response.ID, err)
+	}
+	if err := server.Delete(p.DeleteRequest{ID: "demo", Urn: urn("KindClusterReservation"), Properties: response.Properties}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStoppedClusterKeepsItsKubeconfig(t *testing.T) {
 	before := KindClusterState{Kubeconfig: "k", Endpoint: "e", KubernetesVersion: "v1.34.3"}
 	found := kind.Cluster{Name: "demo", Context: "kind-demo", Containers: []kind.NodeStatus{{Name: "demo-control-plane", Role: kind.ControlPlane}}}

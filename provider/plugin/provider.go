@@ -30,6 +30,7 @@ func New() (p.Provider, error) {
 			infer.Resource(&ClusterReservation{}),
 			infer.Resource(&EmbeddedCluster{}),
 			infer.Resource(&KindCluster{}),
+			infer.Resource(&KindClusterReservation{}),
 			infer.Resource(&LocalImage{}),
 		).
 		Build()

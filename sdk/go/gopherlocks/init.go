@@ -27,6 +27,8 @@ func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi
 		r = &EmbeddedCluster{}
 	case "gopherlocks:index:KindCluster":
 		r = &KindCluster{}
+	case "gopherlocks:index:KindClusterReservation":
+		r = &KindClusterReservation{}
 	case "gopherlocks:index:LocalImage":
 		r = &LocalImage{}
 	default:

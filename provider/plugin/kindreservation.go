@@ -1,0 +1,80 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+
+	"github.com/gopherlocks/gopherlocks/provider/kind"
+)
+
+// KindClusterReservation is the resource gopherlocks:index:KindClusterReservation,
+// for a KindCluster what a ClusterReservation is for an EmbeddedCluster.
+type KindClusterReservation struct{}
+
+var (
+	_ infer.CustomResource[KindClusterReservationArgs, KindClusterReservationState] = (*KindClusterReservation)(nil)
+	_ infer.CustomDiff[KindClusterReservationArgs, KindClusterReservationState]     = (*KindClusterReservation)(nil)
+	_ infer.CustomDelete[KindClusterReservationState]                               = (*KindClusterReservation)(nil)
+)
+
+// KindClusterReservationArgs are the inputs of a KindClusterReservation.
+type KindClusterReservationArgs struct {
+	Name string `pulumi:"name"`
+}
+
+// KindClusterReservationState are the outputs of a KindClusterReservation.
+type KindClusterReservationState struct {
+	Name string `pulumi:"name"`
+}
+
+// Annotate documents the resource.
+func (r *KindClusterReservation) Annotate(a infer.Annotator) {
+	a.SetToken(module, "KindClusterReservation")
+	a.Describe(&r, "The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where "+
+		"`pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the "+
+		"reservation removes what there is of it, but no cluster of the name that somebody else has made.")
+}
+
+// Annotate documents the inputs.
+func (args *KindClusterReservationArgs) Annotate(a infer.Annotator) {
+	a.Describe(&args.Name, describeKindName)
+}
+
+// Annotate documents the outputs.
+func (s *KindClusterReservationState) Annotate(a infer.Annotator) {
+	a.Describe(&s.Name, describeKindName)
+}
+
+// Create makes nothing: to be on record is all.
+func (*KindClusterReservation) Create(
+	_ context.Context, req infer.CreateRequest[KindClusterReservationArgs],
+) (infer.CreateResponse[KindClusterReservationState], error) {
+	return infer.CreateResponse[KindClusterReservationState]{
+		ID: req.Inputs.Name, Output: KindClusterReservationState(req.Inputs),
+	}, nil
+}
+
+// Diff makes another name another reservation.
+func (*KindClusterReservation) Diff(
+	_ context.Context, req infer.DiffRequest[KindClusterReservationArgs, KindClusterReservationState],
+) (infer.DiffResponse, error) {
+	if req.Inputs.Name == req.State.Name {
+		return infer.DiffResponse{}, nil
+	}
+	return infer.DiffResponse{HasChanges: true, DetailedDiff: map[string]p.PropertyDiff{
+		"name": {Kind: p.UpdateReplace, InputDiff: true},
+	}}, nil
+}
+
+// Delete removes a cluster of ours that Pulumi did not get to know.
+func (*KindClusterReservation) Delete(
+	ctx context.Context, req infer.DeleteRequest[KindClusterReservationState],
+) (infer.DeleteResponse, error) {
+	if err := kind.DeleteOurs(ctx, req.ID, kindStatus(ctx)); err != nil {
+		return infer.DeleteResponse{}, fmt.Errorf("removing what there may be of a kind cluster %s: %w", req.ID, err)
+	}
+	return infer.DeleteResponse{}, nil
+}
