@@ -14,6 +14,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/loadbalance"
 	_ "github.com/coredns/coredns/plugin/log"
 	_ "github.com/coredns/coredns/plugin/loop"
+	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
 )
@@ -21,7 +22,7 @@ import (
 func init() {
 	// The order in which plugins handle a query, as upstream's plugin.cfg has it.
 	dnsserver.Directives = []string{
-		"bind", "reload", "health", "ready", "errors", "log", "cache",
+		"bind", "reload", "health", "ready", "prometheus", "errors", "log", "cache",
 		"loadbalance", "kubernetes", "loop", "forward",
 	}
 }
