@@ -1,6 +1,7 @@
 # The targets are thin: what they do is done by Go programs and by Pulumi.
 STACK     ?= dev
-# CLUSTER=kind, embedded or existing makes the stack's clusterProvider that.
+# CLUSTER=kind, embedded or existing makes the stack's clusterProvider that, and
+# CLUSTER=auto what this machine is good for, once and for all.
 export GOPHERLOCKS_CLUSTER := $(CLUSTER)
 TOOLCHAIN := go run ./toolchain
 # What every command that uses the tools begins with.
@@ -17,7 +18,7 @@ help: ## This list
 up: tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
 	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
 	pulumi stack select --create $(STACK); \
-	if [ -n "$(CLUSTER)" ]; then pulumi config set clusterProvider "$(CLUSTER)"; fi; \
+	if [ -n "$(CLUSTER)" ]; then pulumi config set clusterProvider "$$GOPHERLOCKS_CLUSTER_PROVIDER"; fi; \
 	pulumi up --yes --skip-preview
 
 destroy: tools ## Remove everything that `make up` made but the tools

@@ -209,3 +209,31 @@ func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
 		}
 	}
 }
+
+func TestClusterProviderIsDecidedOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		wish, config string
+		engine       bool
+		want         string
+	}{
+		"nobody says":                     {"", "", true, "embedded"},
+		"the stack says":                  {"", "config:\n  gopherlocks:clusterProvider: kind\n", false, "kind"},
+		"a wish":                          {"kind", "config:\n  gopherlocks:clusterProvider: embedded\n", false, "kind"},
+		"auto with an engine":             {"auto", "", true, "kind: a container engine works here"},
+		"auto without":                    {"auto", "", false, "embedded: no container engine works here"},
+		"auto, though the engine is gone": {"auto", "config:\n  gopherlocks:clusterProvider: kind\n", false, "kind: the stack is made for it"},
+	} {
+		tree := &tree{root: t.TempDir()}
+		if err := os.WriteFile(filepath.Join(tree.root, "Pulumi.dev.yaml"), []byte(test.config), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		vars := map[string]string{"GOPHERLOCKS_CLUSTER": test.wish, "PULUMI_STACK": "dev"}
+		got, reason := tree.chooseProvider(func(name string) string { return vars[name] }, func() bool { return test.engine })
+		if reason != "" {
+			got += ": " + reason
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}

@@ -95,7 +95,10 @@ func existsIn(folders []string, program string, exists func(string) bool) bool {
 
 // installPackages installs what the cluster needs of Debian.
 func installPackages(ctx context.Context, t *tree) error {
-	provider := t.clusterProvider(os.Getenv)
+	provider, reason := t.chooseProvider(os.Getenv, func() bool { return engineWorks(ctx) })
+	if reason != "" {
+		fmt.Printf("clusterProvider: %s, because %s\n", provider, reason)
+	}
 	needed := neededPackages(provider, runtime.GOOS, func() bool { return engineWorks(ctx) })
 	if len(needed) == 0 {
 		fmt.Printf("packages: none needed, the stack's clusterProvider is %s on %s\n", provider, runtime.GOOS)

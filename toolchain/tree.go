@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"encoding/json"
 	"fmt"
@@ -77,14 +78,34 @@ const defaultStack = "dev"
 // what `make CLUSTER=…` is about to make it; "embedded", the project's default,
 // when nobody says.
 func (t *tree) clusterProvider(getenv func(string) string) string {
-	if wish := getenv("GOPHERLOCKS_CLUSTER"); wish != "" {
-		return wish
+	provider, _ := t.chooseProvider(getenv, func() bool { return engineWorks(context.Background()) })
+	return provider
+}
+
+// autoProvider leaves the choice of a cluster provider to the machine.
+const autoProvider = "auto"
+
+// chooseProvider also says why, where the machine has decided. What the stack's
+// configuration says once is never decided again: `make up` writes it there.
+func (t *tree) chooseProvider(getenv func(string) string, hasEngine func() bool) (provider, reason string) {
+	wish := getenv("GOPHERLOCKS_CLUSTER")
+	if wish != "" && wish != autoProvider {
+		return wish, ""
 	}
-	config, err := os.ReadFile(filepath.Join(t.root, "Pulumi."+t.selectedStack(getenv)+".yaml"))
-	if err != nil {
-		return "embedded" // The stack is not made yet.
+	// Without a file the stack is not made yet.
+	config, _ := os.ReadFile(filepath.Join(t.root, "Pulumi."+t.selectedStack(getenv)+".yaml"))
+	switch recorded := readClusterProvider(config); {
+	case recorded != "" && wish == autoProvider:
+		return recorded, "the stack is made for it"
+	case recorded != "":
+		return recorded, ""
+	case wish != autoProvider:
+		return "embedded", ""
+	case hasEngine():
+		return "kind", "a container engine works here"
+	default:
+		return "embedded", "no container engine works here"
 	}
-	return readClusterProvider(config)
 }
 
 // backend returns the URL of where Pulumi keeps its state: where the user has
@@ -103,10 +124,11 @@ func stateBackend(state string) string { return "file://" + filepath.Join(state,
 
 var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
 
+// readClusterProvider returns the setting, or "" where there is none.
 func readClusterProvider(stackConfig []byte) string {
 	match := clusterProviderLine.FindSubmatch(stackConfig)
 	if match == nil {
-		return "embedded"
+		return ""
 	}
 	return string(match[1])
 }
