@@ -95,10 +95,14 @@ func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Clus
 // untilCanceled runs a creation, which kind's library does not let anyone
 // interrupt: when ctx ends, its nodes are taken from it until it gives up.
 func (c *Client) untilCanceled(ctx context.Context, name string, create func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- create() }()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = create()
+	}()
 	select {
-	case err := <-done:
+	case <-done:
 		return err
 	case <-ctx.Done():
 	}
