@@ -89,7 +89,11 @@ func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Clus
 	if err != nil {
 		return Cluster{}, withOutput(err)
 	}
-	return c.finish(ctx, spec, config)
+	made, err := c.finish(ctx, spec, config)
+	if err != nil {
+		return Cluster{}, err
+	}
+	return made, writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, "")
 }
 
 // untilCanceled runs a creation, which kind's library does not let anyone
@@ -119,7 +123,7 @@ func (c *Client) untilCanceled(ctx context.Context, name string, create func() e
 	}
 }
 
-// finish waits until the cluster can be used, and hands over its kubeconfig.
+// finish waits until the cluster can be used.
 func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster) (Cluster, error) {
 	if spec.Wait > 0 {
 		if err := c.waitReady(ctx, spec, config); err != nil {
@@ -133,7 +137,7 @@ func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster
 	if made.Kubeconfig == nil {
 		return Cluster{}, fmt.Errorf("kind cluster %s has no running control plane", spec.Name)
 	}
-	return made, writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, "")
+	return made, nil
 }
 
 // Update makes what can be changed of an existing cluster what spec says: it
@@ -174,25 +178,25 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 			return Cluster{}, fmt.Errorf("starting node %s: %w", container.Name, err)
 		}
 	}
-	before := record{Phase: phaseReady}
+	before := ""
 	if remembered, err := c.records.load(spec.Name); err != nil {
 		return Cluster{}, err
 	} else if remembered != nil {
-		before = *remembered
+		before = remembered.KubeconfigFile
 	}
 	made, err := c.finish(ctx, spec, config)
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, before.KubeconfigFile); err != nil {
+	if err := writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, before); err != nil {
 		return Cluster{}, err
 	}
-	// An imported cluster is ours from now on.
-	before.KubeconfigFile = spec.KubeconfigFile
-	if before.Digest, err = spec.Digest(); err != nil {
+	digest, err := spec.Digest()
+	if err != nil {
 		return Cluster{}, err
 	}
-	return made, c.records.save(spec.Name, before)
+	// Also of an imported cluster, which is ours from now on.
+	return made, c.records.save(spec.Name, record{Phase: phaseReady, Digest: digest, KubeconfigFile: spec.KubeconfigFile})
 }
 
 func missingNodes(config *v1alpha4.Cluster, containers []NodeStatus) []string {
