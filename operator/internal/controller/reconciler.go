@@ -82,8 +82,8 @@ func Add(mgr ctrl.Manager, options Options) error {
 		For(&api.MiniCluster{}).
 		Owns(&corev1.Service{}).
 		// Not Owns: the owner of a rank's pod is its Job.
-		Watches(&batchv1.Job{}, batched(miniClusterOf)).
-		Watches(&corev1.Pod{}, batched(miniClusterOf)).
+		Watches(&batchv1.Job{}, batched()).
+		Watches(&corev1.Pod{}, batched()).
 		// What leads say about drained ranks. Nobody asks them before the first
 		// reconciliation, which is after this.
 		WatchesRawSource(source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
@@ -104,12 +104,13 @@ func Add(mgr ctrl.Manager, options Options) error {
 const batchTime = 50 * time.Millisecond
 
 // batched looks at the MiniCluster once for all that happens within batchTime.
-func batched(of func(client.Object) reconcile.Request) handler.EventHandler {
+func batched() handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(o client.Object, q queue) { q.AddAfter(miniClusterOf(o), batchTime) }
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.AddAfter(of(e.Object), batchTime) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { q.AddAfter(of(e.ObjectNew), batchTime) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.AddAfter(of(e.Object), batchTime) },
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(e.Object, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(e.ObjectNew, q) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(e.Object, q) },
 	}
 }
 

@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -34,27 +32,16 @@ func planForgetStops(o Observed, p *Plan) {
 		if pod.Annotations[batchv1.JobIndexIgnoredFailureCountAnnotation] == "" || pod.DeletionTimestamp != nil || !metav1.IsControlledBy(pod, o.Job) {
 			continue
 		}
-		since := readySince(pod)
-		if since.IsZero() {
+		ready := readyCondition(pod)
+		if ready == nil || hasEnded(pod) {
 			continue
 		}
-		if steady := since.Add(steadyAfter); o.Now.Before(steady) {
+		if steady := ready.LastTransitionTime.Add(steadyAfter); o.Now.Before(steady) {
 			p.wakeBy(steady)
 			continue
 		}
 		p.ForgetStops = append(p.ForgetStops, pod)
 	}
-}
-
-// readySince returns since when the pod has been ready; zero when it is not.
-func readySince(pod *corev1.Pod) time.Time {
-	i := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-	if i < 0 || hasEnded(pod) {
-		return time.Time{}
-	}
-	return pod.Status.Conditions[i].LastTransitionTime.Time
 }
 
 // wakeBy brings the next plan forward to a time.
