@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/tests/environ"
 )
 
 // Variables of the environment: how many resizes, and the seed of an earlier run.
@@ -40,8 +41,8 @@ const (
 // dies, and pods are deleted: no job is lost but by accident, and in the end all
 // is as wished. It acts on the operator, and so does not run beside other tests.
 func TestSoak(t *testing.T) {
-	resizes := int(numberFrom(t, soakVariable, shortSoak))
-	seed := uint64(numberFrom(t, seedVariable, time.Now().UnixNano()))
+	resizes := int(environ.NumberFrom(t, soakVariable, shortSoak))
+	seed := uint64(environ.NumberFrom(t, seedVariable, time.Now().UnixNano()))
 	t.Logf("%d resizes; %s=%d makes the same choices again", resizes, seedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
@@ -122,20 +123,6 @@ func jobDuration(random *rand.Rand) time.Duration {
 		return 2 * soakDrainTimeout
 	}
 	return time.Duration(50+random.IntN(1450)) * time.Millisecond
-}
-
-// numberFrom reads a variable of the environment, or returns what holds without.
-func numberFrom(t *testing.T, variable string, without int64) int64 {
-	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return without
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q must be a number of at least 1", variable, text)
-	}
-	return n
 }
 
 // replaceOperator ends the operator in a way, and starts another.

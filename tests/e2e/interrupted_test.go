@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gopherlocks/gopherlocks/tests/environ"
 )
 
 // Variables of the environment: how often `pulumi up` is killed, and the seed of
@@ -43,8 +45,8 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	// Compiles the program, which else the first kill would hit.
 	w.run(t, "pulumi", "preview")
 
-	kills := int(numberFrom(t, killsVariable, fewKills))
-	seed := uint64(numberFrom(t, killSeedVariable, time.Now().UnixNano()))
+	kills := int(environ.NumberFrom(t, killsVariable, fewKills))
+	seed := uint64(environ.NumberFrom(t, killSeedVariable, time.Now().UnixNano()))
 	t.Logf("%d kills; %s=%d makes the same choices again", kills, killSeedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range kills {
@@ -137,18 +139,4 @@ func processesOf(t *testing.T, program string) (pids []int) {
 		}
 	}
 	return pids
-}
-
-// numberFrom reads a variable of the environment, or returns what holds without.
-func numberFrom(t *testing.T, variable string, without int64) int64 {
-	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return without
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q must be a number of at least 1", variable, text)
-	}
-	return n
 }
