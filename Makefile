@@ -9,7 +9,7 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy plan tools env demo test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan tools env demo images test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -40,6 +40,9 @@ env: ## Shell exports for this project: eval "$(make -s env)"
 
 demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
 	@$(WITH_ENV) gopherlocks-demo
+
+images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 and arm64 (docs/images.md)
+	@$(GO) run ./images/cmd/gopherlocks-images --registry "$(REGISTRY)" --tag "$(TAG)" --output "$(OUTPUT)"
 
 test: test-unit test-node test-e2e ## All tests
 

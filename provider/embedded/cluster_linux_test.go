@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/images"
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
 	"github.com/gopherlocks/gopherlocks/provider/internal/kubeapi"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
@@ -83,8 +84,8 @@ func (c *testCluster) loadProbe(t *testing.T) localimage.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := localimage.Build(localimage.Spec{
-		Repository: "localhost/gopherlocks/probe", BinaryName: name, Binary: content, Args: []string{probeCommand},
+	image, err := localimage.Build("localhost/gopherlocks/probe", images.Spec{
+		BinaryName: name, Binary: content, Args: []string{probeCommand},
 	})
 	if err != nil {
 		t.Fatal(err)

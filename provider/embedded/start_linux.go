@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/images"
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
 	"github.com/gopherlocks/gopherlocks/provider/internal/kubeapi"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
@@ -158,7 +159,7 @@ func buildPause(dir state.Dir) (localimage.Image, error) {
 	if err != nil {
 		return localimage.Image{}, err
 	}
-	return localimage.Build(localimage.Spec{Repository: pauseRepository, BinaryName: name, Binary: content})
+	return localimage.Build(pauseRepository, images.Spec{BinaryName: name, Binary: content})
 }
 
 func loadPause(ctx context.Context, dir state.Dir) error {

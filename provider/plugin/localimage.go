@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
+	"github.com/gopherlocks/gopherlocks/images"
 	"github.com/gopherlocks/gopherlocks/provider/localimage"
 )
 
@@ -81,7 +82,7 @@ func (args *LocalImageArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Entrypoint, describeEntrypoint)
 	a.Describe(&args.Args, describeArgs)
 	a.Describe(&args.User, describeUser)
-	a.SetDefault(&args.User, localimage.DefaultUser)
+	a.SetDefault(&args.User, images.DefaultUser)
 }
 
 // Annotate documents the outputs.
@@ -126,8 +127,7 @@ func (args LocalImageArgs) build() (localimage.Image, error) {
 	if err != nil {
 		return localimage.Image{}, fmt.Errorf("reading the image's binary %s (was it built?): %w", asset.Path, err)
 	}
-	return localimage.Build(localimage.Spec{
-		Repository: args.Repository,
+	return localimage.Build(args.Repository, images.Spec{
 		BinaryName: filepath.Base(asset.Path),
 		Binary:     content,
 		Entrypoint: args.Entrypoint,

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/images"
 	"github.com/gopherlocks/gopherlocks/provider/kind"
 	"github.com/gopherlocks/gopherlocks/provider/localimage"
 )
@@ -160,9 +161,7 @@ func reachDNS(t *testing.T) {
 }
 
 func testImage(t *testing.T, client *kind.Client) {
-	image, err := localimage.Build(localimage.Spec{
-		Repository: "localhost/test/app", BinaryName: "app", Binary: []byte("\x7fELF of a test"),
-	})
+	image, err := localimage.Build("localhost/test/app", images.Spec{BinaryName: "app", Binary: []byte("\x7fELF of a test")})
 	if err != nil {
 		t.Fatal(err)
 	}

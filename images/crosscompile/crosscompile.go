@@ -1,0 +1,107 @@
+// Package crosscompile builds Go programs for the platforms that images are
+// for. What it builds follows from the source, the Go version and its arguments
+// alone: neither the folder, nor the machine, nor the user's settings of the go
+// command are part of it.
+package crosscompile
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/images"
+)
+
+// interruptGrace is how long the go command may take to clean up.
+const interruptGrace = 5 * time.Second
+
+// Build compiles the commands, import paths of packages main of the module that
+// folder is in, as static programs for Linux, by the last element of the path.
+// version becomes main.version of those that have it.
+func Build(ctx context.Context, folder, architecture, version string, commands ...string) (map[string]images.Program, error) {
+	out, err := os.MkdirTemp("", "gopherlocks-images-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the programs: %w", err)
+	}
+	defer os.RemoveAll(out)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat(arguments(version, out), commands)...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), environment(architecture)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = interruptGrace
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("compile for linux/%s: %w\n%s", architecture, err, strings.TrimSpace(said.String()))
+	}
+	programs := map[string]images.Program{}
+	for _, command := range commands {
+		name := path.Base(command)
+		if programs[name], err = read(filepath.Join(out, name)); err != nil {
+			return nil, fmt.Errorf("program %s for linux/%s: %w", name, architecture, err)
+		}
+	}
+	return programs, nil
+}
+
+func read(file string) (images.Program, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return images.Program{}, err
+	}
+	info, err := buildinfo.Read(bytes.NewReader(content))
+	if err != nil {
+		return images.Program{}, err
+	}
+	return images.Program{Content: content, Info: info}, checkSettings(info.Settings)
+}
+
+// arguments are, but for the linker's, those of all compilation in the project,
+// so that what was compiled already serves here too (see toolchain).
+func arguments(version, out string) []string {
+	return []string{
+		"build", "-trimpath", "-buildvcs=false",
+		"-ldflags=-s -w -X main.version=" + version,
+		"-o", out + string(filepath.Separator),
+	}
+}
+
+// environment sets what the go command would take from the user's environment,
+// or from `go env -w`, and what changes the programs. An empty variable does not
+// hide one of `go env -w`: see checkSettings.
+func environment(architecture string) []string {
+	return []string{
+		"GOOS=linux", "GOARCH=" + architecture, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath",
+		// The oldest processors, Go's defaults.
+		"GOAMD64=v1", "GOARM64=v8.0",
+		"GOEXPERIMENT=", "GOFIPS140=off",
+	}
+}
+
+// expected are the settings of a program that nobody has tuned, with their
+// value where there is only one.
+var expected = map[string]string{
+	"-buildmode": "exe", "-compiler": "gc", "-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "",
+	"GOAMD64": "v1", "GOARM64": "v8.0", "DefaultGODEBUG": "",
+}
+
+// checkSettings finds what has changed the program all the same.
+func checkSettings(settings []debug.BuildSetting) error {
+	for _, s := range settings {
+		want, known := expected[s.Key]
+		if !known || want != "" && s.Value != want {
+			return fmt.Errorf("it was built with %s=%s, so that it would differ from what others build; find who sets that (go env -changed) and unset it", s.Key, s.Value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package crosscompile
+
+import (
+	"runtime/debug"
+	"strings"
+	"testing"
+)
+
+func TestSettingsOfTheUserAreNoticed(t *testing.T) {
+	ours := []debug.BuildSetting{{Key: "-trimpath", Value: "true"}, {Key: "GOARCH", Value: "arm64"}, {Key: "GOARM64", Value: "v8.0"}}
+	if err := checkSettings(ours); err != nil {
+		t.Errorf("our own settings are refused: %v", err)
+	}
+	for _, theirs := range []debug.BuildSetting{{Key: "GOEXPERIMENT", Value: "jsonv2"}, {Key: "GOAMD64", Value: "v3"}, {Key: "CGO_ENABLED", Value: "1"}, {Key: "-tags", Value: "x"}} {
+		err := checkSettings(append(ours, theirs))
+		if err == nil || !strings.Contains(err.Error(), theirs.Key+"="+theirs.Value) {
+			t.Errorf("%s=%s: error = %v", theirs.Key, theirs.Value, err)
+		}
+	}
+}
+
+func TestWhatDoesNotCompileIsShown(t *testing.T) {
+	_, err := Build(t.Context(), t.TempDir(), "arm64", "v1", "example.org/none")
+	if err == nil || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "example.org/none") {
+		t.Errorf("error = %v", err)
+	}
+}

@@ -1,0 +1,43 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// explain says what to do about a registry's refusal.
+func (r Registry) explain(repository name.Repository, err error) error {
+	if err == nil {
+		return nil
+	}
+	image, host := repository.Name(), repository.RegistryStr()
+	wrap := func(format string, args ...any) error {
+		return fmt.Errorf("image %s: %s: %w", image, fmt.Sprintf(format, args...), err)
+	}
+	if refusal := (&transport.Error{}); errors.As(err, &refusal) {
+		switch refusal.StatusCode {
+		case http.StatusUnauthorized:
+			return wrap("the registry does not know you; run `docker login %s` or `podman login %s` and try again", host, host)
+		case http.StatusForbidden:
+			return wrap("you may not push there; ask for permission, or log in as somebody else: `docker login %s`", host)
+		case http.StatusNotFound:
+			return wrap("the registry has no such repository; make it first, or correct the path after %s", host)
+		case http.StatusTooManyRequests:
+			return wrap("the registry asks for patience; try again later, what was pushed until here is kept")
+		}
+		return wrap("the registry failed")
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("image %s: interrupted; run the command again, what was pushed until here is kept: %w", image, err)
+	}
+	if network := net.Error(nil); errors.As(err, &network) {
+		return wrap("registry %s cannot be reached; check its name, the network and HTTPS_PROXY", host)
+	}
+	return fmt.Errorf("image %s: %w", image, err)
+}
