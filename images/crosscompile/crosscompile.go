@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -27,8 +28,9 @@ const interruptGrace = 5 * time.Second
 
 // Build compiles the commands, import paths of packages main of the module that
 // folder is in, as static programs for Linux, by the last element of the path.
-// version becomes main.version of those that have it.
-func Build(ctx context.Context, folder, architecture, version string, commands ...string) (map[string]images.Program, error) {
+// version becomes main.version of those that have it. progress hears of each
+// package that had to be compiled, how many there were.
+func Build(ctx context.Context, folder, architecture, version string, progress func(packages int), commands ...string) (map[string]images.Program, error) {
 	out, err := os.MkdirTemp("", "gopherlocks-images-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the programs: %w", err)
@@ -39,10 +41,10 @@ func Build(ctx context.Context, folder, architecture, version string, commands .
 	cmd.Env = append(os.Environ(), environment(architecture)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = interruptGrace
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	said := &output{progress: progress}
+	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("compile for linux/%s: %w\n%s", architecture, err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("compile for linux/%s: %w\n%s", architecture, err, strings.TrimSpace(said.text.String()))
 	}
 	programs := map[string]images.Program{}
 	for _, command := range commands {
@@ -52,6 +54,33 @@ func Build(ctx context.Context, folder, architecture, version string, commands .
 		}
 	}
 	return programs, nil
+}
+
+// output takes what the go command says: a line for each package, and errors.
+type output struct {
+	rest     []byte
+	packages int
+	progress func(packages int)
+	text     strings.Builder // All but the packages.
+}
+
+var packageLine = regexp.MustCompile(`^[^\s:]+$`)
+
+func (o *output) Write(data []byte) (int, error) {
+	o.rest = append(o.rest, data...)
+	for {
+		line, rest, found := bytes.Cut(o.rest, []byte("\n"))
+		if !found {
+			return len(data), nil
+		}
+		o.rest = rest
+		if packageLine.Match(line) {
+			o.packages++
+			o.progress(o.packages)
+		} else {
+			o.text.Write(append(line, '\n'))
+		}
+	}
 }
 
 func read(file string) (images.Program, error) {
@@ -70,7 +99,7 @@ func read(file string) (images.Program, error) {
 // so that what was compiled already serves here too (see toolchain).
 func arguments(version, out string) []string {
 	return []string{
-		"build", "-trimpath", "-buildvcs=false",
+		"build", "-v", "-trimpath", "-buildvcs=false",
 		"-ldflags=-s -w -X main.version=" + version,
 		"-o", out + string(filepath.Separator),
 	}

@@ -2,6 +2,7 @@ package crosscompile
 
 import (
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,8 +21,21 @@ func TestSettingsOfTheUserAreNoticed(t *testing.T) {
 }
 
 func TestWhatDoesNotCompileIsShown(t *testing.T) {
-	_, err := Build(t.Context(), t.TempDir(), "arm64", "v1", "example.org/none")
+	_, err := Build(t.Context(), t.TempDir(), "arm64", "v1", func(int) {}, "example.org/none")
 	if err == nil || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "example.org/none") {
 		t.Errorf("error = %v", err)
+	}
+}
+
+func TestPackagesAreCountedAndErrorsAreKept(t *testing.T) {
+	var counted []int
+	o := &output{progress: func(packages int) { counted = append(counted, packages) }}
+	for _, part := range []string{"internal/godebugs\nexample.org/a", "/b\n# example.org/a/b\na/b.go:3:2: undefined: x\n"} {
+		if n, err := o.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if !slices.Equal(counted, []int{1, 2}) || o.text.String() != "# example.org/a/b\na/b.go:3:2: undefined: x\n" {
+		t.Errorf("counted %v, kept %q", counted, o.text.String())
 	}
 }

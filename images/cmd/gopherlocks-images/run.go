@@ -13,6 +13,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/images/release"
 )
 
+// progressInterval is how long a compilation says nothing at least.
+const progressInterval = 15 * time.Second
+
 // architectures are those that the images are for.
 var architectures = []string{"amd64", "arm64"}
 
@@ -95,9 +98,16 @@ func compile(ctx context.Context, version string, out io.Writer) (map[string]map
 		compiled[path.Base(p.command)] = map[string]images.Program{}
 	}
 	for _, architecture := range architectures {
-		fmt.Fprintf(out, "compiling %d programs for linux/%s (minutes at first)\n", len(programs), architecture)
+		fmt.Fprintf(out, "compiling %d programs for linux/%s\n", len(programs), architecture)
 		start := time.Now()
-		built, err := crosscompile.Build(ctx, ".", architecture, version, commands...)
+		told := start
+		progress := func(packages int) {
+			if time.Since(told) >= progressInterval {
+				told = time.Now()
+				fmt.Fprintf(out, "compiling for linux/%s: %d packages, %s\n", architecture, packages, time.Since(start).Round(time.Second))
+			}
+		}
+		built, err := crosscompile.Build(ctx, ".", architecture, version, progress, commands...)
 		if err != nil {
 			return nil, err
 		}
