@@ -131,6 +131,9 @@ func plain(command []string) (int, error) {
 		// would be complete for good, and another code would count as failure.
 		return agentapi.ExitStopped, err
 	}
+	if code == agentapi.ExitLost {
+		return agentapi.ExitCommand, err // or it would be taken for an accident of the node
+	}
 	return code, err
 }
 

@@ -86,6 +86,12 @@ const (
 	// stopped from outside, and is replaced while its rank is wanted.
 	ExitKilled  = 128 + 9
 	ExitStopped = 128 + 15
+	// ExitLost is what a container runtime reports for a container that it finds
+	// gone when it starts: the node was restarted under the pod. The agent itself
+	// never exits with it.
+	// Source: unknownExitCode in internal/cri/server of containerd, and
+	// UpdateContainerStatus of CRI-O.
+	ExitLost = 255
 )
 
 // Termination is the termination message of a rank's container, in JSON.

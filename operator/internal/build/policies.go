@@ -52,8 +52,8 @@ func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32, f Featur
 	}
 }
 
-// podFailurePolicy keeps an intended stop (scaling down, eviction, node drain)
-// from counting as a failure. With Flux, the first other exit code of the lead is
+// podFailurePolicy keeps an intended stop (scaling down, eviction, node drain),
+// and the loss or restart of a node, from counting as a failure. With Flux, the first other exit code of the lead is
 // the end: it is the command's, or says that trying again does not help.
 // agentapi.ExitTryAgain counts against backoffLimit.
 //
@@ -74,12 +74,12 @@ func podFailurePolicy(mc *api.MiniCluster) *batchv1ac.PodFailurePolicyApplyConfi
 		batchv1ac.PodFailurePolicyRule().
 			WithAction(batchv1.PodFailurePolicyActionIgnore).
 			WithOnExitCodes(exitCodes(batchv1.PodFailurePolicyOnExitCodesOpIn,
-				agentapi.ExitKilled, agentapi.ExitStopped)))
+				agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost)))
 	if FluxEnabled(mc) {
 		policy.WithRules(batchv1ac.PodFailurePolicyRule().
 			WithAction(batchv1.PodFailurePolicyActionFailJob).
 			WithOnExitCodes(exitCodes(batchv1.PodFailurePolicyOnExitCodesOpNotIn,
-				0, agentapi.ExitTryAgain, agentapi.ExitKilled, agentapi.ExitStopped)))
+				0, agentapi.ExitTryAgain, agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost)))
 	}
 	return policy
 }

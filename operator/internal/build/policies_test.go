@@ -101,6 +101,7 @@ func TestExitCodesOfTheRankDecide(t *testing.T) {
 	}{
 		{"sample", agentapi.ExitStopped, ignore, ignore},
 		{"sample", agentapi.ExitKilled, ignore, ignore},
+		{"sample", agentapi.ExitLost, ignore, ignore},
 		{"sample", agentapi.ExitTryAgain, count, count},
 		{"sample", agentapi.ExitUnusable, fail, count},
 		{"sample", agentapi.ExitCommand, fail, count},
