@@ -73,6 +73,27 @@ var podRefusals = []refusal{
 	{"self-scaling with another ServiceAccount", `selfScaling: true, pod: {serviceAccountName: builder}`, []string{
 		`spec.selfScaling: Invalid value: "object": selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName builder`,
 	}},
+	{"placement that is not known", `pod: {placement: {policy: Pack}}`, []string{
+		`spec.pod.placement.policy: Unsupported value: "Pack": supported values: "", "Spread", "OnePerNode", "Any"`,
+	}},
+	{"node label with a space", `pod: {placement: {topologyKey: "a zone"}}`, []string{
+		`spec.pod.placement.topologyKey: Invalid value: "a zone": spec.pod.placement.topologyKey in body should match '^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'`,
+	}},
+	{"one rank per zone", `pod: {placement: {policy: OnePerNode, topologyKey: topology.kubernetes.io/zone}}`, []string{
+		`spec.pod.placement.topologyKey: Invalid value: "object": topologyKey topology.kubernetes.io/zone has no meaning with policy OnePerNode: it says what policy Spread spreads over`,
+	}},
+	{"any zone", `pod: {placement: {policy: Any, topologyKey: kubernetes.io/hostname}}`, []string{
+		`spec.pod.placement.topologyKey: Invalid value: "object": topologyKey kubernetes.io/hostname has no meaning with policy Any: it says what policy Spread spreads over`,
+	}},
+	{"one rank per node without affinity", `network: {disableAffinity: true}, pod: {placement: {policy: OnePerNode}}`, []string{
+		`spec.network.disableAffinity: Invalid value: "object": network.disableAffinity is policy Any: it cannot be used with pod.placement.policy OnePerNode`,
+	}},
+	{"spreading without affinity", `network: {disableAffinity: true}, pod: {placement: {policy: Spread, topologyKey: topology.kubernetes.io/zone}}`, []string{
+		`spec.network.disableAffinity: Invalid value: "object": network.disableAffinity is policy Any: it cannot be used with pod.placement.policy Spread`,
+	}},
+	{"zones without affinity", `network: {disableAffinity: true}, pod: {placement: {topologyKey: topology.kubernetes.io/zone}}`, []string{
+		`spec.network.disableAffinity: Invalid value: "object": network.disableAffinity is policy Any: it cannot be used with pod.placement.topologyKey topology.kubernetes.io/zone`,
+	}},
 	{"service name with a dot", `network: {headlessName: flux.svc}`, []string{
 		`spec.network.headlessName: Invalid value: "flux.svc": spec.network.headlessName in body should match '^([a-z]([-a-z0-9]*[a-z0-9])?)?$'`,
 	}},

@@ -57,6 +57,11 @@ type Pod struct {
 	// +kubebuilder:validation:MaxProperties=64
 	NodeAffinity map[string][]string `json:"nodeAffinity,omitempty"`
 
+	// Placement is how the ranks are laid out over those nodes.
+	//
+	// +optional
+	Placement Placement `json:"placement,omitempty"`
+
 	// Tolerations of node taints.
 	//
 	// +optional
@@ -116,8 +121,8 @@ type Network struct {
 	// +kubebuilder:validation:Pattern=`^([a-z]([-a-z0-9]*[a-z0-9])?)?$`
 	HeadlessName string `json:"headlessName,omitempty"`
 
-	// DisableAffinity leaves the choice of nodes to the scheduler alone. Default:
-	// the pods prefer a node without another rank of the MiniCluster.
+	// DisableAffinity leaves the choice of nodes to the scheduler alone, as
+	// pod.placement.policy Any does. Default: what pod.placement says.
 	//
 	// +optional
 	DisableAffinity bool `json:"disableAffinity,omitempty"`

@@ -61,6 +61,7 @@ var words = map[string]string{
 	"connectTimeout": "7s",
 	"queuePolicy":    "hybrid",
 	"emptyDirMedium": "Memory",
+	"policy":         "OnePerNode",
 }
 
 // rich is a MiniCluster in which every part is there for a field to have an effect.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -29,6 +30,7 @@ func TemplateHash(mc *api.MiniCluster, maximum int32) string {
 	spec.Flux.NoWaitSocket = false
 	spec.Flux.Enabled = ptr.To(FluxEnabled(mc))
 	spec.Tasks = max(spec.Tasks, 1)
+	spec.Pod.Placement, spec.Network.DisableAffinity = shortPlacement(PlacementOf(mc))
 	return hash(struct {
 		Spec    *api.MiniClusterSpec `json:"spec"`
 		Maximum int32                `json:"maximum"`
@@ -79,4 +81,18 @@ func prune(v any) any {
 		}
 	}
 	return v
+}
+
+// shortPlacement spells a placement in one way: with what was there before
+// spec.pod.placement was, wherever that can say it.
+func shortPlacement(p api.Placement) (short api.Placement, disableAffinity bool) {
+	switch {
+	case p.Policy == api.PlacementAny:
+		return api.Placement{}, true
+	case p.Policy == api.PlacementOnePerNode:
+		return api.Placement{Policy: p.Policy}, false
+	case p.TopologyKey == corev1.LabelHostname:
+		return api.Placement{}, false
+	}
+	return api.Placement{TopologyKey: p.TopologyKey}, false
 }

@@ -26,6 +26,9 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 		"flux.enabled, as by default": func(s *api.MiniClusterSpec) {
 			s.Flux.Enabled = ptr.To(true)
 		},
+		"pod.placement, as by default": func(s *api.MiniClusterSpec) {
+			s.Pod.Placement = api.Placement{Policy: api.PlacementSpread, TopologyKey: corev1.LabelHostname}
+		},
 		"tasks, as by default": func(s *api.MiniClusterSpec) { s.Tasks = 1 },
 		"empty maps": func(s *api.MiniClusterSpec) {
 			s.JobLabels, s.Containers[0].Environment = map[string]string{}, map[string]string{}
@@ -34,6 +37,25 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 		if TemplateHash(with(sample(), change), 4) != base {
 			t.Errorf("%s changes the hash", what)
 		}
+	}
+}
+
+// TestHashOfAPlacementIsThatOfItsOlderSpelling: who moves from one to the other
+// does not want all ranks restarted.
+func TestHashOfAPlacementIsThatOfItsOlderSpelling(t *testing.T) {
+	older := with(sample(), func(s *api.MiniClusterSpec) { s.Network.DisableAffinity = true })
+	newer := with(sample(), func(s *api.MiniClusterSpec) { s.Pod.Placement.Policy = api.PlacementAny })
+	if TemplateHash(older, 4) != TemplateHash(newer, 4) {
+		t.Error("disableAffinity and policy Any differ")
+	}
+	seen := map[string]bool{}
+	for _, placement := range []api.Placement{
+		{}, {Policy: api.PlacementAny}, {Policy: api.PlacementOnePerNode}, {TopologyKey: corev1.LabelTopologyZone},
+	} {
+		seen[TemplateHash(with(sample(), func(s *api.MiniClusterSpec) { s.Pod.Placement = placement }), 4)] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("4 placements have %d hashes", len(seen))
 	}
 }
 

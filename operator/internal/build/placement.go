@@ -24,8 +24,11 @@ func setPlacement(spec *corev1ac.PodSpecApplyConfiguration, mc *api.MiniCluster)
 	if len(pod.NodeAffinity) > 0 {
 		affinity.WithNodeAffinity(nodeAffinity(pod.NodeAffinity))
 	}
-	if !mc.Spec.Network.DisableAffinity {
-		affinity.WithPodAntiAffinity(spreadOverNodes(mc.Name))
+	switch placement := PlacementOf(mc); placement.Policy {
+	case api.PlacementSpread:
+		affinity.WithPodAntiAffinity(spreadOver(mc.Name, placement.TopologyKey))
+	case api.PlacementOnePerNode:
+		affinity.WithPodAntiAffinity(onePerNode(mc.Name))
 	}
 	if affinity.NodeAffinity != nil || affinity.PodAntiAffinity != nil {
 		spec.WithAffinity(affinity)
@@ -45,16 +48,56 @@ func nodeAffinity(values map[string][]string) *corev1ac.NodeAffinityApplyConfigu
 		corev1ac.NodeSelector().WithNodeSelectorTerms(term))
 }
 
-// spreadOverNodes prefers nodes without another rank. It does not demand them:
-// ranks that find no node of their own run all the same.
-func spreadOverNodes(name string) *corev1ac.PodAntiAffinityApplyConfiguration {
-	const strongest = 100
-	return corev1ac.PodAntiAffinity().WithPreferredDuringSchedulingIgnoredDuringExecution(
-		corev1ac.WeightedPodAffinityTerm().
-			WithWeight(strongest).
-			WithPodAffinityTerm(corev1ac.PodAffinityTerm().
-				WithTopologyKey(corev1.LabelHostname).
-				WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(RankLabels(name)))))
+// Weights of spreading, of at most 100. A zone with a rank is worse than a node
+// with one, so that ranks go to another zone first, and there to a free node.
+const (
+	strongest = 100
+	weaker    = 50
+)
+
+// PlacementOf returns spec.pod.placement with its defaults, and with what
+// network.disableAffinity says.
+func PlacementOf(mc *api.MiniCluster) api.Placement {
+	p := mc.Spec.Pod.Placement
+	switch {
+	case p.Policy == "" && mc.Spec.Network.DisableAffinity:
+		p.Policy = api.PlacementAny
+	case p.Policy == "":
+		p.Policy = api.PlacementSpread
+	}
+	if p.Policy != api.PlacementSpread || p.TopologyKey == "" {
+		p.TopologyKey = corev1.LabelHostname
+	}
+	return p
+}
+
+// spreadOver prefers values of the node label key, and then nodes, without another
+// rank. It does not demand them: ranks that find no node of their own run all the
+// same.
+func spreadOver(name, key string) *corev1ac.PodAntiAffinityApplyConfiguration {
+	prefer := func(weight int32, key string) *corev1ac.WeightedPodAffinityTermApplyConfiguration {
+		return corev1ac.WeightedPodAffinityTerm().WithWeight(weight).WithPodAffinityTerm(otherRanks(name, key))
+	}
+	spread := corev1ac.PodAntiAffinity().WithPreferredDuringSchedulingIgnoredDuringExecution(prefer(strongest, key))
+	if key != corev1.LabelHostname {
+		spread.WithPreferredDuringSchedulingIgnoredDuringExecution(prefer(weaker, corev1.LabelHostname))
+	}
+	return spread
+}
+
+// onePerNode demands nodes without another rank. It holds when a rank is given a
+// node: nobody is moved from a node later.
+func onePerNode(name string) *corev1ac.PodAntiAffinityApplyConfiguration {
+	return corev1ac.PodAntiAffinity().
+		WithRequiredDuringSchedulingIgnoredDuringExecution(otherRanks(name, corev1.LabelHostname))
+}
+
+// otherRanks selects the ranks of the MiniCluster called name on nodes with the
+// same value of the label key.
+func otherRanks(name, key string) *corev1ac.PodAffinityTermApplyConfiguration {
+	return corev1ac.PodAffinityTerm().
+		WithTopologyKey(key).
+		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(RankLabels(name)))
 }
 
 func toleration(t corev1.Toleration) *corev1ac.TolerationApplyConfiguration {

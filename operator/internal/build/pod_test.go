@@ -86,34 +86,3 @@ func TestLabelsOfOthersKeepTheirValues(t *testing.T) {
 		t.Errorf("the MiniCluster has changed: %v", mc.Spec.JobLabels)
 	}
 }
-
-func TestRanksPreferNodesOfTheirOwn(t *testing.T) {
-	spread := builtPod(t, sample()).Spec.Affinity
-	if terms := spread.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution; len(terms) != 1 ||
-		terms[0].PodAffinityTerm.TopologyKey != corev1.LabelHostname ||
-		encode(t, terms[0].PodAffinityTerm.LabelSelector.MatchLabels) != encode(t, RankLabels("sample")) {
-		t.Errorf("affinity %s", encode(t, spread))
-	}
-	if spread.NodeAffinity != nil || spread.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
-		t.Errorf("affinity %s", encode(t, spread))
-	}
-	alone := with(sample(), func(s *api.MiniClusterSpec) { s.Network.DisableAffinity = true })
-	if affinity := builtPod(t, alone).Spec.Affinity; affinity != nil {
-		t.Errorf("affinity %s", encode(t, affinity))
-	}
-}
-
-func TestNodesMustHaveOneOfTheValuesOfEachLabel(t *testing.T) {
-	affinity := builtPod(t, with(sample(), func(s *api.MiniClusterSpec) {
-		s.Network.DisableAffinity = true
-		s.Pod.NodeAffinity = map[string][]string{"zone": {"b", "a"}, "arch": {"arm64"}}
-	})).Spec.Affinity
-	equal(t, "affinity", affinity, &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-			MatchExpressions: []corev1.NodeSelectorRequirement{
-				{Key: "arch", Operator: corev1.NodeSelectorOpIn, Values: []string{"arm64"}},
-				{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"b", "a"}},
-			},
-		}}},
-	}})
-}

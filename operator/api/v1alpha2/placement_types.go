@@ -1,0 +1,36 @@
+package v1alpha2
+
+// Policies of Placement.
+const (
+	// PlacementSpread prefers nodes without another rank of the MiniCluster, and
+	// puts several on a node where there are not enough. It is the default.
+	PlacementSpread = "Spread"
+	// PlacementOnePerNode demands a node without another rank; a rank that finds
+	// none waits for one.
+	PlacementOnePerNode = "OnePerNode"
+	// PlacementAny leaves the choice of nodes to the scheduler alone.
+	PlacementAny = "Any"
+)
+
+// Placement is how ranks are laid out over the nodes that they may run on.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.topologyKey) || size(self.topologyKey) == 0 || !has(self.policy) || size(self.policy) == 0 || self.policy == 'Spread' || (self.policy == 'OnePerNode' && self.topologyKey == 'kubernetes.io/hostname')",messageExpression="'topologyKey %s has no meaning with policy %s: it says what policy Spread spreads over'.format([self.topologyKey, self.policy])",fieldPath=".topologyKey"
+type Placement struct {
+	// Policy is Spread, OnePerNode or Any. Spread prefers nodes without another
+	// rank of the MiniCluster. OnePerNode demands them: a rank that finds none
+	// waits, and the condition Progressing says so. Any leaves the choice to the
+	// scheduler. Default: Spread, or Any with network.disableAffinity.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum="";Spread;OnePerNode;Any
+	Policy string `json:"policy,omitempty"`
+
+	// TopologyKey is the node label over whose values Spread spreads first, such
+	// as topology.kubernetes.io/zone; within one value it spreads over nodes.
+	// Default: kubernetes.io/hostname, the nodes alone.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+	TopologyKey string `json:"topologyKey,omitempty"`
+}
