@@ -10,6 +10,7 @@ package controller
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // Of what the ranks stand on, nothing is read: see foundations. A Secret is only
 // ever created; not even applied, since the answer to that holds the content.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create

@@ -230,6 +230,11 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p plan.Plan) er
 			return err
 		}
 	}
+	for _, pod := range p.GiveUp {
+		if err := r.giveUp(ctx, pod); err != nil {
+			return err
+		}
+	}
 	if p.DeleteServices {
 		// By label, so that nobody else's Deployment of the name is deleted.
 		err := r.client.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(mc.Namespace), client.MatchingLabels(build.Labels(mc.Name)))
@@ -239,18 +244,6 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p plan.Plan) er
 	}
 	for _, e := range p.Events {
 		r.record(mc, e)
-	}
-	return nil
-}
-
-// forgetStops removes the number of earlier stops from a rank's pod: see
-// plan.Plan.ForgetStops.
-func (r *reconciler) forgetStops(ctx context.Context, pod *corev1.Pod) error {
-	steady := pod.DeepCopy()
-	delete(steady.Annotations, batchv1.JobIndexIgnoredFailureCountAnnotation)
-	err := r.client.Patch(ctx, steady, client.MergeFromWithOptions(pod, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("forget the stops of pod %s: %w", pod.Name, err)
 	}
 	return nil
 }

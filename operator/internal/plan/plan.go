@@ -66,6 +66,9 @@ type Plan struct {
 	// ForgetStops are the pods whose ranks' earlier stops are no longer to delay a
 	// replacement.
 	ForgetStops []*corev1.Pod
+	// GiveUp are the pods that are to be reported as ended, since their nodes do
+	// not.
+	GiveUp []*corev1.Pod
 	// DrainOrder, when not nil, is what the lead is to be told.
 	DrainOrder *DrainOrder
 	// WakeAt, when not zero, is when the plan changes by the clock alone.
@@ -117,7 +120,10 @@ func Make(o Observed) Plan {
 		p.Message = kind + " exists and belongs to somebody else; delete it, or give the MiniCluster another name"
 		return p
 	}
-	p.Ranks = countRanks(o.Job, o.Pods, p.Desired)
+	p.Ranks = countRanks(o.Job, o.Pods, p.Desired, o.Now)
+	if !p.Ranks.lookAt.IsZero() {
+		p.wakeBy(p.Ranks.lookAt)
+	}
 	if mc.DeletionTimestamp != nil {
 		p.State, p.Message = api.ReasonDeleting, "the MiniCluster is being deleted"
 		return p
@@ -131,6 +137,7 @@ func Make(o Observed) Plan {
 	planService(o, &p)
 	planJob(o, &p)
 	planForgetStops(o, &p)
+	planGiveUp(o, &p)
 	return p
 }
 
@@ -151,7 +158,7 @@ func planJob(o Observed, p *Plan) {
 	switch {
 	case o.Job == nil && p.Ranks.Earlier > 0:
 		p.State = api.ReasonRecreating
-		p.Message = fmt.Sprintf("pods of an earlier Job that have still to end: %d", p.Ranks.Earlier)
+		p.Message = fmt.Sprintf("pods of an earlier Job that have still to end: %d", p.Ranks.Earlier) + p.Ranks.hindrances()
 	case o.Job == nil:
 		planCreate(o, p)
 	case o.Job.DeletionTimestamp != nil && endBefore(o.MiniCluster) != nil:
@@ -159,7 +166,7 @@ func planJob(o Observed, p *Plan) {
 		p.setEnd(endBefore(o.MiniCluster))
 	case o.Job.DeletionTimestamp != nil:
 		p.State = api.ReasonRecreating
-		p.Message = "waiting for the earlier Job and its pods to end"
+		p.Message = "waiting for the earlier Job and its pods to end" + p.Ranks.hindrances()
 	case o.Job.Annotations[api.AnnotationTemplateHash] != build.TemplateHash(o.MiniCluster, p.Maximum):
 		planRecreate(o, p)
 	default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +35,13 @@ type Ranks struct {
 	LeadReady   bool
 	LeadAddress string
 
+	// unscheduled are the desired ranks without a node. stranded are those, also
+	// ranks that are to go and of earlier Jobs, whose nodes do not answer.
+	unscheduled unscheduled
+	stranded    stranded
+	// lookAt, when not zero, is when more of them may turn out to be stranded.
+	lookAt time.Time
+
 	// running are the ranks whose containers have been started and may do work,
 	// those of ending pods too.
 	running map[int32]bool
@@ -49,10 +57,34 @@ func (r Ranks) anyRunning(from, to int32) bool {
 	return false
 }
 
+// hindrances says what keeps ranks from coming or going, to be put behind a
+// message; "" when nothing does.
+func (r Ranks) hindrances() string {
+	text := ""
+	for _, hindrance := range []string{r.unscheduled.String(), r.stranded.String()} {
+		if hindrance != "" {
+			text += "; " + hindrance
+		}
+	}
+	return text
+}
+
+// noteNode looks at what a pod says of its node.
+func (r *Ranks) noteNode(pod *corev1.Pod, rank int32, now time.Time) {
+	is, later := isStranded(pod, now)
+	if is {
+		r.stranded.add(rank, pod.Spec.NodeName)
+	}
+	if !later.IsZero() && (r.lookAt.IsZero() || later.Before(r.lookAt)) {
+		r.lookAt = later
+	}
+}
+
 // countRanks counts the pods of job's ranks; desired is the wished number.
-func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
+func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32, now time.Time) Ranks {
 	r := Ranks{running: map[int32]bool{}}
 	existing, ready := map[int32]bool{}, map[int32]bool{}
+	unscheduled := map[int32]string{}
 	for i := range pods {
 		pod := &pods[i]
 		owner := metav1.GetControllerOf(pod)
@@ -62,6 +94,9 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
 		case job == nil || owner.UID != job.UID:
 			if !hasEnded(pod) {
 				r.Earlier++
+				if rank, ok := rankOf(pod); ok {
+					r.noteNode(pod, rank, now)
+				}
 			}
 			continue
 		case hasEnded(pod):
@@ -71,6 +106,7 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
 		if !ok {
 			continue
 		}
+		r.noteNode(pod, rank, now)
 		if rank >= desired {
 			r.Excess++
 		}
@@ -81,6 +117,9 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
 			continue
 		}
 		existing[rank] = true
+		if because := noNode(pod); because != "" {
+			unscheduled[rank] = because
+		}
 		if rank == 0 {
 			r.LeadAddress = pod.Status.PodIP
 		}
@@ -92,6 +131,9 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32) Ranks {
 	for rank := range desired {
 		if !ready[rank] {
 			r.Missing = append(r.Missing, rank)
+		}
+		if because := unscheduled[rank]; because != "" {
+			r.unscheduled.add(rank, because)
 		}
 	}
 	if job != nil {
@@ -109,10 +151,8 @@ func isReady(pod *corev1.Pod) bool { return readyCondition(pod) != nil }
 // readyCondition returns the condition by which the pod is ready; nil when it is
 // not.
 func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return c
-		}
+	if c := conditionOf(pod, corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+		return c
 	}
 	return nil
 }
@@ -165,6 +205,7 @@ func describe(o Observed, p *Plan) {
 	default:
 		p.State, p.Message = api.ReasonReady, progress
 	}
+	p.Message += p.Ranks.hindrances()
 	if leadWasLost(o.MiniCluster) && p.Ranks.LeadReady {
 		p.tell(corev1.EventTypeNormal, api.EventLeadBack, "The lead is back")
 	}

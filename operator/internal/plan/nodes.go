@@ -1,0 +1,168 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+// endSlack is how long a pod may still be there when its grace period is over. A
+// kubelet that answers kills its containers then, and reports it within seconds.
+const endSlack = 30 * time.Second
+
+// unscheduled are ranks for which the scheduler finds no node.
+type unscheduled struct {
+	ranks []int32
+	// because is what the scheduler says about the lowest of them.
+	because string
+}
+
+func (u *unscheduled) add(rank int32, because string) {
+	if len(u.ranks) == 0 {
+		u.because = because
+	}
+	u.ranks = append(u.ranks, rank)
+}
+
+// stranded are ranks whose nodes do not answer.
+type stranded struct {
+	ranks []int32
+	nodes []string
+}
+
+func (s *stranded) add(rank int32, node string) {
+	if !slices.Contains(s.ranks, rank) { // an earlier pod may be of the same rank
+		s.ranks = append(s.ranks, rank)
+	}
+	if !slices.Contains(s.nodes, node) {
+		s.nodes = append(s.nodes, node)
+	}
+}
+
+// noNode returns why the scheduler has found no node for the pod, in its own
+// words; "" when there is one, or nobody has looked yet.
+func noNode(pod *corev1.Pod) string {
+	if pod.Spec.NodeName != "" {
+		return ""
+	}
+	c := conditionOf(pod, corev1.PodScheduled)
+	if c == nil || c.Status != corev1.ConditionFalse {
+		return ""
+	}
+	// What it says of preemption is about other pods than the ranks.
+	because, _, _ := strings.Cut(c.Message, " preemption: ")
+	if because == "" {
+		because = c.Reason
+	}
+	return strings.TrimSuffix(because, ".")
+}
+
+// isStranded tells whether the pod's node does not answer, by what its pod looks
+// like: the operator may not read nodes. later, when not zero, is when the answer
+// may be another by the clock alone.
+func isStranded(pod *corev1.Pod, now time.Time) (is bool, later time.Time) {
+	if pod.Spec.NodeName == "" || hasEnded(pod) {
+		return false, time.Time{}
+	}
+	if nodeNotReady(pod) {
+		return true, time.Time{}
+	}
+	if pod.DeletionTimestamp == nil {
+		return false, time.Time{}
+	}
+	// The deletion timestamp is when the grace period is over.
+	late := pod.DeletionTimestamp.Add(endSlack)
+	if now.Before(late) {
+		return false, late
+	}
+	return true, time.Time{}
+}
+
+// nodeNotReady tells whether the node lifecycle controller has taken the pod's
+// readiness away, which it does when the node has not reported for 50 s (40 s
+// before Kubernetes 1.32): it writes the condition Ready alone. A kubelet writes
+// Ready as what ContainersReady and the readiness gates make.
+// Source: MarkPodsNotReady in pkg/controller/util/node of Kubernetes, and
+// GeneratePodReadyCondition in pkg/kubelet/status.
+func nodeNotReady(pod *corev1.Pod) bool {
+	isTrue := func(conditionType corev1.PodConditionType) bool {
+		c := conditionOf(pod, conditionType)
+		return c != nil && c.Status == corev1.ConditionTrue
+	}
+	ready := conditionOf(pod, corev1.PodReady)
+	if ready == nil || ready.Status != corev1.ConditionFalse || !isTrue(corev1.ContainersReady) {
+		return false
+	}
+	for _, gate := range pod.Spec.ReadinessGates {
+		if !isTrue(gate.ConditionType) {
+			return false
+		}
+	}
+	return true
+}
+
+func conditionOf(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == conditionType {
+			return c
+		}
+	}
+	return nil
+}
+
+// planGiveUp finds the pods that somebody has deleted by force and whose nodes do
+// not answer. To delete by force is to say that the pod does not run any more; but
+// the Job replaces a pod only once its status says so (its podFailurePolicy asks
+// for that), and the only one to write it is a kubelet that is not there.
+func planGiveUp(o Observed, p *Plan) {
+	if o.Job == nil {
+		return
+	}
+	for i := range o.Pods {
+		pod := &o.Pods[i]
+		if pod.DeletionTimestamp == nil || ptr.Deref(pod.DeletionGracePeriodSeconds, 1) != 0 || !metav1.IsControlledBy(pod, o.Job) {
+			continue
+		}
+		if is, _ := isStranded(pod, o.Now); is {
+			p.GiveUp = append(p.GiveUp, pod)
+		}
+	}
+}
+
+// String says what keeps the ranks from running; "" when nothing does.
+func (u unscheduled) String() string {
+	if len(u.ranks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s no node: %s", ranksText(u.ranks), verb(len(u.ranks), "finds", "find"), u.because)
+}
+
+// namedNodes is how many nodes a message names.
+const namedNodes = 5
+
+// String says where the ranks are; "" when there are none.
+func (s stranded) String() string {
+	if len(s.ranks) == 0 {
+		return ""
+	}
+	slices.Sort(s.ranks)
+	slices.Sort(s.nodes)
+	nodes := strings.Join(s.nodes[:min(len(s.nodes), namedNodes)], ", ")
+	if more := len(s.nodes) - namedNodes; more > 0 {
+		nodes += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s %s on %s %s, which %s not answer",
+		ranksText(s.ranks), verb(len(s.ranks), "is", "are"), verb(len(s.nodes), "node", "nodes"), nodes, verb(len(s.nodes), "does", "do"))
+}
+
+func verb(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
+}
