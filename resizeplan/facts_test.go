@@ -29,7 +29,7 @@ type scenario struct {
 }
 
 // newScenario declares a MiniCluster as the program does.
-func newScenario(t *testing.T, name string, size, minSize, maxSize int32, flux bool) *scenario {
+func newScenario(t *testing.T, name string, size, minSize, maxSize int32, flux bool, more ...func(spec map[string]any)) *scenario {
 	t.Helper()
 	container := map[string]any{
 		"name": name, "image": "workload:1",
@@ -41,6 +41,9 @@ func newScenario(t *testing.T, name string, size, minSize, maxSize int32, flux b
 			"size": float64(size), "minSize": float64(minSize), "maxSize": float64(maxSize),
 			"flux": map[string]any{"enabled": flux}, "containers": []any{container},
 		},
+	}
+	for _, change := range more {
+		change(object["spec"].(map[string]any))
 	}
 	s := &scenario{t: t, declared: resizeplan.Declared{
 		URN: "urn:" + name, Operation: resizeplan.Same, Namespace: namespace, Name: name, Before: object, After: clone(t, object),

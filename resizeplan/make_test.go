@@ -1,11 +1,8 @@
 package resizeplan_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
@@ -350,56 +347,5 @@ func TestOperatorsProblemRefusesAChange(t *testing.T) {
 	s.update(map[string]any{"size": 4.0}, "spec.size")
 	if r := report(s); r.Verdict != resizeplan.VerdictRefused || r.MiniClusters[0].Refusals[0].By != "operator" {
 		t.Errorf("%+v", r)
-	}
-}
-
-func TestRoomByRequests(t *testing.T) {
-	tainted := oneNode("10", "0")
-	tainted.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "gpu", Effect: corev1.TaintEffectNoSchedule}}
-	preferred := oneNode("1000m", "0")
-	preferred.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "old", Effect: corev1.TaintEffectPreferNoSchedule}}
-	cordoned := oneNode("10", "0")
-	cordoned.Nodes[0].Spec.Unschedulable = true
-	full := oneNode("10", "0")
-	full.Nodes[0].Status.Allocatable[corev1.ResourcePods] = *full.Nodes[0].Status.Allocatable.Pods()
-	full.Pods = slices.Repeat(full.Pods, 109)
-	two := oneNode("1000m", "100m")
-	two.Nodes = append(two.Nodes, two.Nodes[0])
-	two.Nodes[1].Name = "empty"
-	for _, tt := range []struct {
-		name      string
-		nodes     resizeplan.Nodes
-		available int
-		fits      resizeplan.Answer
-	}{
-		{"by CPU", oneNode("1000m", "100m"), 9, resizeplan.Yes},
-		{"just enough", oneNode("300m", "100m"), 2, resizeplan.Yes},
-		{"one short", oneNode("299m", "100m"), 1, resizeplan.No},
-		{"none left", oneNode("100m", "200m"), 0, resizeplan.No},
-		{"two nodes", two, 19, resizeplan.Yes},
-		{"a taint", tainted, 0, resizeplan.No},
-		{"a taint that only asks", preferred, 10, resizeplan.Yes},
-		{"cordoned", cordoned, 0, resizeplan.No},
-		{"by pods", full, 1, resizeplan.No},
-		{"not known", resizeplan.Nodes{Unknown: "nodes is forbidden"}, 0, resizeplan.Unknown},
-	} {
-		s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0}, "spec.size")
-		s.live.Nodes = tt.nodes
-		room := s.only().Room
-		if room.Available != tt.available || room.Fits != tt.fits || room.Needed != 2 || room.Because != tt.nodes.Unknown {
-			t.Errorf("%s: %+v, want %d and %s", tt.name, room, tt.available, tt.fits)
-		}
-	}
-}
-
-func TestRestartingRanksMakeRoomForThemselves(t *testing.T) {
-	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
-	s.live.Nodes = oneNode("300m", "0")
-	for _, pod := range s.there.Pods {
-		pod.Spec.NodeName = "node"
-		s.live.Nodes.Pods = append(s.live.Nodes.Pods, pod)
-	}
-	if room := s.only().Room; room.Available != 3 || room.Fits != resizeplan.Yes {
-		t.Errorf("%+v", room)
 	}
 }

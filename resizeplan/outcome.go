@@ -106,9 +106,10 @@ func (m *MiniCluster) describeRoom(there LiveMiniCluster, outcome whatif.Outcome
 		return
 	}
 	own := whatif.RankLabels(m.Name)
+	m.Room.OnePerNode = onePerNode(*outcome.RankPod)
 	m.Room.Available = available(*outcome.RankPod, nodes, func(pod *corev1.Pod) bool {
-		return m.Restart.AllRanks == Yes && pod.Namespace == m.Namespace && hasLabels(pod.Labels, own)
-	})
+		return pod.Namespace == m.Namespace && hasLabels(pod.Labels, own)
+	}, m.Restart.AllRanks == Yes)
 	m.Room.Fits = No
 	if m.Room.Available >= m.Room.Needed {
 		m.Room.Fits = Yes

@@ -189,6 +189,8 @@ type Room struct {
 	// requests, of ranks that are not there now or restart.
 	Needed    int `json:"needed"`
 	Available int `json:"available"`
+	// OnePerNode tells whether a node takes one rank only, whatever its size.
+	OnePerNode bool `json:"onePerNode,omitempty"`
 	// Because says why it is not known.
 	Because string `json:"because,omitempty"`
 }

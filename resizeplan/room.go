@@ -1,6 +1,9 @@
 package resizeplan
 
 import (
+	"math"
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/component-helpers/resource"
@@ -8,22 +11,30 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// available returns how many pods like rank fit on the nodes by their requests, when
-// the pods that going selects are gone. Ranks are alike, so that the sum over the
-// nodes is exact as far as requests, taints, node selector and required node
-// affinity go. What else a scheduler looks at (volumes, ports, topology,
-// preemption) is not.
-func available(rank corev1.PodSpec, nodes Nodes, going func(*corev1.Pod) bool) int {
+// available returns how many pods like rank fit on the nodes by their requests,
+// beside the ranks that own selects, or when those are gone. Ranks are alike, so
+// that the sum over the nodes is exact as far as requests, taints, node selector,
+// required node affinity and one rank per node go. What else a scheduler looks at
+// (volumes, ports, topology, preemption) is not.
+func available(rank corev1.PodSpec, nodes Nodes, own func(*corev1.Pod) bool, ownGo bool) int {
 	pod := &corev1.Pod{Spec: rank}
+	perNode := math.MaxInt
+	if onePerNode(rank) {
+		perNode = 1
+	}
 	needs := resource.PodRequests(pod, resource.PodResourcesOptions{})
 	used := map[string]corev1.ResourceList{}
 	pods := map[string]int64{}
+	ranks := map[string]int{}
 	for i := range nodes.Pods {
 		other := &nodes.Pods[i]
-		if going(other) {
-			continue
-		}
 		node := other.Spec.NodeName
+		if own(other) {
+			if ownGo {
+				continue
+			}
+			ranks[node]++
+		}
 		used[node] = sum(used[node], resource.PodRequests(other, resource.PodResourcesOptions{}))
 		pods[node]++
 	}
@@ -31,10 +42,20 @@ func available(rank corev1.PodSpec, nodes Nodes, going func(*corev1.Pod) bool) i
 	for i := range nodes.Nodes {
 		node := &nodes.Nodes[i]
 		if accepts(node, pod) {
-			total += fitting(node, needs, used[node.Name], pods[node.Name])
+			total += min(fitting(node, needs, used[node.Name], pods[node.Name]), max(perNode-ranks[node.Name], 0))
 		}
 	}
 	return total
+}
+
+// onePerNode tells whether the ranks demand nodes without another rank: it is the
+// one required anti-affinity that the operator gives them.
+func onePerNode(rank corev1.PodSpec) bool {
+	if rank.Affinity == nil || rank.Affinity.PodAntiAffinity == nil {
+		return false
+	}
+	return slices.ContainsFunc(rank.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+		func(term corev1.PodAffinityTerm) bool { return term.TopologyKey == corev1.LabelHostname })
 }
 
 // accepts tells whether the scheduler would consider the node for the pod.

@@ -261,15 +261,19 @@ func (m MiniCluster) scalerText() string {
 
 // String says whether there is room.
 func (r *Room) String() string {
+	each := ""
+	if r.OnePerNode {
+		each = ", one per node"
+	}
 	switch {
 	case r.Fits == Unknown:
 		return "cannot tell: " + r.Because
 	case r.Needed == 0:
-		return "the nodes have room for " + counted(r.Available, "more rank")
+		return "the nodes have room for " + counted(r.Available, "more rank") + each
 	case r.Fits == No:
-		return fmt.Sprintf("too little: %s to place, and the nodes have room for %d; the others stay pending", counted(r.Needed, "rank"), r.Available)
+		return fmt.Sprintf("too little: %s to place, and the nodes have room for %d%s; the others stay pending", counted(r.Needed, "rank"), r.Available, each)
 	}
-	return fmt.Sprintf("enough: %s to place, and the nodes have room for %d", counted(r.Needed, "rank"), r.Available)
+	return fmt.Sprintf("enough: %s to place, and the nodes have room for %d%s", counted(r.Needed, "rank"), r.Available, each)
 }
 
 func (t *textWriter) findings(title string, all []Finding) {
