@@ -100,6 +100,8 @@ func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput) MiniCluster
 		MaxSize:             m.MaxSize,
 		SelfScaling:         m.SelfScaling,
 		DrainTimeoutSeconds: m.DrainTimeoutSeconds,
+		Placement:           m.Placement,
+		TopologyKey:         m.TopologyKey,
 		Flux:                m.Flux,
 		Image:               image,
 		Command:             pulumi.String(m.Command),

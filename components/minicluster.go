@@ -52,6 +52,13 @@ type MiniClusterArgs struct {
 	// 3600.
 	DrainTimeoutSeconds *int
 
+	// Placement is how the ranks are laid out over the nodes: "Spread", "OnePerNode"
+	// or "Any". Default (""): the operator's, "Spread".
+	Placement string
+	// TopologyKey is the node label that "Spread" spreads over first, such as
+	// "topology.kubernetes.io/zone". Default (""): the nodes alone.
+	TopologyKey string
+
 	// Flux makes the ranks an instance of Flux, which runs the command as its
 	// job. Without, each rank runs the command.
 	Flux bool
@@ -152,6 +159,7 @@ func (a MiniClusterArgs) described() config.MiniCluster {
 		Name: a.Name,
 		Size: a.Size, MinSize: a.MinSize, MaxSize: a.MaxSize,
 		Resources: a.Resources, DrainTimeoutSeconds: a.DrainTimeoutSeconds,
+		Placement: a.Placement, TopologyKey: a.TopologyKey,
 	}
 	if literal, ok := a.Namespace.(pulumi.String); ok {
 		described.Namespace = string(literal)
@@ -203,7 +211,23 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 	if a.DrainTimeoutSeconds != nil {
 		spec["scaleDown"] = pulumi.Map{"drainTimeoutSeconds": pulumi.Int(*a.DrainTimeoutSeconds)}
 	}
+	if placement := a.placement(); len(placement) > 0 {
+		spec["pod"] = pulumi.Map{"placement": placement}
+	}
 	return spec
+}
+
+// placement is empty for the API's default, so that who says nothing declares
+// nothing.
+func (a MiniClusterArgs) placement() pulumi.Map {
+	placement := pulumi.Map{}
+	if a.Placement != "" && a.Placement != config.PlacementSpread {
+		placement["policy"] = pulumi.String(a.Placement)
+	}
+	if a.TopologyKey != "" {
+		placement["topologyKey"] = pulumi.String(a.TopologyKey)
+	}
+	return placement
 }
 
 func (a MiniClusterArgs) hasCommand() bool {

@@ -130,6 +130,20 @@ func TestMiniClusterBecomesACustomResource(t *testing.T) {
 	}
 }
 
+func TestPlacementIsDeclaredWhereItIsNotTheDefault(t *testing.T) {
+	placed := func(policy, key string) registration {
+		return declare(t, declareSample(sample(func(a *MiniClusterArgs) {
+			a.Placement, a.TopologyKey = policy, key
+		}))).get(t, miniClusterObject, "sample")
+	}
+	placed("OnePerNode", "").want(t, map[string]any{"spec.pod.placement.policy": "OnePerNode", "spec.pod.placement.topologyKey": nil})
+	placed("Spread", "topology.kubernetes.io/zone").want(t, map[string]any{"spec.pod.placement.topologyKey": "topology.kubernetes.io/zone"})
+	for _, byDefault := range []string{"", "Spread"} {
+		placed(byDefault, "").want(t, map[string]any{"spec.pod": nil})
+	}
+	mustRefuse(t, declareSample(sample(func(a *MiniClusterArgs) { a.Placement = "Pack" })), `MiniCluster flux-sample: placement: "Pack" is not a placement`)
+}
+
 func TestMiniClusterOfOneRankNeedsNoMinSize(t *testing.T) {
 	r := declare(t, declareSample(MiniClusterArgs{Name: "a", Namespace: pulumi.String("b"), MaxSize: 1, Image: pulumi.String("c")}))
 	r.get(t, miniClusterObject, "sample").want(t, map[string]any{"spec.size": 1.0, "spec.minSize": 1.0, "spec.maxSize": 1.0})

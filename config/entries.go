@@ -30,6 +30,8 @@ var fields = []struct {
 	{"resources", func(p *parser, m *MiniCluster, v value) { m.Resources = p.resources(v) }},
 	{"selfScaling", func(p *parser, m *MiniCluster, v value) { m.SelfScaling = p.boolean(v) }},
 	{"drainTimeoutSeconds", func(p *parser, m *MiniCluster, v value) { m.DrainTimeoutSeconds = p.optionalInteger(v) }},
+	{"placement", func(p *parser, m *MiniCluster, v value) { m.Placement = p.text(v) }},
+	{"topologyKey", func(p *parser, m *MiniCluster, v value) { m.TopologyKey = p.text(v) }},
 	{"protect", func(p *parser, m *MiniCluster, v value) { m.Protect = p.boolean(v) }},
 }
 

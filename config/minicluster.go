@@ -35,9 +35,11 @@ type MiniCluster struct {
 	Flux                bool // whether the ranks are an instance of Flux
 	Image, Command      string
 	Resources           Resources
-	SelfScaling         bool // whether the ranks may scale their MiniCluster
-	DrainTimeoutSeconds *int // nil: the API's default
-	Protect             bool // whether Pulumi refuses to delete it
+	SelfScaling         bool   // whether the ranks may scale their MiniCluster
+	DrainTimeoutSeconds *int   // nil: the API's default
+	Placement           string // how ranks are laid out over nodes; empty: the API's default
+	TopologyKey         string // node label that they are spread over; empty: the API's default
+	Protect             bool   // whether Pulumi refuses to delete it
 
 	// path is where it stands in the configuration, such as "miniClusters[1].";
 	// empty for the one that the stack's own keys describe.
@@ -73,7 +75,7 @@ func (m MiniCluster) OwnsSize() bool { return m.Size != nil && !m.Autoscale }
 func (m MiniCluster) Check() []Problem {
 	var found []Problem
 	for _, check := range []func(MiniCluster) []Problem{
-		checkNames, checkSizes, checkAutoscaling, checkResources, checkDraining,
+		checkNames, checkSizes, checkAutoscaling, checkResources, checkDraining, checkPlacement,
 	} {
 		found = append(found, check(m)...)
 	}

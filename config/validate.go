@@ -1,12 +1,15 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // validate reports every setting that cannot work, all at once.
 func (s Settings) validate() (errs []error) {
 	errs = append(errs, checkProvider(s)...)
 	for _, m := range s.MiniClusters {
-		for _, p := range append(m.Check(), checkRankImage(s, m)...) {
+		for _, p := range slices.Concat(m.Check(), checkRankImage(s, m), checkRoom(s, m)) {
 			if !m.malformed[p.Field] {
 				errs = append(errs, invalid(m.path+p.Field, "%w", p.Err))
 			}

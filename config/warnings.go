@@ -7,6 +7,11 @@ func (s Settings) Warnings() []string {
 	var all []string
 	for _, m := range s.MiniClusters {
 		all = append(all, m.warnings()...)
+		if nodes, known := s.nodesForRanks(); known && m.Placement == PlacementOnePerNode && m.MaxSize > nodes {
+			all = append(all, fmt.Sprintf(
+				"gopherlocks:%splacement %s gives each rank a node of its own, and the cluster has %d for ranks: of the ranks up to maxSize %d "+
+					"of MiniCluster %s, the others will wait for a node", m.path, PlacementOnePerNode, nodes, m.MaxSize, m.Name))
+		}
 	}
 	return all
 }
