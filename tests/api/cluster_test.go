@@ -61,7 +61,10 @@ func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
 		"--kubeconfig="+kubeconfig,
 		"--leader-elect=false",
 		"--secure-port=0",
-		"--controllers=job-controller,garbage-collector-controller",
+		"--controllers=job-controller,garbage-collector-controller,"+
+			"disruption-controller,node-lifecycle-controller,taint-eviction-controller",
+		// Nodes are given up sooner than after 50 s: see nodes_test.go.
+		"--node-monitor-period=1s", "--node-monitor-grace-period=10s", "--node-eviction-rate=10",
 		// The tests run side by side; the default of 20 requests per second would
 		// make them wait for each other.
 		"--kube-api-qps=500", "--kube-api-burst=1000")

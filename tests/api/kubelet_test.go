@@ -28,6 +28,10 @@ type kubelet struct {
 	held map[string]bool
 	// leads are the addresses of the pods of rank 0, by namespace.
 	leads map[string]string
+	// places choose the nodes of a namespace's pods; without, it is nodeName.
+	places map[string]place
+	// silent nodes do nothing, and report nothing.
+	silent map[string]bool
 
 	informer cache.SharedIndexInformer
 	// changed are the pods to look at, by namespace and name.
@@ -55,6 +59,8 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 		pods:     clientset,
 		held:     map[string]bool{},
 		leads:    map[string]string{},
+		places:   map[string]place{},
+		silent:   map[string]bool{},
 		informer: factory.Core().V1().Pods().Informer(),
 		changed:  workqueue.NewTyped[string](),
 	}
@@ -129,18 +135,48 @@ func (k *kubelet) setLead(namespace, address string) {
 	k.leads[namespace] = address
 }
 
+// place stands in for the scheduler: it returns the node for a pod, or why there is
+// none.
+type place func(*corev1.Pod) (node, because string)
+
+// setPlace sets who chooses the nodes of a namespace's pods, also of those that
+// have waited for one.
+func (k *kubelet) setPlace(namespace string, choose place) {
+	k.mu.Lock()
+	k.places[namespace] = choose
+	k.mu.Unlock()
+	for _, pod := range k.podsIn(namespace) {
+		k.look(pod)
+	}
+}
+
+// setSilent makes a node stand still, as one that has lost its power or its
+// network; or brings it back.
+func (k *kubelet) setSilent(node string, silent bool) {
+	k.mu.Lock()
+	k.silent[node] = silent
+	k.mu.Unlock()
+	for _, o := range k.informer.GetStore().List() {
+		if pod := o.(*corev1.Pod); pod.Spec.NodeName == node {
+			k.look(pod)
+		}
+	}
+}
+
 // sync brings a pod one step on. Each write leads to the next event. An error is
 // another writer's conflict, or a pod that is gone: then, too, there is an event.
 func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	k.mu.Lock()
 	held := k.held[pod.Namespace]
 	address := k.leads[pod.Namespace]
+	choose := k.places[pod.Namespace]
+	silent := k.silent[pod.Spec.NodeName]
 	k.mu.Unlock()
 
 	pods := k.pods.CoreV1().Pods(pod.Namespace)
 	ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	switch {
-	case held:
+	case held || silent:
 	case pod.DeletionTimestamp != nil && !ended:
 		k.writeEnd(ctx, pod, stopped, "")
 	case pod.DeletionTimestamp != nil && *pod.DeletionGracePeriodSeconds > 0:
@@ -148,25 +184,70 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 		_ = pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 	case pod.DeletionTimestamp != nil || ended:
 	case pod.Spec.NodeName == "":
-		_ = pods.Bind(ctx, &corev1.Binding{
-			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace},
-			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeName},
-		}, metav1.CreateOptions{})
+		k.schedule(ctx, pod, choose)
+	case pod.Status.Phase == corev1.PodRunning && !isReady(pod):
+		// The node was given up, and is back.
+		pod = pod.DeepCopy()
+		setCondition(pod, corev1.PodReady, corev1.ConditionTrue)
+		_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 	case pod.Status.Phase != corev1.PodRunning:
 		pod = pod.DeepCopy()
 		pod.Status.Phase = corev1.PodRunning
 		if address != "" && rankOf(pod) == "0" {
 			pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
 		}
-		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
-			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
-		})
+		setCondition(pod, corev1.PodReady, corev1.ConditionTrue)
+		setCondition(pod, corev1.ContainersReady, corev1.ConditionTrue)
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 			Name: pod.Spec.Containers[0].Name, Ready: true,
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
 		}}
 		_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 	}
+}
+
+// schedule gives the pod a node, or reports why there is none.
+func (k *kubelet) schedule(ctx context.Context, pod *corev1.Pod, choose place) {
+	node, because := nodeName, ""
+	if choose != nil {
+		node, because = choose(pod)
+	}
+	pods := k.pods.CoreV1().Pods(pod.Namespace)
+	if because == "" {
+		_ = pods.Bind(ctx, &corev1.Binding{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace},
+			Target:     corev1.ObjectReference{Kind: "Node", Name: node},
+		}, metav1.CreateOptions{})
+		return
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Message == because {
+			return
+		}
+	}
+	pod = pod.DeepCopy()
+	setCondition(pod, corev1.PodScheduled, corev1.ConditionFalse)
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodScheduled {
+			c.Reason, c.Message = corev1.PodReasonUnschedulable, because
+		}
+	}
+	_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+}
+
+// setCondition sets the status of a condition, and its time where that changes.
+func setCondition(pod *corev1.Pod, conditionType corev1.PodConditionType, status corev1.ConditionStatus) {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == conditionType {
+			if c.Status != status {
+				c.Status, c.LastTransitionTime = status, metav1.Now()
+			}
+			return
+		}
+	}
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+		Type: conditionType, Status: status, LastTransitionTime: metav1.Now(),
+	})
 }
 
 // writeEnd reports that the pod's container has ended, with its last word.
@@ -176,11 +257,8 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 	if exitCode == 0 {
 		pod.Status.Phase = corev1.PodSucceeded
 	}
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == corev1.PodReady {
-			pod.Status.Conditions[i].Status = corev1.ConditionFalse
-		}
-	}
+	setCondition(pod, corev1.PodReady, corev1.ConditionFalse)
+	setCondition(pod, corev1.ContainersReady, corev1.ConditionFalse)
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 		Name: pod.Spec.Containers[0].Name,
 		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{

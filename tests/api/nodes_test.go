@@ -1,0 +1,379 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// nodes are the nodes of one test, in a zone of their own, so that the node
+// lifecycle controller judges them by themselves. Node a stays.
+type nodes struct {
+	t    *testing.T
+	zone string
+	// beats end the heartbeats of each node.
+	beats map[string]context.CancelFunc
+	// byRank is the node of each rank; ranks that are not there are put on a.
+	byRank map[string]string
+}
+
+// startNodes makes nodes that report, and puts the ranks of a namespace on them.
+func startNodes(t *testing.T, namespace string, byRank map[string]string) *nodes {
+	t.Helper()
+	n := &nodes{t: t, zone: namespace, beats: map[string]context.CancelFunc{}, byRank: byRank}
+	n.start("a")
+	n.start("b")
+	n.place()
+	return n
+}
+
+func (n *nodes) name(node string) string { return n.zone + "-" + node }
+
+// place sends each rank to its node.
+func (n *nodes) place() {
+	byRank := n.byRank
+	world.kubelet.setPlace(n.zone, func(pod *corev1.Pod) (string, string) {
+		if node, found := byRank[rankOf(pod)]; found {
+			return n.name(node), ""
+		}
+		return n.name("a"), ""
+	})
+}
+
+// start makes a node, ready, that reports every second.
+func (n *nodes) start(node string) {
+	n.t.Helper()
+	name := n.name(node)
+	object := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelTopologyZone: n.zone}},
+		Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
+	}
+	if err := world.client.Create(n.t.Context(), object); err != nil {
+		n.t.Fatalf("create node %s: %v", name, err)
+	}
+	n.t.Cleanup(func() { _ = world.client.Delete(context.Background(), object) })
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: name},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &name, LeaseDurationSeconds: ptr.To[int32](40)},
+	}
+	if err := world.client.Create(n.t.Context(), lease); err != nil {
+		n.t.Fatalf("create the lease of node %s: %v", name, err)
+	}
+	n.beat(node)
+}
+
+// beat makes the node report until it is lost.
+func (n *nodes) beat(node string) {
+	ctx, cancel := context.WithCancel(n.t.Context())
+	n.beats[node] = cancel
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: n.name(node)}}
+	go func() {
+		for ctx.Err() == nil {
+			renewed := fmt.Sprintf(`{"spec":{"renewTime":%q}}`, time.Now().UTC().Format(metav1.RFC3339Micro))
+			_ = world.client.Patch(ctx, lease, client.RawPatch("application/merge-patch+json", []byte(renewed)))
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}()
+}
+
+// lose makes the node fall silent.
+func (n *nodes) lose(node string) {
+	n.beats[node]()
+	world.kubelet.setSilent(n.name(node), true)
+}
+
+// comeBack makes the node report again, and waits until it is ready: then its
+// condition, which its kubelet writes, is true again.
+func (n *nodes) comeBack(node string) {
+	n.t.Helper()
+	n.beat(node)
+	var object corev1.Node
+	eventually(n.t, func() error {
+		if err := world.client.Get(n.t.Context(), client.ObjectKey{Name: n.name(node)}, &object); err != nil {
+			return err
+		}
+		object.Status.Conditions = []corev1.NodeCondition{{
+			Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now(),
+		}}
+		return world.client.Status().Update(n.t.Context(), &object)
+	})
+	world.kubelet.setSilent(n.name(node), false)
+}
+
+// remove removes the node, and reports the pods on it as ended, as the pod garbage
+// collector does 40 to 60 s later.
+// Source: markFailedAndDeletePodWithCondition in pkg/controller/podgc of Kubernetes.
+func (n *nodes) remove(m miniCluster, node string) {
+	n.t.Helper()
+	name := n.name(node)
+	if err := world.client.Delete(n.t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+		n.t.Fatalf("delete node %s: %v", name, err)
+	}
+	for _, pod := range m.allPods() {
+		if pod.Spec.NodeName != name {
+			continue
+		}
+		ended := pod.DeepCopy()
+		ended.Status.Phase = corev1.PodFailed
+		setCondition(ended, corev1.DisruptionTarget, corev1.ConditionTrue)
+		if err := world.client.Status().Patch(n.t.Context(), ended, client.StrategicMergeFrom(&pod)); err != nil {
+			n.t.Fatalf("report the end of pod %s: %v", pod.Name, err)
+		}
+		if err := world.client.Delete(n.t.Context(), ended, client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
+			n.t.Fatalf("delete pod %s: %v", pod.Name, err)
+		}
+	}
+}
+
+// impatient is a spec whose ranks leave a lost node a second after it is given up;
+// by default it is five minutes.
+func impatient(spec api.MiniClusterSpec) api.MiniClusterSpec {
+	for _, key := range []string{corev1.TaintNodeUnreachable, corev1.TaintNodeNotReady} {
+		spec.Pod.Tolerations = append(spec.Pod.Tolerations, corev1.Toleration{
+			Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](1),
+		})
+	}
+	return spec
+}
+
+// waitForMessage waits until the state's message tells of something.
+func (m miniCluster) waitForMessage(reason, message string) {
+	m.t.Helper()
+	eventually(m.t, func() error {
+		c := meta.FindStatusCondition(m.get().Status.Conditions, api.ConditionProgressing)
+		if c == nil || c.Reason != reason || !strings.Contains(c.Message, message) {
+			return fmt.Errorf("want %s and %q, have %+v", reason, message, c)
+		}
+		return nil
+	})
+}
+
+// waitForDeletion waits until the rank's pod has been told to end.
+func (m miniCluster) waitForDeletion(rank string) {
+	m.t.Helper()
+	eventually(m.t, func() error {
+		if pod := m.pods()[rank]; pod != nil {
+			return fmt.Errorf("pod %s is not told to end", pod.Name)
+		}
+		return nil
+	})
+}
+
+func TestRanksThatFindNoNodeAreNamed(t *testing.T) {
+	t.Parallel()
+	const because = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules"
+	namespace := newNamespace(t)
+	world.kubelet.setPlace(namespace, func(pod *corev1.Pod) (string, string) {
+		if rankOf(pod) == "2" {
+			return "", because + ". preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+		}
+		return nodeName, ""
+	})
+	spec := api.MiniClusterSpec{Size: 3}
+	spec.Pod.Placement.Policy = api.PlacementOnePerNode
+	m := createIn(t, namespace, spec)
+	m.waitForMessage(api.ReasonScalingUp, "2 of 3 ranks are ready; waiting for rank 2; rank 2 finds no node: "+because)
+	if s := m.get().Status; s.Ready != 2 || s.Size != 3 {
+		t.Errorf("status %+v, want 2 of 3 ranks ready", s)
+	}
+	world.kubelet.setPlace(namespace, func(*corev1.Pod) (string, string) { return nodeName, "" })
+	m.waitForSize(3)
+}
+
+// TestRankOfALostNodeComesBackElsewhere: the node falls silent under load, is
+// given up, and is removed. Other ranks and their jobs go on.
+func TestRankOfALostNodeComesBackElsewhere(t *testing.T) {
+	t.Parallel()
+	m, lead := createInstance(t, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
+	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m.waitForSize(3)
+	lead.setBusy(1, 2)
+	lead.serve(m)
+	before := uids(m.pods())
+
+	n.lose("b")
+	m.waitForMessage(api.ReasonScalingUp, "waiting for rank 1; rank 1 is on node "+n.name("b")+", which does not answer")
+	if s := m.get().Status; s.Ready != 2 || meta.IsStatusConditionTrue(s.Conditions, api.ConditionReady) {
+		t.Errorf("status %+v: a rank on a lost node counts as ready", s)
+	}
+	m.waitForDeletion("1")
+	m.waitForMessage(api.ReasonScalingUp, "rank 1 is on node "+n.name("b")+", which does not answer")
+
+	n.byRank = nil
+	n.place()
+	n.remove(m, "b")
+	m.waitForSize(3)
+	after := m.pods()
+	if after["1"].UID == before["1"] || after["1"].Spec.NodeName != n.name("a") {
+		t.Errorf("rank 1 is pod %s on node %s", after["1"].Name, after["1"].Spec.NodeName)
+	}
+	for _, rank := range []string{"0", "2"} {
+		if after[rank].UID != before[rank] {
+			t.Errorf("rank %s was replaced too", rank)
+		}
+	}
+	if c := meta.FindStatusCondition(m.get().Status.Conditions, api.ConditionFailed); c.Status != metav1.ConditionFalse {
+		t.Errorf("condition %+v", c)
+	}
+}
+
+// TestNodeThatComesBackKeepsItsRanks: it was away for less than its taint is
+// tolerated.
+func TestNodeThatComesBackKeepsItsRanks(t *testing.T) {
+	t.Parallel()
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
+	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m.waitForSize(2)
+	before := uids(m.pods())
+	n.lose("b")
+	m.waitForMessage(api.ReasonScalingUp, "rank 1 is on node "+n.name("b")+", which does not answer")
+	n.comeBack("b")
+	m.waitForSize(2)
+	if fmt.Sprint(uids(m.pods())) != fmt.Sprint(before) {
+		t.Error("a rank was replaced")
+	}
+}
+
+// TestRestartedNodeEndsNoInstance: its kubelet finds the containers gone, also that
+// of the lead.
+func TestRestartedNodeEndsNoInstance(t *testing.T) {
+	t.Parallel()
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
+	n := startNodes(t, m.key.Namespace, map[string]string{"0": "b", "1": "b"})
+	m.waitForSize(2)
+	before := m.pods()
+	n.lose("b")
+	m.waitForMessage(api.ReasonLeadLost, "ranks 0-1 are on node "+n.name("b")+", which does not answer")
+	for _, pod := range before {
+		eventually(t, func() error {
+			now := pod.DeepCopy()
+			if err := world.client.Get(t.Context(), client.ObjectKeyFromObject(pod), now); err != nil {
+				return client.IgnoreNotFound(err)
+			}
+			if now.Status.Phase == corev1.PodFailed {
+				return nil
+			}
+			world.kubelet.endRank(t.Context(), now, lostContainer)
+			return fmt.Errorf("pod %s is %s", now.Name, now.Status.Phase)
+		})
+	}
+	n.comeBack("b")
+	m.waitForSize(2)
+	for rank, pod := range m.pods() {
+		if pod.UID == before[rank].UID {
+			t.Errorf("rank %s was not replaced", rank)
+		}
+	}
+	m.waitForEvent(api.EventLeadBack)
+}
+
+// lostContainer is the exit code that a container runtime reports for a container
+// that it finds gone.
+const lostContainer = 255
+
+// TestShrinkIsNotHeldUpByALostNode: the instance has lost the rank, so that no job
+// runs there, and the Job shrinks though nobody ends the pod.
+func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
+	t.Parallel()
+	m, lead := createInstance(t, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
+	n := startNodes(t, m.key.Namespace, map[string]string{"2": "b"})
+	m.waitForSize(3)
+	lead.setBusy(2)
+	lead.serve(m)
+	n.lose("b")
+	m.waitForMessage(api.ReasonScalingUp, "rank 2 is on node "+n.name("b"))
+	lead.setBusy() // by the failure of its node, the job has ended
+	m.mustScale(2)
+	m.waitForMessage(api.ReasonScalingDown, "1 above the desired size are ending; rank 2 is on node "+n.name("b")+", which does not answer")
+	m.wantCompletions(2)
+	if !meta.IsStatusConditionTrue(m.get().Status.Conditions, api.ConditionReady) {
+		t.Error("not Ready, although every desired rank is")
+	}
+	n.remove(m, "b")
+	m.waitForSize(2)
+	m.mustScale(3)
+	n.byRank = nil
+	n.place()
+	m.waitForSize(3)
+}
+
+// TestRankDeletedByForceIsReplaced: who deletes a pod by force says that it does
+// not run any more. Left to itself, its Job would wait for a kubelet's word.
+func TestRankDeletedByForceIsReplaced(t *testing.T) {
+	t.Parallel()
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
+	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m.waitForSize(2)
+	n.lose("b")
+	m.waitForMessage(api.ReasonScalingUp, "rank 1 is on node "+n.name("b"))
+	lost := m.pods()["1"]
+	n.byRank = nil
+	n.place()
+	out, err := kubectl(t, "delete", "pod", lost.Name, "-n", m.key.Namespace, "--force", "--wait=false")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	m.waitForSize(2)
+	if rank := m.pods()["1"]; rank.UID == lost.UID || rank.Spec.NodeName != n.name("a") {
+		t.Errorf("rank 1 is pod %s on node %s", rank.Name, rank.Spec.NodeName)
+	}
+}
+
+// TestOnlyTheLeadIsKeptFromEviction: also a lead that is not ready may go.
+func TestOnlyTheLeadIsKeptFromEviction(t *testing.T) {
+	t.Parallel()
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
+	n := startNodes(t, m.key.Namespace, map[string]string{"0": "b"})
+	m.waitForSize(2)
+	lead, follower := m.pods()["0"], m.pods()["1"]
+	eventually(t, func() error {
+		var budget policyv1.PodDisruptionBudget
+		if err := world.client.Get(t.Context(), m.key, &budget); err != nil {
+			return err
+		}
+		if s := budget.Status; s.CurrentHealthy != 1 || s.ExpectedPods != 1 {
+			return fmt.Errorf("the budget has seen %+v", s)
+		}
+		return nil
+	})
+	if err := evict(t, lead); !apierrors.IsTooManyRequests(err) {
+		t.Errorf("the lead: %v, want too many requests", err)
+	}
+	if err := evict(t, follower); err != nil {
+		t.Errorf("a follower: %v", err)
+	}
+	eventually(t, func() error {
+		if pod := m.pods()["1"]; pod == nil || pod.UID == follower.UID {
+			return fmt.Errorf("rank 1 is not back")
+		}
+		return nil
+	})
+	m.waitForSize(2)
+
+	n.lose("b")
+	m.waitForMessage(api.ReasonLeadLost, "rank 0 is on node "+n.name("b"))
+	if err := evict(t, lead); err != nil {
+		t.Errorf("a lead on a lost node: %v", err)
+	}
+}
+
+func evict(t *testing.T, pod *corev1.Pod) error {
+	t.Helper()
+	return world.client.SubResource("eviction").Create(t.Context(), pod, &policyv1.Eviction{})
+}
