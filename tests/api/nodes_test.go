@@ -9,8 +9,6 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -337,47 +335,4 @@ func TestRankDeletedByForceIsReplaced(t *testing.T) {
 	if rank := m.pods()["1"]; rank.UID == lost.UID || rank.Spec.NodeName != n.name("a") {
 		t.Errorf("rank 1 is pod %s on node %s", rank.Name, rank.Spec.NodeName)
 	}
-}
-
-// TestOnlyTheLeadIsKeptFromEviction: also a lead that is not ready may go.
-func TestOnlyTheLeadIsKeptFromEviction(t *testing.T) {
-	t.Parallel()
-	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
-	n := startNodes(t, m.key.Namespace, map[string]string{"0": "b"})
-	m.waitForSize(2)
-	lead, follower := m.pods()["0"], m.pods()["1"]
-	eventually(t, func() error {
-		var budget policyv1.PodDisruptionBudget
-		if err := world.client.Get(t.Context(), m.key, &budget); err != nil {
-			return err
-		}
-		if s := budget.Status; s.CurrentHealthy != 1 || s.ExpectedPods != 1 {
-			return fmt.Errorf("the budget has seen %+v", s)
-		}
-		return nil
-	})
-	if err := evict(t, lead); !apierrors.IsTooManyRequests(err) {
-		t.Errorf("the lead: %v, want too many requests", err)
-	}
-	if err := evict(t, follower); err != nil {
-		t.Errorf("a follower: %v", err)
-	}
-	eventually(t, func() error {
-		if pod := m.pods()["1"]; pod == nil || pod.UID == follower.UID {
-			return fmt.Errorf("rank 1 is not back")
-		}
-		return nil
-	})
-	m.waitForSize(2)
-
-	n.lose("b")
-	m.waitForMessage(api.ReasonLeadLost, "rank 0 is on node "+n.name("b"))
-	if err := evict(t, lead); err != nil {
-		t.Errorf("a lead on a lost node: %v", err)
-	}
-}
-
-func evict(t *testing.T, pod *corev1.Pod) error {
-	t.Helper()
-	return world.client.SubResource("eviction").Create(t.Context(), pod, &policyv1.Eviction{})
 }
