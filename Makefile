@@ -54,13 +54,14 @@ test-unit: tools ## Unit tests, and the operator against a real API server
 test-node: tools ## Embedded clusters, from their plans to their removal
 	@$(WITH_ENV) $(GO) test -timeout 20m ./provider/embedded
 
-test-kind: ## Clusters of kind on a container engine of their own, with what that takes
+test-kind: ## Clusters of kind on a container engine of their own, and the whole way on one
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) packages
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) tools
 	@$(WITH_ENV) $(GO) test -timeout 20m -v ./tests/kind
+	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO) test -timeout 40m -v ./tests/e2e
 
-test-e2e: tools ## The whole way, through `make up`, on a cluster of its own
-	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
+test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
+	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=embedded $(GO) test -timeout 25m -v ./tests/e2e
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api

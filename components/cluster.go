@@ -31,20 +31,6 @@ type EmbeddedArgs struct {
 	KubeconfigFile string
 }
 
-// KindArgs describe a cluster of kind.
-type KindArgs struct {
-	// Name identifies the cluster on the container engine. Required.
-	Name string
-	// KubeconfigFile is as in EmbeddedArgs. Required.
-	KubeconfigFile string
-	// Workers is the number of nodes besides the control plane. Default: 0, the
-	// control plane runs the pods.
-	Workers int
-	// NodeImage is the image of all nodes. Default: that of the resource
-	// KindCluster.
-	NodeImage string
-}
-
 // ExistingArgs describe a cluster that somebody else keeps.
 type ExistingArgs struct {
 	// Kubeconfig is the content of a kubeconfig. It is treated as a secret.
@@ -140,7 +126,7 @@ func (a ClusterArgs) inputs() pulumi.Map {
 	if a.Kind != nil {
 		return pulumi.Map{"kind": pulumi.Map{
 			"name": pulumi.String(a.Kind.Name), "kubeconfigFile": pulumi.String(a.Kind.KubeconfigFile),
-			"workers": pulumi.Int(a.Kind.Workers), "nodeImage": pulumi.String(a.Kind.NodeImage),
+			"workers": pulumi.Int(a.Kind.Workers), "nodeImage": pulumi.String(a.Kind.NodeImage), "mounts": kindMounts(a.Kind.Mounts),
 		}}
 	}
 	return pulumi.Map{"embedded": pulumi.Map{
@@ -180,14 +166,6 @@ func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) er
 }
 
 func (c *Cluster) makeKind(ctx *pulumi.Context, name string, args *KindArgs) error {
-	inputs := &gopherlocks.KindClusterArgs{
-		Name:           pulumi.String(args.Name),
-		Workers:        pulumi.Int(args.Workers),
-		KubeconfigFile: pulumi.String(args.KubeconfigFile),
-	}
-	if args.NodeImage != "" {
-		inputs.NodeImage = pulumi.String(args.NodeImage)
-	}
 	// As for an embedded cluster.
 	reservation, err := gopherlocks.NewKindClusterReservation(ctx, name, &gopherlocks.KindClusterReservationArgs{
 		Name: pulumi.String(args.Name),
@@ -195,7 +173,7 @@ func (c *Cluster) makeKind(ctx *pulumi.Context, name string, args *KindArgs) err
 	if err != nil {
 		return fmt.Errorf("reservation of the kind cluster %s: %w", args.Name, err)
 	}
-	made, err := gopherlocks.NewKindCluster(ctx, name, inputs, pulumi.Parent(c), pulumi.DependsOn([]pulumi.Resource{reservation}))
+	made, err := gopherlocks.NewKindCluster(ctx, name, args.inputs(), pulumi.Parent(c), pulumi.DependsOn([]pulumi.Resource{reservation}))
 	if err != nil {
 		return fmt.Errorf("kind cluster %s: %w", args.Name, err)
 	}

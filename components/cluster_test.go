@@ -1,11 +1,14 @@
 package components
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/config"
 )
 
 const kubeconfig = `apiVersion: v1
@@ -102,6 +105,31 @@ func TestClusterOfKindTakesItsObjectsAndImages(t *testing.T) {
 	r.get(t, "gopherlocks:index:LocalImage", "image").want(t, map[string]any{"kindCluster": "dev-1"})
 	if with := r.get(t, miniClusterType, "sample").rpc.GetDeletedWith(); !strings.HasSuffix(with, "KindCluster::mine") {
 		t.Errorf("the MiniCluster goes with %q, want the cluster", with)
+	}
+}
+
+func TestNodesOfKindSeeTheMounts(t *testing.T) {
+	r := newRecorder()
+	r.outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
+		"kubeconfig": kubeconfig, "endpoint": "https://a:6443",
+	})
+	if err := r.run(func(ctx *pulumi.Context) error {
+		_, err := NewCluster(ctx, "mine", ClusterArgs{Kind: &KindArgs{
+			Name: "dev-1", KubeconfigFile: "/k", Workers: 1,
+			Mounts: []config.KindMount{{HostPath: "/srv/data", ContainerPath: "/data", ReadOnly: true}},
+		}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	nodes, _ := r.get(t, "gopherlocks:index:KindCluster", "mine").at("nodes").([]any)
+	mounts := []any{map[string]any{"hostPath": "/srv/data", "containerPath": "/data", "readOnly": true}}
+	want := []any{
+		map[string]any{"role": "control-plane", "extraMounts": mounts},
+		map[string]any{"role": "worker", "extraMounts": mounts},
+	}
+	if !reflect.DeepEqual(nodes, want) {
+		t.Errorf("nodes = %v, want %v", nodes, want)
 	}
 }
 

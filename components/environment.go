@@ -70,6 +70,7 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, e
 	if s.ClusterProvider == config.ProviderKind {
 		return NewCluster(ctx, "cluster", ClusterArgs{Kind: &KindArgs{
 			Name: embedded.Name, KubeconfigFile: embedded.KubeconfigFile, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
+			Mounts: s.KindMounts,
 		}})
 	}
 	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded})

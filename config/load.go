@@ -48,6 +48,7 @@ func read(get func(key string) string, given []string) (Settings, error) {
 		ClusterName:     p.text(p.key("clusterName")),
 		KindWorkers:     p.integer(p.key("kindWorkers")),
 		KindNodeImage:   p.text(p.key("kindNodeImage")),
+		KindMounts:      p.kindMounts(),
 		Kubeconfig:      p.text(p.key("kubeconfig")),
 		Context:         p.text(p.key("context")),
 

@@ -21,6 +21,7 @@ type Settings struct {
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 
+	KindMounts      []KindMount
 	// MiniClusters has at least one entry, and no two with the same namespace
 	// and name.
 	MiniClusters []MiniCluster

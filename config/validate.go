@@ -35,11 +35,11 @@ func checkProvider(s Settings) []error {
 	}
 }
 
-func checkKind(s Settings) []error {
+func checkKind(s Settings) (errs []error) {
 	if s.KindWorkers < 0 {
-		return []error{invalid("kindWorkers", "kindWorkers %d must be at least 0", s.KindWorkers)}
+		errs = append(errs, invalid("kindWorkers", "kindWorkers %d must be at least 0", s.KindWorkers))
 	}
-	return nil
+	return append(errs, checkKindMounts(s.KindMounts)...)
 }
 
 // checkOperatorImages asks for references of the images that only a cluster of

@@ -23,12 +23,9 @@ const (
 // the last one ended and a cluster takes a while to make.
 func TestFromNothingToScalingAndBack(t *testing.T) {
 	w := newWorkspace(t)
-	before := observeMachine(t)
-	t.Cleanup(func() {
-		// Also after a failure halfway, and then again without effect.
-		w.run(t, "make", "destroy")
-		before.compare(t, observeMachine(t))
-	})
+	w.makeStack(t)
+	// Also after a failure halfway, and then again without effect.
+	t.Cleanup(func() { w.run(t, "make", "destroy") })
 	for _, part := range []struct {
 		name string
 		test func(*testing.T, *workspace)
@@ -67,8 +64,6 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 }
 
 func testInvalidConfiguration(t *testing.T, w *workspace) {
-	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
-	w.run(t, "pulumi", "stack", "select", "--create", "dev")
 	for _, c := range []struct{ key, value, want string }{
 		{"size", "5", "gopherlocks:size: size 5 must be at most maxSize 4"},
 		{"cpuTarget", "0", "gopherlocks:cpuTarget: cpuTarget 0 must be at least 1"},
@@ -82,14 +77,14 @@ func testInvalidConfiguration(t *testing.T, w *workspace) {
 		}
 		w.run(t, "git", "checkout", "--quiet", "Pulumi.dev.yaml")
 	}
-	if resources := w.run(t, "pulumi", "stack", "export"); strings.Contains(resources, "EmbeddedCluster") {
+	if resources := w.run(t, "pulumi", "stack", "export"); strings.Contains(resources, "gopherlocks:components:Cluster") {
 		t.Error("a refused configuration has made a cluster")
 	}
 }
 
 func testUp(t *testing.T, w *workspace) {
 	start := time.Now()
-	w.run(t, "make", "up")
+	w.run(t, "make", "up", w.choice())
 	t.Logf("make up with all tools compiled: %s", time.Since(start).Round(time.Second))
 	if got := w.miniCluster(t); got.Status.Ready != 2 {
 		t.Errorf("ready = %d right after make up, want 2", got.Status.Ready)
@@ -227,13 +222,6 @@ func testKubeletDies(t *testing.T, w *workspace) {
 func (w *workspace) scale(t *testing.T, size int) {
 	t.Helper()
 	w.run(t, "kubectl", "scale", "minicluster", cluster, "-n", namespace, "--replicas="+strconv.Itoa(size))
-}
-
-// killProgram kills a program of this test's cluster, not of another one's.
-func (w *workspace) killProgram(t *testing.T, program string) {
-	t.Helper()
-	stateDir := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "stateDir"))
-	w.run(t, "pkill", "-KILL", "-f", "^"+stateDir+"/bin/"+program+" ")
 }
 
 func (w *workspace) miniCluster(t *testing.T) v1alpha2.MiniCluster {

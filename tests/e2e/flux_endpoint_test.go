@@ -26,12 +26,6 @@ func testFluxEndpoint(t *testing.T, w *workspace) {
 	if !roots.AppendCertsFromPEM(secret.Data["tls.crt"]) {
 		t.Fatal("the Secret holds no certificate in tls.crt")
 	}
-	client := &http.Client{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "lead.minicluster.gopherlocks"}},
-		Timeout:   20 * time.Second,
-	}
-	defer client.CloseIdleConnections()
-	address := f.forward(t)
 	token := string(secret.Data["token"])
 	for _, c := range []struct {
 		name, method, path, body, authorization string
@@ -46,33 +40,51 @@ func testFluxEndpoint(t *testing.T, w *workspace) {
 		{"the token to drain", http.MethodPut, "/v1/drain", `{"ranks":"1"}`, "Bearer " + token, 200, `{"busy":"","jobCount":0}`},
 		{"a rank that cannot be", http.MethodPut, "/v1/drain", `{"ranks":"one"}`, "Bearer " + token, 400, `{"error":"ranks: `},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), c.method, "https://"+address+c.path, strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.authorization != "" {
-			request.Header.Set("Authorization", c.authorization)
-		}
-		response, err := client.Do(request)
+		status, answer, err := f.ask(t, roots, c.method, c.path, c.body, c.authorization)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		answer, err := io.ReadAll(response.Body)
-		_ = response.Body.Close()
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		if response.StatusCode != c.status || !strings.Contains(string(answer), c.answer) || c.answer == "" && len(answer) > 0 {
-			t.Errorf("%s: %d %q, want %d %q", c.name, response.StatusCode, answer, c.status, c.answer)
+		if status != c.status || !strings.Contains(answer, c.answer) || c.answer == "" && answer != "" {
+			t.Errorf("%s: %d %q, want %d %q", c.name, status, answer, c.status, c.answer)
 		}
 	}
 	f.await(t, "1", "resource", "status", "-s", "drained", "-no", "{ranks}")
 	f.flux(t, "resource", "undrain", "1")
 }
 
-// forward makes the lead's endpoint reachable from here until the test is over,
-// and returns its address: the pods' network is the node's own.
-func (f fluxInstance) forward(t *testing.T) string {
+// ask sends one request to the lead, through a tunnel of its own: the lead closes
+// the connection of whoever is not authorized, and one that kubectl sees closed
+// may take its tunnel's next one with it.
+func (f fluxInstance) ask(t *testing.T, roots *x509.CertPool, method, path, body, authorization string) (status int, answer string, err error) {
+	t.Helper()
+	address, closeTunnel := f.forward(t)
+	defer closeTunnel()
+	client := &http.Client{
+		Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{RootCAs: roots, ServerName: "lead.minicluster.gopherlocks"},
+			DisableKeepAlives: true,
+		},
+		Timeout: 20 * time.Second,
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+address+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(content), err
+}
+
+// forward makes the lead's endpoint reachable from here, and returns its address
+// and what ends that: the pods' network is the nodes' own.
+func (f fluxInstance) forward(t *testing.T) (address string, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", "kubectl", "port-forward", "-n", namespace, "pod/"+f.pod(t, 0).Name, "--address=127.0.0.1", ":8051")
@@ -82,16 +94,18 @@ func (f fluxInstance) forward(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
+		cancel()
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end = func() {
 		cancel()
 		_ = cmd.Wait() // it was killed
-	})
+	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	found := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
 	if found == "" {
+		end()
 		t.Fatalf("kubectl port-forward: %q, %v", line, err)
 	}
-	return found
+	return found, end
 }

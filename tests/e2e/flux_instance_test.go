@@ -26,14 +26,15 @@ const (
 )
 
 // fluxInstance is a MiniCluster of Flux, played by the stand-in. Its image is that
-// of the demo workload, which holds no file but a program; everything else comes
-// from the machine, which is the only node.
+// of the demo workload, which holds no file but a program; Flux comes from the
+// machine, in a folder that all nodes see, and everything else from the node.
 type fluxInstance struct {
 	w    *workspace
 	name string
 }
 
-// programsDir is the folder of the machine that all ranks mount.
+// programsDir is the folder of the machine that all ranks mount, whatever node
+// they are on.
 func (w *workspace) programsDir() string { return filepath.Join(filepath.Dir(w.dir), "programs") }
 
 // buildPrograms builds what runs in the ranks.
@@ -73,7 +74,7 @@ func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClust
 	rank.Volumes = map[string]v1alpha2.Volume{"programs": {HostPath: w.programsDir(), Path: mountedPrograms}}
 	for _, folder := range []string{"usr", "bin", "lib", "lib64"} {
 		// Mostly links into /usr, which a mount does not follow.
-		if source, err := filepath.EvalSymlinks("/" + folder); err == nil {
+		if source := w.resolveOnNode(t, "/"+folder); source != "" {
 			rank.Volumes[folder] = v1alpha2.Volume{HostPath: source, Path: "/" + folder, ReadOnly: true}
 		}
 	}

@@ -22,26 +22,21 @@ const (
 	killSeedVariable = "GOPHERLOCKS_KILLS_SEED"
 )
 
-const (
-	// fewKills is how often where killsVariable is not set.
-	fewKills = 3
-	// upTakes is about as long as an undisturbed `pulumi up`.
-	upTakes = 25 * time.Second
-)
+// fewKills is how often where killsVariable is not set.
+const fewKills = 3
+
+// upTakes is about as long as an undisturbed `pulumi up`, by clusterProvider.
+var upTakes = map[string]time.Duration{embedded: 25 * time.Second, kind: 45 * time.Second}
 
 // TestKilledUpLeavesNothingThatDestroyDoesNotRemove kills `pulumi up` without
 // warning at random points. Whatever it was doing: `pulumi destroy` brings the
 // machine back to what it was, and `pulumi up` goes on to a ready MiniCluster.
 func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	w := newWorkspace(t)
-	before := observeMachine(t)
-	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
-	w.run(t, "pulumi", "stack", "select", "--create", "dev")
-	t.Cleanup(func() {
-		// Also after a failure halfway, and then again without effect.
-		w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
-		before.compare(t, observeMachine(t))
-	})
+	w.makeStack(t)
+	before := w.observeCluster(t)
+	// Also after a failure halfway, and then again without effect.
+	t.Cleanup(func() { w.run(t, "pulumi", "destroy", "--yes", "--skip-preview") })
 	// Compiles the program, which else the first kill would hit.
 	w.run(t, "pulumi", "preview")
 
@@ -50,7 +45,7 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	t.Logf("%d kills; %s=%d makes the same choices again", kills, killSeedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range kills {
-		after := time.Duration(random.Int64N(int64(upTakes)))
+		after := time.Duration(random.Int64N(int64(upTakes[w.provider])))
 		withPlugins := random.IntN(2) == 0
 		done := w.killUp(t, after, withPlugins)
 		t.Logf("kill %d after %s, plugins too: %t, too late: %t", i, after.Round(time.Millisecond), withPlugins, done)
@@ -61,7 +56,7 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 			}
 		}
 		w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
-		before.compare(t, observeMachine(t))
+		before.compare(t, w.observeCluster(t))
 		if t.Failed() {
 			t.FailNow() // What is left would be held against the next kills.
 		}

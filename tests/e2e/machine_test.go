@@ -2,20 +2,23 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
 )
 
 // machine is what a cluster could leave behind on the machine that it ran on.
 type machine map[string][]string
 
 // observeMachine lists processes, mounts, network interfaces, iptables rules,
-// cgroups and the folders of clusters.
-func observeMachine(t *testing.T) machine {
+// cgroups, settings of the kernel, the folders of clusters and of their engine.
+func observeMachine(t testing.TB) machine {
 	t.Helper()
 	return machine{
 		"processes":  clusterProcesses(t),
@@ -23,13 +26,36 @@ func observeMachine(t *testing.T) machine {
 		"interfaces": dirNames(t, "/sys/class/net"),
 		"iptables":   rules(t),
 		"cgroups":    cgroups(t),
-		"folders":    dirNames(t, "/var/lib/gopherlocks"),
+		"folders":    append(dirNames(t, "/var/lib/gopherlocks"), existing(provision.EngineDir, "/lib/modules")...),
+		"memories":   kindRecords(t),
 		"sysctls":    sysctls(t),
 	}
 }
 
+// existing are those of the paths where something is.
+func existing(paths ...string) (found []string) {
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// kindRecords are what is remembered of clusters of kind.
+func kindRecords(t testing.TB) []string {
+	t.Helper()
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		state = filepath.Join(os.Getenv("HOME"), ".local/state")
+	}
+	return slices.DeleteFunc(dirNames(t, filepath.Join(state, "gopherlocks/kind")), func(name string) bool {
+		return strings.HasSuffix(name, ".lock") // of whoever works on a cluster; there is nothing in it
+	})
+}
+
 // compare reports what came to the machine, or went from it.
-func (before machine) compare(t *testing.T, after machine) {
+func (before machine) compare(t testing.TB, after machine) {
 	t.Helper()
 	for kind, was := range before {
 		for _, item := range after[kind] {
@@ -47,9 +73,11 @@ func (before machine) compare(t *testing.T, after machine) {
 
 // clusterProcesses are the command lines of the programs that a cluster is
 // made of; other processes come and go.
-func clusterProcesses(t *testing.T) []string {
+func clusterProcesses(t testing.TB) []string {
 	t.Helper()
-	programs := []string{"etcd", "kube-", "kubelet", "coredns", "containerd", "runc", "gopherlocks", "pause", "metrics-server"}
+	programs := []string{
+		"etcd", "kube-", "kubelet", "coredns", "containerd", "runc", "gopherlocks", "pause", "metrics-server", "dockerd", "docker-",
+	}
 	var found []string
 	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -60,6 +88,9 @@ func clusterProcesses(t *testing.T) []string {
 		if err != nil {
 			continue // It has ended.
 		}
+		if isOfTestAPIServer(content) {
+			continue
+		}
 		program := filepath.Base(string(content[:max(strings.IndexByte(string(content), 0), 0)]))
 		if slices.ContainsFunc(programs, func(p string) bool { return strings.HasPrefix(program, p) }) {
 			found = append(found, strings.ReplaceAll(string(content), "\x00", " "))
@@ -68,7 +99,13 @@ func clusterProcesses(t *testing.T) []string {
 	return found
 }
 
-func lines(t *testing.T, path string) []string {
+// isOfTestAPIServer tells the processes of tests/api, which is no cluster and may
+// run beside this package.
+func isOfTestAPIServer(commandLine []byte) bool {
+	return bytes.Contains(commandLine, []byte("/k8s_test_framework_")) || bytes.Contains(commandLine, []byte("/gopherlocks-api-test-"))
+}
+
+func lines(t testing.TB, path string) []string {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {
@@ -82,7 +119,7 @@ func lines(t *testing.T, path string) []string {
 	return found
 }
 
-func dirNames(t *testing.T, path string) []string {
+func dirNames(t testing.TB, path string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(path)
 	if err != nil && !os.IsNotExist(err) {
@@ -97,7 +134,7 @@ func dirNames(t *testing.T, path string) []string {
 	return names
 }
 
-func rules(t *testing.T) []string {
+func rules(t testing.TB) []string {
 	t.Helper()
 	out, err := exec.Command("iptables-save").Output()
 	if err != nil {
@@ -117,7 +154,7 @@ func rules(t *testing.T) []string {
 	return found
 }
 
-func cgroups(t *testing.T) []string {
+func cgroups(t testing.TB) []string {
 	t.Helper()
 	var found []string
 	for _, pattern := range []string{"/sys/fs/cgroup/*gopherlocks*", "/sys/fs/cgroup/*/*gopherlocks*", "/sys/fs/cgroup/*/kubepods*"} {
@@ -130,11 +167,12 @@ func cgroups(t *testing.T) []string {
 	return found
 }
 
-func sysctls(t *testing.T) []string {
+func sysctls(t testing.TB) []string {
 	t.Helper()
 	var found []string
 	for _, name := range []string{
-		"net/ipv4/ip_forward", "vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys",
+		"net/ipv4/ip_forward", "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/pid_max",
+		"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 	} {
 		value, err := os.ReadFile("/proc/sys/" + name)
 		if err != nil {

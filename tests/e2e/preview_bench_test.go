@@ -16,10 +16,9 @@ const previewRounds = 7
 func BenchmarkPreview(b *testing.B) {
 	w := newWorkspace(b)
 	b.Cleanup(func() { w.run(b, "make", "destroy") })
-	w.run(b, "mkdir", "-p", ".gopherlocks/pulumi")
-	w.run(b, "pulumi", "stack", "select", "--create", "dev")
+	w.makeStack(b)
 	w.run(b, "pulumi", "config", "set", "autoscale", "false")
-	w.run(b, "make", "up")
+	w.run(b, "make", "up", w.choice())
 	timed := func(command ...string) time.Duration {
 		begin := time.Now()
 		// A plan of a resize ends with another exit code than 0.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,16 +19,19 @@ import (
 type workspace struct {
 	dir string
 	env []string
+	// provider is the clusterProvider that the suite runs on.
+	provider string
 }
 
 // newWorkspace copies all files that git would keep, and reads the environment
-// once `make tools` has run there.
+// once `make tools` has run there. When the test is over the machine must be as
+// it was before: whoever makes a cluster removes it first.
 func newWorkspace(t testing.TB) *workspace {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, for the embedded cluster; run make test-e2e as root")
+		t.Skip("needs root, for the cluster; run make test-e2e or test-kind as root")
 	}
-	w := &workspace{dir: filepath.Join(t.TempDir(), "gopherlocks"), env: cleanEnvironment()}
+	w := &workspace{dir: filepath.Join(t.TempDir(), "gopherlocks"), env: cleanEnvironment(), provider: chosenProvider(t)}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +45,28 @@ func newWorkspace(t testing.TB) *workspace {
 	// As in a clone, git tells what differs from the files of the beginning.
 	w.run(t, "git", "init", "--quiet")
 	w.run(t, "git", "add", "--all")
-	w.run(t, "make", "tools")
-	w.env = append(w.env, exports(w.run(t, "sh", "-c", `eval "$(make -s env)" && env -0`))...)
+	w.watchMachine(t)
+	w.run(t, "make", "tools", w.choice())
+	w.env = append(w.env, exports(w.run(t, "sh", "-c", `eval "$(make -s env `+w.choice()+`)" && env -0`))...)
 	return w
+}
+
+// makeStack makes the stack of make up, without making anything in it.
+func (w *workspace) makeStack(t testing.TB) {
+	t.Helper()
+	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
+	w.run(t, "pulumi", "stack", "select", "--create", "dev")
+	w.configureProvider(t)
+	// What a test changes from here on is what git tells.
+	w.run(t, "git", "add", "--all")
+}
+
+// ofTrees are the variables that `make env` gives besides Pulumi's, and those by
+// which this suite and the make that runs it were told a cluster: a workspace is
+// to be told as users tell it.
+var ofTrees = []string{
+	"KUBECONFIG", "GOPHERLOCKS_BIN", "GOPHERLOCKS_CLUSTER_PROVIDER", "GOPHERLOCKS_KIND_NODE_IMAGE", providerVariable,
+	"MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CLUSTER",
 }
 
 // cleanEnvironment is this process's environment without what `make env` of
@@ -52,7 +75,7 @@ func cleanEnvironment() []string {
 	var kept []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, "PULUMI_") && name != "KUBECONFIG" && name != "GOPHERLOCKS_BIN" {
+		if !strings.HasPrefix(name, "PULUMI_") && !slices.Contains(ofTrees, name) {
 			kept = append(kept, variable)
 		}
 	}

@@ -28,8 +28,8 @@ type result struct {
 	NodeImage string `json:"nodeImage,omitempty"`
 }
 
-// engineDir is the folder of the engine that is started for want of another.
-const engineDir = "/var/lib/gopherlocks-docker"
+// EngineDir is the folder of the engine that is started for want of another.
+const EngineDir = "/var/lib/gopherlocks-docker"
 
 // answerTimeout bounds how long an engine may take to say that it works.
 const answerTimeout = 20 * time.Second
@@ -43,7 +43,7 @@ const DefaultMirror = "http://deb.debian.org/debian"
 // Up provides what is missing, and says in one line each which it took.
 func Up(ctx context.Context, folders Folders) error {
 	var p result
-	engine := dockerd.Engine{Dir: engineDir}
+	engine := dockerd.Engine{Dir: EngineDir}
 	if os.Getenv("DOCKER_HOST") == engine.Host() {
 		// Of an earlier run: the engine is still not the machine's own.
 		if err := os.Unsetenv("DOCKER_HOST"); err != nil {
@@ -53,7 +53,7 @@ func Up(ctx context.Context, folders Folders) error {
 	if err := engineWorks(ctx); err == nil {
 		fmt.Println("container engine: using the one of this machine")
 	} else {
-		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, engineDir)
+		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, EngineDir)
 		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func buildAndLoad(ctx context.Context, folders Folders) (string, error) {
 // Down removes the engine that Up has started, unless it has containers: those
 // may be another stack's.
 func Down(ctx context.Context, folders Folders) error {
-	engine := dockerd.Engine{Dir: engineDir}
+	engine := dockerd.Engine{Dir: EngineDir}
 	if busy, err := engine.Busy(ctx); err != nil {
 		return err
 	} else if busy {

@@ -14,10 +14,7 @@ import (
 
 func main() {
 	pulumi.Run(func(ctx *pulumi.Context) error {
-		cluster, err := components.NewCluster(ctx, "cluster", components.ClusterArgs{Embedded: &components.EmbeddedArgs{
-			Name:           config.Require(ctx, "name"),
-			KubeconfigFile: config.Require(ctx, "kubeconfigFile"),
-		}})
+		cluster, err := components.NewCluster(ctx, "cluster", clusterArgs(ctx))
 		if err != nil {
 			return err
 		}
@@ -37,4 +34,13 @@ func main() {
 		}
 		return nil
 	})
+}
+
+// clusterArgs describe a cluster of one node, or of three in containers.
+func clusterArgs(ctx *pulumi.Context) components.ClusterArgs {
+	name, kubeconfigFile := config.Require(ctx, "name"), config.Require(ctx, "kubeconfigFile")
+	if config.Require(ctx, "clusterProvider") == "kind" {
+		return components.ClusterArgs{Kind: &components.KindArgs{Name: name, KubeconfigFile: kubeconfigFile, Workers: 2}}
+	}
+	return components.ClusterArgs{Embedded: &components.EmbeddedArgs{Name: name, KubeconfigFile: kubeconfigFile}}
 }

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+)
+
+// The clusters that the suite runs on: values of clusterProvider.
+const (
+	embedded = "embedded"
+	kind     = "kind"
+)
+
+// providerVariable is the variable of the environment that chooses one.
+const providerVariable = "GOPHERLOCKS_CLUSTER"
+
+func chosenProvider(t testing.TB) string {
+	t.Helper()
+	switch chosen := os.Getenv(providerVariable); chosen {
+	case "", embedded:
+		return embedded
+	case kind:
+		return kind
+	default:
+		t.Fatalf("%s=%s: the suite runs on %q or %q", providerVariable, chosen, embedded, kind)
+		return ""
+	}
+}
+
+// choice is the argument of make that takes the suite's cluster.
+func (w *workspace) choice() string { return "CLUSTER=" + w.provider }
+
+// configureProvider gives the stack what the suite needs of its cluster.
+func (w *workspace) configureProvider(t testing.TB) {
+	t.Helper()
+	if w.provider != kind {
+		return
+	}
+	// Docker would make it too, but only once there is a cluster.
+	if err := os.MkdirAll(w.programsDir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "pulumi", "config", "set", "clusterProvider", kind)
+	w.run(t, "pulumi", "config", "set", "--path", "kindMounts[0].hostPath", w.programsDir())
+}
+
+// watchMachine sees to it that the machine is in the end what it is now, the
+// container engine included that `make tools` may start.
+func (w *workspace) watchMachine(t testing.TB) {
+	t.Helper()
+	before := observeMachine(t)
+	t.Cleanup(func() {
+		if w.provider == kind {
+			w.run(t, "go", "run", "./toolchain/kind", "down")
+		}
+		after := observeMachine(t)
+		if w.provider == kind && !w.hasOwnEngine() {
+			// An engine of the machine keeps kind's network, and the settings of
+			// the kernel that its nodes have changed.
+			for _, kept := range []string{"interfaces", "iptables", "cgroups", "sysctls"} {
+				delete(after, kept)
+				delete(before, kept)
+			}
+		}
+		before.compare(t, after)
+	})
+}
+
+// hasOwnEngine tells whether the container engine was started for want of
+// another.
+func (w *workspace) hasOwnEngine() bool {
+	return slices.Contains(w.env, "DOCKER_HOST="+dockerd.Engine{Dir: provision.EngineDir}.Host())
+}
+
+// observeCluster lists what a cluster could leave behind while its container
+// engine, if it has one, goes on.
+func (w *workspace) observeCluster(t testing.TB) machine {
+	t.Helper()
+	seen := observeMachine(t)
+	if w.provider != kind {
+		return seen
+	}
+	// These belong to the engine, which also keeps kind's network.
+	maps.DeleteFunc(seen, func(what string, _ []string) bool {
+		return slices.Contains([]string{"interfaces", "iptables", "cgroups", "folders", "sysctls"}, what)
+	})
+	seen["containers"] = strings.Fields(w.run(t, "docker", "ps", "--all", "--format", "{{.Names}}"))
+	seen["volumes"] = strings.Fields(w.run(t, "docker", "volume", "ls", "--quiet"))
+	return seen
+}
+
+// killProgram kills a program of this test's cluster, not of another one's: on
+// all nodes that it runs on, one at least.
+func (w *workspace) killProgram(t *testing.T, program string) {
+	t.Helper()
+	if w.provider != kind {
+		stateDir := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "stateDir"))
+		w.run(t, "pkill", "-KILL", "-f", "^"+stateDir+"/bin/"+program+" ")
+		return
+	}
+	killed := 0
+	for _, node := range w.nodes(t) {
+		if _, _, err := w.try("docker", "exec", node, "pkill", "-KILL", "-f", "^([^ ]*/)?"+program+" "); err == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Fatalf("no node of %v runs %s", w.nodes(t), program)
+	}
+}
+
+// nodes are the names of the cluster's nodes; of kind those of their containers.
+func (w *workspace) nodes(t testing.TB) []string {
+	t.Helper()
+	return strings.Fields(w.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"))
+}
+
+// resolveOnNode follows symbolic links as nodes have them; "" where there is
+// nothing.
+func (w *workspace) resolveOnNode(t testing.TB, path string) string {
+	t.Helper()
+	if w.provider != kind {
+		resolved, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return ""
+		}
+		return resolved
+	}
+	resolved, _, err := w.try("docker", "exec", w.nodes(t)[0], "readlink", "-e", path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(resolved)
+}
