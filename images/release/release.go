@@ -101,7 +101,7 @@ func buildPlatform(spec Spec, architecture string, program images.Program) (imag
 	if err != nil {
 		return nil, nil, err
 	}
-	bill, err = refer(image, document, spec.Name+".spdx.json")
+	bill, err = refer(image, document, fmt.Sprintf("%s-linux-%s.spdx.json", spec.Name, architecture))
 	return image, bill, err
 }
 
