@@ -350,8 +350,8 @@ func TestSameProgramsGiveTheSameImage(t *testing.T) {
 
 func TestProgramsThatDoNotFitAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*Spec){
-		"needs a name and a version": func(s *Spec) { s.Version = "" },
-		"it has no program":          func(s *Spec) { s.Programs = nil },
+		"needs a name and a version":                               func(s *Spec) { s.Version = "" },
+		"it has no program":                                        func(s *Spec) { s.Programs = nil },
 		"for linux/arm64: the program was built with GOARCH=amd64": func(s *Spec) { s.Programs["arm64"] = fake("amd64") },
 		"not a Linux executable": func(s *Spec) {
 			script := fake("arm64")

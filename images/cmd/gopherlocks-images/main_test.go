@@ -18,7 +18,7 @@ func TestOptionsThatLeadNowhereAreRefused(t *testing.T) {
 		"nothing":     {nil, "give REGISTRY=HOST/PATH"},
 		"as make":     {[]string{"--registry", "", "--tag", "", "--output", ""}, "or OUTPUT=FOLDER"},
 		"an argument": {[]string{"--registry", "ghcr.io/team", "v1"}, `no argument "v1"`},
-		"a misspelt":  {[]string{"--regsitry", "ghcr.io/team"}, "regsitry"},
+		"a misspelt":  {[]string{"--tags", "ghcr.io/team"}, "-tags"},
 	} {
 		if _, err := parseOptions(c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error = %v, want one with %q", name, err, c.want)
