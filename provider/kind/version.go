@@ -3,18 +3,15 @@ package kind
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
 // DefaultNodeImage is the node image of Kubernetes 1.34 that kind released last
 // with a version that runs on control groups v1, too:
 // https://github.com/kubernetes-sigs/kind/releases/tag/v0.31.0
 const DefaultNodeImage = "kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
-
-// minimumMinor is the first minor version 1.x of Kubernetes whose Indexed Jobs
-// are elastic, which MiniClusters are made of.
-const minimumMinor = 27
 
 // ImageOfVersion returns the released node image of a version of Kubernetes,
 // such as v1.34.3 or 1.34.3.
@@ -33,18 +30,14 @@ func ImageOfVersion(version string) (string, error) {
 	}
 }
 
-var versionPattern = regexp.MustCompile(`^v?1\.(\d+)(\.\d+)?([-+].*)?$`)
+var versionPattern = regexp.MustCompile(`^v?1\.\d+(\.\d+)?([-+].*)?$`)
 
 // CheckVersion refuses versions of Kubernetes that are too old.
 func CheckVersion(version string) error {
-	match := versionPattern.FindStringSubmatch(version)
-	if match == nil {
+	if !versionPattern.MatchString(version) {
 		return fmt.Errorf("%q is not a version of Kubernetes such as v1.34.3", version)
 	}
-	if minor, err := strconv.Atoi(match[1]); err != nil || minor < minimumMinor {
-		return fmt.Errorf("version %s of Kubernetes must be at least 1.%d: Indexed Jobs can be resized from then on", version, minimumMinor)
-	}
-	return nil
+	return kubeversion.Check(version)
 }
 
 // checkImage refuses an image whose tag says that it is too old. Of a tag that
