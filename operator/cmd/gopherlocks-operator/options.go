@@ -17,6 +17,7 @@ type options struct {
 	leaderElect    bool
 	namespace      string
 	agentImage     string
+	pullSecret     string
 	healthAddress  string
 	metricsAddress string
 	logLevel       slog.Level
@@ -33,6 +34,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "of several operators, only the holder of a lease works")
 	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the operator's own `namespace`, of its lease and its key; by default $POD_NAMESPACE")
 	flags.StringVar(&o.agentImage, "agent-image", os.Getenv("GOPHERLOCKS_AGENT_IMAGE"), "`image` of the agent, which is copied into the ranks' pods; by default $GOPHERLOCKS_AGENT_IMAGE")
+	flags.StringVar(&o.pullSecret, "agent-pull-secret", os.Getenv("GOPHERLOCKS_AGENT_PULL_SECRET"), "`name` of the Secret, in the ranks' namespaces, by which that image is pulled; by default $GOPHERLOCKS_AGENT_PULL_SECRET")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics, plain HTTP; 0 for none")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")

@@ -11,11 +11,12 @@ import (
 func TestDefaultsSuitAPodOfADeployment(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "home")
 	t.Setenv("GOPHERLOCKS_AGENT_IMAGE", "agent:1")
+	t.Setenv("GOPHERLOCKS_AGENT_PULL_SECRET", "registry")
 	o, err := parseOptions(nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := options{namespace: "home", agentImage: "agent:1", leaderElect: true, healthAddress: ":8081", metricsAddress: ":8080", logLevel: slog.LevelInfo, logFormat: "json"}
+	want := options{namespace: "home", agentImage: "agent:1", pullSecret: "registry", leaderElect: true, healthAddress: ":8081", metricsAddress: ":8080", logLevel: slog.LevelInfo, logFormat: "json"}
 	if o != want {
 		t.Errorf("got %+v, want %+v", o, want)
 	}

@@ -84,7 +84,7 @@ func run(ctx context.Context, o options) error {
 
 // settingsOf asks the API server for its version: older ones lack fields.
 func settingsOf(config *rest.Config, o options) (build.Settings, error) {
-	settings := build.Settings{AgentImage: o.agentImage, OperatorNamespace: o.namespace}
+	settings := build.Settings{AgentImage: o.agentImage, AgentPullSecret: o.pullSecret, OperatorNamespace: o.namespace}
 	api, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return settings, fmt.Errorf("set up a client: %w", err)

@@ -34,7 +34,7 @@ func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1a
 		WithContainers(containers...).
 		WithVolumes(parts.volumes...).
 		WithVolumes(userVolumes(mc.Spec.Containers)...).
-		WithImagePullSecrets(pullSecrets(mc.Spec.Containers, viewPullSecret(mc))...)
+		WithImagePullSecrets(pullSecrets(mc.Spec.Containers, viewPullSecret(mc), agentPullSecret(parts, s))...)
 	setAccount(spec, mc)
 	setPlacement(spec, mc)
 	if err := setOptions(spec, mc); err != nil {
@@ -66,6 +66,14 @@ func podLabels(mc *api.MiniCluster) map[string]string {
 // batchPrefix begins the labels of the Job controller, such as
 // batchv1.JobNameLabel.
 const batchPrefix = batchv1.GroupName + ".kubernetes.io/"
+
+// agentPullSecret is what the agent's image is pulled with, where there is an agent.
+func agentPullSecret(parts rankPod, s Settings) string {
+	if len(parts.init) == 0 {
+		return ""
+	}
+	return s.AgentPullSecret
+}
 
 func viewPullSecret(mc *api.MiniCluster) string {
 	if !FluxEnabled(mc) || viewPath(mc) == "" {

@@ -100,6 +100,30 @@ func TestViewIsAsWished(t *testing.T) {
 	equal(t, "pull secrets", pod.Spec.ImagePullSecrets, []corev1.LocalObjectReference{{Name: "registry"}})
 }
 
+// TestAgentIsPulledFromItsOwnRegistry: also for MiniClusters that say nothing of
+// registries, and only where there is an agent to pull.
+func TestAgentIsPulledFromItsOwnRegistry(t *testing.T) {
+	settings := Settings{AgentImage: "registry.example/agent:1", AgentPullSecret: "ours"}
+	for name, c := range map[string]struct {
+		change func(*api.MiniClusterSpec)
+		want   []corev1.LocalObjectReference
+	}{
+		"with Flux":          {func(*api.MiniClusterSpec) {}, []corev1.LocalObjectReference{{Name: "ours"}}},
+		"beside the user's":  {func(s *api.MiniClusterSpec) { s.Containers[0].ImagePullSecret = "theirs" }, []corev1.LocalObjectReference{{Name: "ours"}, {Name: "theirs"}}},
+		"the same as theirs": {func(s *api.MiniClusterSpec) { s.Containers[0].ImagePullSecret = "ours" }, []corev1.LocalObjectReference{{Name: "ours"}}},
+		"without an agent":   {func(s *api.MiniClusterSpec) { s.Flux.Enabled, s.Containers[0].Command = ptr.To(false), "" }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			job, err := Job(with(sample(), c.change), 2, 4, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := decode[corev1.PodSpec](t, job.Spec.Template.Spec)
+			equal(t, "pull secrets", got.ImagePullSecrets, c.want)
+		})
+	}
+}
+
 // TestInitContainersCostNothing: neither requests beyond the rank's, nor its
 // quality-of-service class, nor a device.
 func TestInitContainersCostNothing(t *testing.T) {

@@ -5,6 +5,9 @@ type Settings struct {
 	// AgentImage is the image whose entrypoint is the agent. It must run as
 	// another user than root.
 	AgentImage string
+	// AgentPullSecret is the name of the Secret, in each MiniCluster's namespace, by
+	// which the agent's image is pulled; empty for none.
+	AgentPullSecret string
 	// OperatorNamespace is where the operator's own pod is, the only one that the
 	// ranks' agent port is open to.
 	OperatorNamespace string
