@@ -1,0 +1,352 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gopherlocks/gopherlocks/crds"
+	"github.com/gopherlocks/gopherlocks/preflight"
+)
+
+var operatorAt = preflight.NamespacedName{Namespace: "gopherlocks-system", Name: "gopherlocks-operator"}
+
+// look reads the facts, which must be possible.
+func look(t *testing.T, c *Cluster, w preflight.Wishes) preflight.Facts {
+	t.Helper()
+	f, err := c.Look(t.Context(), w, operatorAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// upstream is a definition as the Flux Operator has it, as far as it matters.
+func upstream(versions ...string) *apiextensionsv1.CustomResourceDefinition {
+	crd := &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: preflight.DefinitionName},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "flux-framework.org", Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "miniclusters", Singular: "minicluster", Kind: "MiniCluster", ListKind: "MiniClusterList"},
+		},
+	}
+	for i, name := range versions {
+		crd.Spec.Versions = append(crd.Spec.Versions, apiextensionsv1.CustomResourceDefinitionVersion{
+			Name: name, Served: true, Storage: i == 0,
+			Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
+				Type: "object", XPreserveUnknownFields: ptr.To(true),
+			}},
+		})
+	}
+	return crd
+}
+
+// install makes a definition, and waits until its resources are served and, at the
+// end of the test, until they are gone.
+func install(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) {
+	t.Helper()
+	create(t, crd)
+	wait(t, func() bool {
+		var list unstructured.UnstructuredList
+		list.SetAPIVersion("flux-framework.org/" + crd.Spec.Versions[0].Name)
+		list.SetKind("MiniClusterList")
+		return world.client.List(t.Context(), &list) == nil
+	})
+}
+
+func wait(t *testing.T, until func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !until() {
+		if time.Now().After(deadline) {
+			t.Fatal("after a minute still not")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func TestEmptyClusterHasNothingToTell(t *testing.T) {
+	c := connect(t, "")
+	f := look(t, c, preflight.Wishes{PullSecrets: []preflight.NamespacedName{{Namespace: "nowhere", Name: "registry"}}})
+	if !strings.HasPrefix(f.Version, "v1.") || f.User == "" {
+		t.Errorf("version %q, user %q", f.Version, f.User)
+	}
+	if f.Definition != nil || f.FluxOperators != nil || f.FluxOperatorsUnknown != "" || f.Operator != nil || f.MetricsAPI != nil ||
+		len(f.Namespaces) != 0 || f.SecretsMissing != nil {
+		t.Errorf("facts = %+v", f)
+	}
+}
+
+// namespaced are wishes with a namespace of each kind.
+var namespaced = preflight.Wishes{
+	Objects: []preflight.Object{
+		{Resource: preflight.Namespaces, Name: "old"}, {Resource: preflight.Namespaces, Name: "signed"}, {Resource: preflight.Namespaces, Name: "new"},
+	},
+	PullSecrets: []preflight.NamespacedName{{Namespace: "old", Name: "there"}, {Namespace: "old", Name: "missing"}, {Namespace: "new", Name: "to-come"}},
+}
+
+func TestWhatIsThereIsFound(t *testing.T) {
+	c := connect(t, "")
+	create(t,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "old"}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "signed", Annotations: map[string]string{preflight.AnnotationStack: "o/p/s"}}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "there", Namespace: "old"}},
+		metricsAPI())
+	install(t, upstream("v1alpha2"))
+	for _, name := range []string{"a", "b", "c"} {
+		create(t, miniCluster(name))
+	}
+	f := look(t, c, namespaced)
+	if len(f.Namespaces) != 2 || f.Namespaces["old"].Stack != "" || f.Namespaces["signed"].Stack != "o/p/s" {
+		t.Errorf("namespaces = %+v", f.Namespaces)
+	}
+	if want := []preflight.NamespacedName{{Namespace: "old", Name: "missing"}}; !slices.Equal(f.SecretsMissing, want) {
+		t.Errorf("missing Secrets = %v, want %v", f.SecretsMissing, want)
+	}
+	if d := f.Definition; d == nil || d.Ours || d.Stack != "" || d.MiniClusters != 3 || !slices.Equal(d.Stored, []string{"v1alpha2"}) {
+		t.Errorf("definition = %+v", d)
+	}
+	if m := f.MetricsAPI; m == nil || m.Service != "kube-system/metrics-server" || m.Stack != "" || m.ByPulumi {
+		t.Errorf("metrics API = %+v", m)
+	}
+	// No Service is behind it, as the aggregator notices by and by.
+	wait(t, func() bool { return look(t, c, namespaced).MetricsAPI.Unavailable != "" })
+}
+
+func miniCluster(name string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster",
+		"metadata": map[string]any{"name": name, "namespace": "default"}, "spec": map[string]any{"size": int64(2)},
+	}}
+}
+
+func metricsAPI() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": preflight.MetricsAPIName},
+		"spec": map[string]any{
+			"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": int64(100), "versionPriority": int64(100),
+			"insecureSkipTLSVerify": true, "service": map[string]any{"namespace": "kube-system", "name": "metrics-server"},
+		},
+	}}
+}
+
+func TestAPIServiceOfAPulumiProgramIsKnown(t *testing.T) {
+	c := connect(t, "")
+	service := metricsAPI()
+	err := world.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(service), client.FieldOwner("pulumi-kubernetes-1a2b3c4d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = world.client.Delete(context.Background(), service) })
+	if m := look(t, c, preflight.Wishes{}).MetricsAPI; m == nil || !m.ByPulumi {
+		t.Errorf("metrics API = %+v", m)
+	}
+}
+
+func TestOurDefinitionIsKnownAlsoWithoutItsLabel(t *testing.T) {
+	c := connect(t, "")
+	for name, change := range map[string]func(*apiextensionsv1.CustomResourceDefinition){
+		"as it is": func(*apiextensionsv1.CustomResourceDefinition) {},
+		"of old":   func(crd *apiextensionsv1.CustomResourceDefinition) { crd.Labels = nil },
+		"of this stack": func(crd *apiextensionsv1.CustomResourceDefinition) {
+			crd.Annotations[preflight.AnnotationStack] = "o/p/s"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var crd apiextensionsv1.CustomResourceDefinition
+			if err := yaml.Unmarshal(crds.MiniCluster, &crd); err != nil {
+				t.Fatal(err)
+			}
+			change(&crd)
+			// Until that of another test is gone.
+			wait(t, func() bool { return look(t, c, preflight.Wishes{}).Definition == nil })
+			create(t, &crd)
+			d := look(t, c, preflight.Wishes{}).Definition
+			if d == nil || !d.Ours || (d.Stack != "") != (name == "of this stack") {
+				t.Errorf("definition = %+v", d)
+			}
+		})
+	}
+}
+
+func deployment(namespace, name, image string, replicas *int32) *appsv1.Deployment {
+	labels := map[string]string{"control-plane": "controller-manager"}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "manager", Image: image}}},
+			},
+		},
+	}
+}
+
+func TestFluxOperatorsAreFoundAndNothingElse(t *testing.T) {
+	c := connect(t, "")
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operator-system"}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorAt.Namespace}})
+	own := deployment(operatorAt.Namespace, operatorAt.Name, "registry.example/gopherlocks-operator:1", nil)
+	own.Annotations = map[string]string{preflight.AnnotationStack: "o/p/s"}
+	create(t, own,
+		deployment("operator-system", "operator-controller-manager", "registry.example:5000/mirror/flux-operator:v2", nil),
+		deployment("default", "hpc-controller-manager", "ghcr.io/flux-framework/flux-operator:latest", ptr.To[int32](0)),
+		// Flux CD's, and somebody else's of kubebuilder.
+		deployment("default", "flux-operator", "ghcr.io/controlplaneio-fluxcd/flux-operator:v0.30.0", nil),
+		deployment("default", "another-controller-manager", "registry.example/another:1", nil))
+	f := look(t, c, preflight.Wishes{})
+	slices.SortFunc(f.FluxOperators, func(a, b preflight.Deployment) int { return strings.Compare(a.Namespace, b.Namespace) })
+	want := []preflight.Deployment{
+		{NamespacedName: preflight.NamespacedName{Namespace: "default", Name: "hpc-controller-manager"}, Image: "ghcr.io/flux-framework/flux-operator:latest"},
+		{NamespacedName: preflight.NamespacedName{Namespace: "operator-system", Name: "operator-controller-manager"}, Image: "registry.example:5000/mirror/flux-operator:v2", Replicas: 1},
+	}
+	if !slices.Equal(f.FluxOperators, want) || f.FluxOperatorsUnknown != "" {
+		t.Errorf("found %+v (%s), want %+v", f.FluxOperators, f.FluxOperatorsUnknown, want)
+	}
+	if f.Operator == nil || f.Operator.Stack != "o/p/s" {
+		t.Errorf("our operator = %+v", f.Operator)
+	}
+
+	// Who may look at its usual place only finds what is there, and says so.
+	allow(t, "neighbour", "operator-system", rule("apps", "deployments", "list"))
+	f = look(t, connect(t, "neighbour"), preflight.Wishes{})
+	if !slices.Equal(f.FluxOperators, want[1:]) || !strings.Contains(f.FluxOperatorsUnknown, "cluster scope") {
+		t.Errorf("the neighbour finds %+v (%s)", f.FluxOperators, f.FluxOperatorsUnknown)
+	}
+}
+
+// needed are the needs to put an object of each kind into an empty cluster.
+func needed() []preflight.Need {
+	rules := []rbacv1.PolicyRule{rule("", "pods", "get", "list"), rule("batch", "jobs", "create")}
+	role := preflight.Object{Resource: preflight.Resource{Group: rbacv1.GroupName, Resource: "clusterroles"}, Name: "role", Rules: rules}
+	return preflight.Judge(preflight.Wishes{Metrics: preflight.MetricsSkip, Objects: []preflight.Object{
+		{Resource: preflight.Definitions, Name: preflight.DefinitionName},
+		role,
+		{Resource: preflight.Resource{Group: rbacv1.GroupName, Resource: "rolebindings"}, Namespace: "default", Name: "binding", Refers: &role},
+		{Resource: preflight.Resource{Resource: "secrets"}, Namespace: "default", Name: "one"},
+	}}, preflight.Facts{Version: "v1.34.2"}).Needs
+}
+
+func denials(t *testing.T, user string) []preflight.Denial {
+	t.Helper()
+	denied, err := connect(t, user).Denied(t.Context(), needed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return denied
+}
+
+func TestPermissionsThatAreMissingAreFoundByName(t *testing.T) {
+	if denied := denials(t, ""); denied != nil {
+		t.Errorf("an administrator lacks %v", denied)
+	}
+	var all []string
+	for _, n := range needed() {
+		all = append(all, n.String())
+	}
+	var lacks []string
+	for _, d := range denials(t, "nobody") {
+		lacks = append(lacks, d.String())
+	}
+	if !slices.Equal(lacks, all) {
+		t.Errorf("nobody lacks %q, want %q", lacks, all)
+	}
+
+	verbs := []string{"create", "get", "list", "watch", "patch", "delete"}
+	allow(t, "jane", "", rule("apiextensions.k8s.io", "customresourcedefinitions", "get", "list", "watch", "patch"),
+		rule(rbacv1.GroupName, "clusterroles", verbs...), rule("", "pods", "get"))
+	oneSecret := rule("", "secrets", "get", "patch", "delete")
+	oneSecret.ResourceNames = []string{"one"}
+	allow(t, "jane", "default", rule(rbacv1.GroupName, "rolebindings", verbs...), rule("", "pods", "list"), rule("batch", "jobs", "create"),
+		oneSecret, rule("", "secrets", "create", "list", "watch"))
+	want := []string{
+		"create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)",
+		"delete customresourcedefinitions.apiextensions.k8s.io/miniclusters.flux-framework.org (cluster-wide)",
+		// In the namespace she has what the role grants, so that she may bind it there.
+		"escalate clusterroles.rbac.authorization.k8s.io/role (cluster-wide): [list pods (cluster-wide) create jobs.batch (cluster-wide)]",
+	}
+	var got []string
+	for _, d := range denials(t, "jane") {
+		text := d.String()
+		if len(d.Missing) > 0 {
+			var missing []string
+			for _, p := range d.Missing {
+				missing = append(missing, p.String())
+			}
+			text += ": [" + strings.Join(missing, " ") + "]"
+		}
+		got = append(got, text)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("jane lacks %q\nwant %q", got, want)
+	}
+}
+
+// TestEscalationIsWhatTheAPIServerCallsIt holds the question against what it is
+// asked for: whether a role may be made and bound.
+func TestEscalationIsWhatTheAPIServerCallsIt(t *testing.T) {
+	verbs := []string{"create", "get", "list", "watch", "patch", "delete"}
+	for user, further := range map[string][]rbacv1.PolicyRule{
+		"without-anything": nil,
+		"by-the-verbs":     {rule(rbacv1.GroupName, "clusterroles", "escalate", "bind")},
+		"by-holding-it":    {rule("", "pods", "get", "list"), rule("batch", "jobs", "create")},
+	} {
+		allow(t, user, "", append(further, rule(rbacv1.GroupName, "clusterroles", verbs...), rule(rbacv1.GroupName, "rolebindings", verbs...),
+			rule("apiextensions.k8s.io", "customresourcedefinitions", verbs...), rule("", "secrets", verbs...))...)
+		c := connect(t, user)
+		denied, err := c.Denied(t.Context(), needed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		role := &rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: "role-of-" + user},
+			Rules:      []rbacv1.PolicyRule{rule("", "pods", "get", "list"), rule("batch", "jobs", "create")},
+		}
+		_, err = c.typed.RbacV1().ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if (err == nil) != (len(denied) == 0) {
+			t.Errorf("%s: denied %v, and the API server says %v", user, denied, err)
+		}
+		if user == "without-anything" && len(denied) != 2 {
+			t.Errorf("%s lacks %v, want to escalate and to bind", user, denied)
+		}
+	}
+}
+
+func TestCredentialsThatDoNotWorkAreNamed(t *testing.T) {
+	content := kubeconfigAs(t, func(a *api.AuthInfo) { *a = api.AuthInfo{Token: "of-long-ago"} })
+	c, err := Connect(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Look(t.Context(), preflight.Wishes{}, operatorAt); err == nil || !strings.Contains(err.Error(), "refuses the credentials of user") {
+		t.Errorf("error = %v", err)
+	}
+	content = kubeconfigAs(t, func(a *api.AuthInfo) {
+		*a = api.AuthInfo{Exec: &api.ExecConfig{APIVersion: "client.authentication.k8s.io/v1", Command: "no-such-login-program", InteractiveMode: api.NeverExecInteractiveMode}}
+	})
+	if c, err = Connect(content); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Look(t.Context(), preflight.Wishes{}, operatorAt)
+	if err == nil || !strings.Contains(err.Error(), "the kubeconfig's program for the credentials") || !strings.Contains(err.Error(), "no-such-login-program") {
+		t.Errorf("error = %v", err)
+	}
+	content = kubeconfigAs(t, func(a *api.AuthInfo) { a.ClientCertificateData = expiredCertificate(t) })
+	if _, err = Connect(content); err == nil || !strings.Contains(err.Error(), "has expired on") {
+		t.Errorf("error = %v", err)
+	}
+}

@@ -1,0 +1,267 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/gopherlocks/gopherlocks/preflight"
+)
+
+// Look reads the facts, at the same time. What the user may not read is left out:
+// what they need to read is among the permissions that are asked for afterwards.
+// An error says that there can be no facts, and why.
+func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflight.NamespacedName) (preflight.Facts, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	// The first request is by itself, so that what is wrong with all is said once.
+	version, err := c.typed.Discovery().ServerVersion()
+	if err := c.explain(err); err != nil {
+		return preflight.Facts{}, err
+	}
+	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}}
+	if version != nil {
+		f.Version = version.GitVersion
+	}
+	var reading sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	read := func(do func() error) {
+		reading.Go(func() {
+			if err := do(); err != nil && !apierrors.IsForbidden(err) {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+		})
+	}
+	read(func() error { f.User = c.whoAmI(ctx); return nil })
+	read(func() (err error) { f.Definition, err = c.definition(ctx); return err })
+	read(func() error { f.FluxOperators, f.FluxOperatorsUnknown = c.fluxOperators(ctx); return nil })
+	read(func() (err error) { f.Operator, err = c.deployment(ctx, operator); return err })
+	read(func() (err error) { f.MetricsAPI, err = c.metricsAPI(ctx); return err })
+	for _, name := range w.Namespaces() {
+		read(func() error {
+			namespace, err := c.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return ignoreNotFound(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			f.Namespaces[name] = ownerOf(namespace)
+			return nil
+		})
+	}
+	var missing []preflight.NamespacedName
+	for _, secret := range w.PullSecrets {
+		read(func() error {
+			_, err := c.typed.CoreV1().Secrets(secret.Namespace).Get(ctx, secret.Name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				mu.Lock()
+				defer mu.Unlock()
+				missing = append(missing, secret)
+				return nil
+			}
+			return err
+		})
+	}
+	reading.Wait()
+	for _, secret := range w.PullSecrets { // In their order, and where they could be.
+		if _, there := f.Namespaces[secret.Namespace]; there && slices.Contains(missing, secret) {
+			f.SecretsMissing = append(f.SecretsMissing, secret)
+		}
+	}
+	if len(errs) > 0 {
+		return preflight.Facts{}, c.explain(errors.Join(errs...))
+	}
+	return f, nil
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func ownerOf(o metav1.Object) preflight.Owned {
+	return preflight.Owned{Stack: o.GetAnnotations()[preflight.AnnotationStack]}
+}
+
+// whoAmI is the user's name, which API servers tell from 1.28 on.
+func (c *Cluster) whoAmI(ctx context.Context) string {
+	review := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}}
+	kind := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
+	answer, err := c.dynamic.Resource(kind).Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return ""
+	}
+	name, _, _ := unstructured.NestedString(answer.Object, "status", "userInfo", "username")
+	return name
+}
+
+// get returns an object, nil when there is none.
+func (c *Cluster) get(ctx context.Context, kind schema.GroupVersionResource, name string) (*unstructured.Unstructured, error) {
+	defer c.slot()()
+	object, err := c.dynamic.Resource(kind).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	return object, nil
+}
+
+func (c *Cluster) definition(ctx context.Context) (*preflight.Definition, error) {
+	kind := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	crd, err := c.get(ctx, kind, preflight.DefinitionName)
+	if crd == nil {
+		return nil, err
+	}
+	d := &preflight.Definition{Owned: ownerOf(crd), Ours: isOurs(crd), MiniClusters: -1}
+	d.Stored, _, _ = unstructured.NestedStringSlice(crd.Object, "status", "storedVersions")
+	if version := servedVersion(crd); version != "" {
+		d.MiniClusters = c.count(ctx, schema.GroupVersionResource{Group: "flux-framework.org", Version: version, Resource: "miniclusters"})
+	}
+	return d, nil
+}
+
+// isOurs tells Gopherlocks' definition from the Flux Operator's: by its label, or as
+// the first releases had none, by a field that only ours has.
+func isOurs(crd *unstructured.Unstructured) bool {
+	if crd.GetLabels()[preflight.LabelPartOf] == preflight.PartOf {
+		return true
+	}
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	return slices.ContainsFunc(versions, func(v any) bool {
+		version, _ := v.(map[string]any)
+		_, found, _ := unstructured.NestedFieldNoCopy(version, "schema", "openAPIV3Schema", "properties", "spec", "properties", "scaleDown")
+		return found
+	})
+}
+
+func servedVersion(crd *unstructured.Unstructured) string {
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	for _, v := range versions {
+		version, _ := v.(map[string]any)
+		if served, _, _ := unstructured.NestedBool(version, "served"); served {
+			name, _, _ := unstructured.NestedString(version, "name")
+			return name
+		}
+	}
+	return ""
+}
+
+// count returns how many objects there are, without reading them; -1 where that is
+// not told.
+func (c *Cluster) count(ctx context.Context, kind schema.GroupVersionResource) int {
+	defer c.slot()()
+	list, err := c.dynamic.Resource(kind).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return -1
+	}
+	if rest := list.GetRemainingItemCount(); rest != nil {
+		return len(list.Items) + int(*rest)
+	}
+	if list.GetContinue() != "" {
+		return -1
+	}
+	return len(list.Items)
+}
+
+func (c *Cluster) deployment(ctx context.Context, at preflight.NamespacedName) (*preflight.Owned, error) {
+	defer c.slot()()
+	found, err := c.typed.AppsV1().Deployments(at.Namespace).Get(ctx, at.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	owner := ownerOf(found)
+	return &owner, nil
+}
+
+// The Flux Operator's manifests and its chart give its Deployment this label, and
+// the manifests this namespace.
+const (
+	fluxOperatorLabel     = "control-plane=controller-manager"
+	fluxOperatorNamespace = "operator-system"
+)
+
+// fluxOperators looks for Deployments of the Flux Operator everywhere or, where the
+// user may not, at its usual place.
+func (c *Cluster) fluxOperators(ctx context.Context) (found []preflight.Deployment, unknown string) {
+	defer c.slot()()
+	options := metav1.ListOptions{LabelSelector: fluxOperatorLabel}
+	list, err := c.typed.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, options)
+	if apierrors.IsForbidden(err) {
+		unknown = err.Error()
+		list, err = c.typed.AppsV1().Deployments(fluxOperatorNamespace).List(ctx, options)
+	}
+	if err != nil {
+		return nil, err.Error()
+	}
+	for _, d := range list.Items {
+		if image := fluxOperatorImage(d); image != "" {
+			replicas := int32(1)
+			if d.Spec.Replicas != nil {
+				replicas = *d.Spec.Replicas
+			}
+			found = append(found, preflight.Deployment{
+				NamespacedName: preflight.NamespacedName{Namespace: d.Namespace, Name: d.Name}, Image: image, Replicas: replicas,
+			})
+		}
+	}
+	return found, unknown
+}
+
+// fluxOperatorImage returns the Flux Operator's image, also from a mirror; "" for a
+// Deployment of something else. Others bear the same label, and Flux CD has an
+// operator of the same name, which has nothing to do with it.
+func fluxOperatorImage(d appsv1.Deployment) string {
+	for _, container := range d.Spec.Template.Spec.Containers {
+		repository, _, _ := strings.Cut(container.Image, "@")
+		last := repository[strings.LastIndex(repository, "/")+1:]
+		name, _, _ := strings.Cut(last, ":")
+		official := strings.Contains(repository, "flux-framework/flux-operator")
+		if official || d.Namespace == fluxOperatorNamespace && strings.HasPrefix(name, "flux-operator") {
+			return container.Image
+		}
+	}
+	return ""
+}
+
+func (c *Cluster) metricsAPI(ctx context.Context) (*preflight.MetricsAPI, error) {
+	kind := schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+	service, err := c.get(ctx, kind, preflight.MetricsAPIName)
+	if service == nil {
+		return nil, err
+	}
+	m := &preflight.MetricsAPI{Owned: ownerOf(service)}
+	namespace, _, _ := unstructured.NestedString(service.Object, "spec", "service", "namespace")
+	if name, found, _ := unstructured.NestedString(service.Object, "spec", "service", "name"); found {
+		m.Service = namespace + "/" + name
+	}
+	for _, manager := range service.GetManagedFields() {
+		// What Pulumi's provider calls itself with server-side apply.
+		m.ByPulumi = m.ByPulumi || strings.HasPrefix(manager.Manager, "pulumi-kubernetes")
+	}
+	m.Unavailable = unavailable(service)
+	return m, nil
+}
+
+func unavailable(service *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(service.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if condition["type"] == "Available" && condition["status"] == "False" {
+			return fmt.Sprintf("%v: %v", condition["reason"], condition["message"])
+		}
+	}
+	return ""
+}

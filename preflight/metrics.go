@@ -1,0 +1,51 @@
+package preflight
+
+import "fmt"
+
+// installsMetricsServer decides once and for all: what the stack has installed
+// bears its name, so that the next update finds it and keeps it; and as long as
+// somebody else's is there, the stack has none.
+func installsMetricsServer(w Wishes, f Facts) bool {
+	switch w.Metrics {
+	case MetricsInstall:
+		return true
+	case MetricsSkip:
+		return false
+	default:
+		return f.MetricsAPI == nil || f.MetricsAPI.Stack == w.Stack
+	}
+}
+
+// checkMetricsServer refuses to install a second one, and to guess whose one is
+// that a program made before they left their names.
+func checkMetricsServer(w Wishes, f Facts) []Problem {
+	m := f.MetricsAPI
+	if m == nil || m.Stack == w.Stack {
+		return nil
+	}
+	unsigned := m.Stack == "" && m.ByPulumi
+	switch {
+	case w.Metrics == MetricsInstall && !unsigned:
+		return []Problem{{ReasonMetricsServerExists, fmt.Sprintf(
+			"metricsServer is %s, and %s serves %s already, which this stack has not made. Use that one: pulumi config set "+
+				"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), MetricsAPIName, MetricsAuto)}}
+	case w.Metrics == MetricsAuto && unsigned:
+		return []Problem{{ReasonMetricsServerMaker, fmt.Sprintf(
+			"%s serves %s, and a Pulumi program has made it that left no name. If it was this stack: pulumi config set "+
+				"metricsServer %s; otherwise: pulumi config set metricsServer %s",
+			m.servedBy(), MetricsAPIName, MetricsInstall, MetricsSkip)}}
+	}
+	return nil
+}
+
+// servedBy names who answers, as a reader may look for it.
+func (m MetricsAPI) servedBy() string {
+	name := "the API server itself"
+	if m.Service != "" {
+		name = "Service " + m.Service
+	}
+	if m.Stack != "" {
+		name += " of the stack " + m.Stack
+	}
+	return name
+}

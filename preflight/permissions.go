@@ -1,0 +1,240 @@
+package preflight
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// Resource is a kind of objects, as permissions name it.
+type Resource struct{ Group, Resource string }
+
+// Object is one that a stack declares.
+type Object struct {
+	Resource
+	// Namespace is empty for one of the whole cluster.
+	Namespace, Name string
+	// Rules are what a Role or ClusterRole grants.
+	Rules []rbacv1.PolicyRule
+	// Refers is the role that a binding grants; nil for all else.
+	Refers *Object
+	// Watches are the kinds that Pulumi watches in the namespace until the object
+	// is ready, besides its own.
+	Watches []Resource
+}
+
+func (o Object) isNamespace() bool { return o.Group == "" && o.Resource.Resource == "namespaces" }
+
+// Permission is what may be allowed.
+type Permission struct {
+	Verb string
+	Resource
+	// Subresource may be empty.
+	Subresource string
+	// Namespace is empty for the whole cluster.
+	Namespace string
+	// Name is empty for all objects.
+	Name string
+}
+
+// Need is a permission, or what does in its place.
+type Need struct {
+	Permission
+	// Instead does in its place, if all of it is allowed; nil if nothing does.
+	Instead []Permission
+}
+
+// Denial is a need that is not met.
+type Denial struct {
+	Permission
+	// Missing is what is missing of Need.Instead.
+	Missing []Permission
+}
+
+// Verbs of Pulumi's Kubernetes provider, with server-side apply. It applies, which
+// takes patch, and create where there is nothing yet; it reads what is there, and
+// watches until it is ready or gone.
+var (
+	verbsOfAll = []string{"create", "list", "watch"}
+	verbsOfOne = []string{"get", "patch", "delete"}
+	// verbsKept are those of an object that was there before and stays.
+	verbsKept = []string{"get", "patch"}
+	// verbsWatched are those of what is only looked at.
+	verbsWatched = []string{"list", "watch"}
+)
+
+// needs are the permissions to declare objects, each once. Of those that are kept,
+// it takes less.
+func needs(objects []Object, kept func(Object) bool) []Need {
+	var found []Need
+	for _, o := range objects {
+		at := Permission{Resource: o.Resource, Namespace: o.Namespace}
+		named := at
+		named.Name = o.Name
+		if o.isNamespace() {
+			// To the API server, a request about one namespace is one in it.
+			named.Namespace = o.Name
+		}
+		if kept(o) {
+			found = appendVerbs(found, named, verbsKept...)
+		} else {
+			found = appendVerbs(appendVerbs(found, at, verbsOfAll...), named, verbsOfOne...)
+		}
+		for _, r := range o.Watches {
+			found = appendVerbs(found, Permission{Resource: r, Namespace: o.Namespace}, verbsWatched...)
+		}
+		// Nobody may grant what they do not have, without these.
+		if len(o.Rules) > 0 {
+			named.Verb = "escalate"
+			found = append(found, Need{named, granted(o.Rules, o.Namespace)})
+		}
+		if role := o.Refers; role != nil {
+			bind := Permission{Verb: "bind", Resource: role.Resource, Namespace: role.Namespace, Name: role.Name}
+			// What a ClusterRole grants by a RoleBinding, it grants in its namespace.
+			found = append(found, Need{bind, granted(role.Rules, o.Namespace)})
+		}
+	}
+	return distinct(found)
+}
+
+func appendVerbs(to []Need, at Permission, verbs ...string) []Need {
+	for _, verb := range verbs {
+		at.Verb = verb
+		to = append(to, Need{Permission: at})
+	}
+	return to
+}
+
+func distinct(all []Need) (once []Need) {
+	seen := map[Permission]bool{}
+	for _, n := range all {
+		if !seen[n.Permission] {
+			seen[n.Permission] = true
+			once = append(once, n)
+		}
+	}
+	return once
+}
+
+// granted are the permissions that rules grant in a namespace, or with an empty one
+// in the whole cluster.
+func granted(rules []rbacv1.PolicyRule, namespace string) (all []Permission) {
+	for _, rule := range rules {
+		names := rule.ResourceNames
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					for _, name := range names {
+						resource, subresource, _ := strings.Cut(resource, "/")
+						all = append(all, Permission{verb, Resource{group, resource}, subresource, namespace, name})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// what is what a permission is about, as kubectl writes it: "deployments.apps/name".
+func (p Permission) what() string {
+	what := p.Resource.Resource
+	if p.Subresource != "" {
+		what += "/" + p.Subresource
+	}
+	if p.Group != "" {
+		what += "." + p.Group
+	}
+	if p.Name != "" {
+		what += "/" + p.Name
+	}
+	return what
+}
+
+// String is a permission in words: "create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)".
+func (p Permission) String() string { return described([]Permission{p})[0] }
+
+// described lists permissions, those about the same in one line: "get, list pods
+// (cluster-wide)", "get secrets (namespaces a, b)".
+func described(all []Permission) (lines []string) {
+	type place struct{ what, namespace string }
+	type rule struct{ what, verbs string }
+	verbs := map[place][]string{}
+	var places []place
+	for _, p := range all {
+		at := place{p.what(), p.Namespace}
+		if verbs[at] == nil {
+			places = append(places, at)
+		}
+		verbs[at] = append(verbs[at], p.Verb)
+	}
+	namespaces := map[rule][]string{}
+	var rules []rule
+	for _, at := range places {
+		of := slices.Compact(slices.Sorted(slices.Values(verbs[at])))
+		r := rule{at.what, strings.Join(of, ", ")}
+		if at.namespace == "" {
+			r.what += " (cluster-wide)"
+		}
+		if namespaces[r] == nil {
+			rules = append(rules, r)
+		}
+		namespaces[r] = append(namespaces[r], at.namespace)
+	}
+	for _, r := range rules {
+		line := r.verbs + " " + r.what
+		switch in := namespaces[r]; {
+		case in[0] == "":
+		case len(in) == 1:
+			line += fmt.Sprintf(" (namespace %s)", in[0])
+		default:
+			line += fmt.Sprintf(" (namespaces %s)", strings.Join(in, ", "))
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Explain is the problem that denials are, nil without any.
+func Explain(user string, denied []Denial) *Problem {
+	if len(denied) == 0 {
+		return nil
+	}
+	var plain []Permission
+	grants := map[string][]Permission{} // by what is missing instead
+	var missing []string
+	for _, d := range denied {
+		if len(d.Missing) == 0 {
+			plain = append(plain, unnamed(d.Permission))
+			continue
+		}
+		instead := strings.Join(described(d.Missing), "; ")
+		if grants[instead] == nil {
+			missing = append(missing, instead)
+		}
+		grants[instead] = append(grants[instead], d.Permission)
+	}
+	lines := described(plain)
+	for _, instead := range missing {
+		lines = append(lines, fmt.Sprintf("%s, or all that it grants; of that is missing: %s",
+			strings.Join(described(grants[instead]), "; "), instead))
+	}
+	who := cmp.Or(user, "the user of the context")
+	return &Problem{
+		Reason: ReasonForbidden,
+		Message: fmt.Sprintf("%s lacks permissions, which an administrator of the cluster can grant:\n    %s",
+			who, strings.Join(lines, "\n    ")),
+	}
+}
+
+// unnamed leaves out the name of an object: who is to grant it will grant it for
+// the resource, as with those verbs that know no names.
+func unnamed(p Permission) Permission {
+	p.Name = ""
+	return p
+}

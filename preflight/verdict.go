@@ -1,0 +1,213 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
+)
+
+// Reason says in a word what a problem is.
+type Reason string
+
+// Reasons of problems.
+const (
+	ReasonKubernetesTooOld    Reason = "KubernetesTooOld"
+	ReasonForbidden           Reason = "Forbidden"
+	ReasonFluxOperatorRuns    Reason = "FluxOperatorRuns"
+	ReasonForeignDefinition   Reason = "ForeignDefinition"
+	ReasonStoredVersion       Reason = "StoredVersion"
+	ReasonOtherStack          Reason = "OtherStack"
+	ReasonMetricsServerExists Reason = "MetricsServerExists"
+	ReasonMetricsServerMaker  Reason = "MetricsServerMakerUnknown"
+	ReasonPullSecretMissing   Reason = "PullSecretMissing"
+)
+
+// Problem is why an update cannot work as things are.
+type Problem struct {
+	Reason Reason
+	// Message says what was found, and what to do next.
+	Message string
+}
+
+// Verdict is what follows from wishes and facts.
+type Verdict struct {
+	Problems []Problem
+	// Notices are what a reader should know of what is left alone, a line each.
+	Notices []string
+	// InstallMetricsServer says whether the stack has metrics-server; where it has
+	// not, MetricsServedBy is who serves metrics in its place, empty when nobody
+	// does.
+	InstallMetricsServer bool
+	MetricsServedBy      string
+	// Needs are the permissions to ask for.
+	Needs []Need
+
+	kept map[Resource][]string
+}
+
+// Keeps says that an object of the whole cluster was there before: it stays when
+// the stack goes.
+func (v Verdict) Keeps(resource Resource, name string) bool {
+	return slices.Contains(v.kept[resource], name)
+}
+
+// Err is all problems as one error, nil without any. The beginning says where.
+func (v Verdict) Err(where string) error {
+	if len(v.Problems) == 0 {
+		return nil
+	}
+	lines := []string{where + " cannot take this stack, so nothing was changed:"}
+	for _, p := range v.Problems {
+		lines = append(lines, fmt.Sprintf("  %s (%s)", p.Message, p.Reason))
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// Kinds of objects that may have been there before.
+var (
+	Namespaces  = Resource{"", "namespaces"}
+	Definitions = Resource{"apiextensions.k8s.io", "customresourcedefinitions"}
+)
+
+// Judge decides. Of several problems it returns all.
+func Judge(w Wishes, f Facts) Verdict {
+	v := Verdict{kept: map[Resource][]string{}}
+	for _, check := range []func(Wishes, Facts) []Problem{
+		checkVersion, checkFluxOperators, checkDefinition, checkStack, checkMetricsServer, checkPullSecrets,
+	} {
+		v.Problems = append(v.Problems, check(w, f)...)
+	}
+	v.InstallMetricsServer = installsMetricsServer(w, f)
+	if !v.InstallMetricsServer && f.MetricsAPI != nil {
+		v.MetricsServedBy = f.MetricsAPI.servedBy()
+	}
+	for name, namespace := range f.Namespaces {
+		if namespace.Stack != w.Stack && slices.Contains(w.namespaces(), name) {
+			v.kept[Namespaces] = append(v.kept[Namespaces], name)
+		}
+	}
+	if f.Definition != nil && f.Definition.Stack != w.Stack {
+		v.kept[Definitions] = []string{DefinitionName}
+	}
+	v.Notices = notices(w, f, v)
+	objects := w.Objects
+	if v.InstallMetricsServer {
+		objects = slices.Concat(objects, w.MetricsServer)
+	}
+	v.Needs = needs(objects, func(o Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
+	return v
+}
+
+func checkVersion(_ Wishes, f Facts) []Problem {
+	if err := kubeversion.Check(f.Version); err != nil {
+		return []Problem{{ReasonKubernetesTooOld, err.Error()}}
+	}
+	return nil
+}
+
+// checkFluxOperators refuses to work beside a Flux Operator that runs: both would
+// act on every MiniCluster, also when it is to be taken over.
+func checkFluxOperators(w Wishes, f Facts) (found []Problem) {
+	for _, d := range f.FluxOperators {
+		if d.Replicas > 0 {
+			found = append(found, Problem{ReasonFluxOperatorRuns, fmt.Sprintf(
+				"Deployment %s is the Flux Operator (image %s) and runs: it would act on the same MiniClusters. "+
+					"Stop it, which leaves its MiniClusters running: kubectl scale deployment -n %s %s --replicas=0",
+				d.NamespacedName, d.Image, d.Namespace, d.Name)})
+		}
+	}
+	if f.FluxOperatorsUnknown != "" && w.TakeOver && f.Definition != nil && !f.Definition.Ours {
+		found = append(found, Problem{ReasonFluxOperatorRuns, fmt.Sprintf(
+			"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: %s", f.FluxOperatorsUnknown)})
+	}
+	return found
+}
+
+// checkDefinition guards the definition of MiniClusters that somebody else has
+// installed, and with it their MiniClusters.
+func checkDefinition(w Wishes, f Facts) (found []Problem) {
+	d := f.Definition
+	if d == nil {
+		return nil
+	}
+	if !d.Ours && !w.TakeOver {
+		return []Problem{{ReasonForeignDefinition, fmt.Sprintf(
+			"CustomResourceDefinition %s, with %s, is not Gopherlocks' but the Flux Operator's, as it seems. Either keep the "+
+				"MiniClusters, of which ours then takes care: pulumi config set takeOverCRD true; or delete them all with it: "+
+				"kubectl delete crd %s. See docs/existing-clusters.md", DefinitionName, d.count(), DefinitionName)}}
+	}
+	for _, version := range d.Stored {
+		if !slices.Contains(w.Served, version) {
+			found = append(found, Problem{ReasonStoredVersion, fmt.Sprintf(
+				"CustomResourceDefinition %s says in status.storedVersions that objects may be stored as %s, which Gopherlocks does not "+
+					"serve (it serves %s). Write each MiniCluster anew (kubectl get miniclusters -A -o json | kubectl replace -f -), then take "+
+					"%s out: kubectl edit crd %s --subresource=status",
+				DefinitionName, version, strings.Join(w.Served, ", "), version, DefinitionName)})
+		}
+	}
+	return found
+}
+
+func (d Definition) count() string {
+	switch d.MiniClusters {
+	case -1:
+		return "an unknown number of MiniClusters"
+	case 1:
+		return "1 MiniCluster"
+	default:
+		return fmt.Sprintf("%d MiniClusters", d.MiniClusters)
+	}
+}
+
+// checkStack refuses to install a second operator: a cluster has one.
+func checkStack(w Wishes, f Facts) []Problem {
+	if f.Operator == nil || f.Operator.Stack == "" || f.Operator.Stack == w.Stack {
+		return nil
+	}
+	return []Problem{{ReasonOtherStack, fmt.Sprintf(
+		"the operator there belongs to the stack %s, and a cluster has one operator. Let that stack have these MiniClusters too, "+
+			"declare them by the component MiniCluster alone (docs/components.md), or if %s has become %s, hand over what it made: "+
+			"docs/existing-clusters.md#another-name-for-the-stack", f.Operator.Stack, f.Operator.Stack, w.Stack)}}
+}
+
+func checkPullSecrets(_ Wishes, f Facts) (found []Problem) {
+	for _, s := range f.SecretsMissing {
+		found = append(found, Problem{ReasonPullSecretMissing, fmt.Sprintf(
+			"imagePullSecret %q is not in namespace %s. Make it: kubectl create secret docker-registry -n %s %s "+
+				"--docker-server=… --docker-username=… --docker-password=…; or have the stack make it: set registryCredentials",
+			s.Name, s.Namespace, s.Namespace, s.Name)})
+	}
+	return found
+}
+
+func notices(w Wishes, f Facts, v Verdict) (lines []string) {
+	switch {
+	case v.InstallMetricsServer:
+	case v.MetricsServedBy != "":
+		line := fmt.Sprintf("metrics-server is left alone: %s serves %s", v.MetricsServedBy, MetricsAPIName)
+		if f.MetricsAPI.Unavailable != "" && w.Autoscales {
+			line += ", which does not answer, so that autoscalers cannot work: " + f.MetricsAPI.Unavailable
+		}
+		lines = append(lines, line)
+	case w.Autoscales:
+		lines = append(lines, fmt.Sprintf("metricsServer is %s and nobody serves %s: autoscalers cannot work", MetricsSkip, MetricsAPIName))
+	}
+	if f.Definition != nil && !f.Definition.Ours && w.TakeOver {
+		lines = append(lines, fmt.Sprintf("takes over %s with %s: those that run are started anew by the operator",
+			DefinitionName, f.Definition.count()))
+	}
+	for _, secret := range w.PullSecrets {
+		if _, there := f.Namespaces[secret.Namespace]; !there {
+			lines = append(lines, fmt.Sprintf("namespace %s is not there yet, so imagePullSecret %q must come into it by itself; "+
+				"otherwise make both before, or set registryCredentials", secret.Namespace, secret.Name))
+		}
+	}
+	for _, name := range v.kept[Namespaces] {
+		lines = append(lines, fmt.Sprintf("namespace %s is not of this stack: pulumi destroy will leave it", name))
+	}
+	slices.Sort(lines)
+	return lines
+}

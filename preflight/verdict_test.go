@@ -1,0 +1,317 @@
+package preflight
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// wishes are those of a small stack.
+func wishes(change ...func(*Wishes)) Wishes {
+	w := Wishes{
+		Stack:   "org/gopherlocks/mine",
+		Metrics: MetricsAuto, Autoscales: true, Served: []string{"v1alpha2", "v1alpha1"},
+		Objects: []Object{
+			{Resource: Definitions, Name: DefinitionName},
+			{Resource: Namespaces, Name: "gopherlocks-system"},
+			{Resource: Namespaces, Name: "hpc"},
+			{Resource: Resource{"apps", "deployments"}, Namespace: "gopherlocks-system", Name: "operator"},
+		},
+		MetricsServer: []Object{{Resource: Resource{"apiregistration.k8s.io", "apiservices"}, Name: MetricsAPIName}},
+	}
+	for _, c := range change {
+		c(&w)
+	}
+	return w
+}
+
+// facts are those of an empty cluster.
+func facts(change ...func(*Facts)) Facts {
+	f := Facts{Version: "v1.34.2", Namespaces: map[string]Owned{}}
+	for _, c := range change {
+		c(&f)
+	}
+	return f
+}
+
+var (
+	mine   = Owned{Stack: "org/gopherlocks/mine"}
+	theirs = Owned{Stack: "org/gopherlocks/theirs"}
+)
+
+func definition(d Definition) func(*Facts) { return func(f *Facts) { f.Definition = &d } }
+
+func metricsAPI(m MetricsAPI) func(*Facts) {
+	m.Service = "kube-system/metrics-server"
+	return func(f *Facts) { f.MetricsAPI = &m }
+}
+
+func fluxOperator(replicas int32) func(*Facts) {
+	return func(f *Facts) {
+		f.FluxOperators = []Deployment{{NamespacedName{"operator-system", "operator-controller-manager"}, "ghcr.io/flux-framework/flux-operator:latest", replicas}}
+	}
+}
+
+func takeOver(w *Wishes) { w.TakeOver = true }
+
+func metrics(m Metrics) func(*Wishes) { return func(w *Wishes) { w.Metrics = m } }
+
+func TestWhatCannotWorkIsRefused(t *testing.T) {
+	upstream := Definition{Stored: []string{"v1alpha2"}, MiniClusters: 3}
+	for name, c := range map[string]struct {
+		wishes Wishes
+		facts  Facts
+		want   []string // of each problem, a part of the message with its reason
+	}{
+		"nothing is in an empty cluster": {wishes(), facts(), nil},
+		"an old Kubernetes": {
+			wishes(), facts(func(f *Facts) { f.Version = "v1.26.15" }),
+			[]string{"version v1.26.15 of Kubernetes must be at least 1.27", "(KubernetesTooOld)"},
+		},
+		"the Flux Operator's definition": {
+			wishes(), facts(definition(upstream)),
+			[]string{
+				"CustomResourceDefinition miniclusters.flux-framework.org, with 3 MiniClusters, is not Gopherlocks'",
+				"pulumi config set takeOverCRD true", "kubectl delete crd miniclusters.flux-framework.org", "(ForeignDefinition)",
+			},
+		},
+		"one of an unknown number": {
+			wishes(), facts(definition(Definition{MiniClusters: -1})), []string{"with an unknown number of MiniClusters", "(ForeignDefinition)"},
+		},
+		"a Flux Operator that runs": {
+			wishes(), facts(fluxOperator(1)),
+			[]string{"kubectl scale deployment -n operator-system operator-controller-manager --replicas=0", "ghcr.io/flux-framework/flux-operator:latest", "(FluxOperatorRuns)"},
+		},
+		"a Flux Operator that runs, also when taking over": {
+			wishes(takeOver), facts(fluxOperator(1), definition(upstream)), []string{"--replicas=0", "(FluxOperatorRuns)"},
+		},
+		"taking over what nobody can tell about": {
+			wishes(takeOver), facts(definition(upstream), func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }),
+			[]string{"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: forbidden", "(FluxOperatorRuns)"},
+		},
+		"a Flux Operator that runs, beside its definition": {
+			wishes(), facts(fluxOperator(1), definition(upstream)), []string{"(FluxOperatorRuns)", "(ForeignDefinition)"},
+		},
+		"not a Flux Operator that was stopped":        {wishes(takeOver), facts(fluxOperator(0), definition(upstream)), nil},
+		"not our definition, whoever installed it":    {wishes(), facts(definition(Definition{Ours: true, Stored: []string{"v1alpha2"}})), nil},
+		"not where operators are not to be looked at": {wishes(), facts(func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }), nil},
+		"objects of a version that is not ours": {
+			wishes(takeOver), facts(definition(Definition{Stored: []string{"v1alpha1", "v1beta1"}})),
+			[]string{"objects may be stored as v1beta1", "it serves v1alpha2, v1alpha1", "(StoredVersion)"},
+		},
+		"the operator of another stack": {
+			wishes(), facts(func(f *Facts) { f.Operator = &theirs }),
+			[]string{"belongs to the stack org/gopherlocks/theirs", "(OtherStack)"},
+		},
+		"not our own operator":   {wishes(), facts(func(f *Facts) { f.Operator = &mine }), nil},
+		"not one without a name": {wishes(), facts(func(f *Facts) { f.Operator = &Owned{} }), nil},
+		"a second metrics-server": {
+			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{})),
+			[]string{"Service kube-system/metrics-server serves v1beta1.metrics.k8s.io already", "metricsServer auto", "(MetricsServerExists)"},
+		},
+		"a second metrics-server of another stack": {
+			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{Owned: theirs, ByPulumi: true})), []string{"(MetricsServerExists)"},
+		},
+		"to guess about an unnamed one of Pulumi": {
+			wishes(), facts(metricsAPI(MetricsAPI{ByPulumi: true})), []string{"metricsServer install; otherwise: pulumi config set metricsServer skip", "(MetricsServerMakerUnknown)"},
+		},
+		"not to go on with an unnamed one of Pulumi": {wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{ByPulumi: true})), nil},
+		"not to skip it": {wishes(metrics(MetricsSkip)), facts(metricsAPI(MetricsAPI{ByPulumi: true})), nil},
+		"a pull secret that is not there": {
+			wishes(), facts(func(f *Facts) { f.SecretsMissing = []NamespacedName{{"hpc", "registry"}} }),
+			[]string{`imagePullSecret "registry" is not in namespace hpc`, "kubectl create secret docker-registry -n hpc registry", "(PullSecretMissing)"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Judge(c.wishes, c.facts).Err("the cluster")
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			reasons := 0
+			for _, want := range append(c.want, "the cluster cannot take this stack, so nothing was changed:") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+				if strings.HasPrefix(want, "(") {
+					reasons++
+				}
+			}
+			if got := strings.Count(err.Error(), "\n"); got != reasons {
+				t.Errorf("%d problems, want %d: %v", got, reasons, err)
+			}
+		})
+	}
+}
+
+func TestMetricsServerIsInstalledWhereNobodyElseServesMetrics(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode     Metrics
+		facts    Facts
+		installs bool
+		servedBy string
+	}{
+		"auto, and nobody does":     {MetricsAuto, facts(), true, ""},
+		"auto, and somebody does":   {MetricsAuto, facts(metricsAPI(MetricsAPI{})), false, "Service kube-system/metrics-server"},
+		"auto, and another stack":   {MetricsAuto, facts(metricsAPI(MetricsAPI{Owned: theirs})), false, "Service kube-system/metrics-server of the stack org/gopherlocks/theirs"},
+		"auto, and this stack has":  {MetricsAuto, facts(metricsAPI(MetricsAPI{Owned: mine, ByPulumi: true})), true, ""},
+		"auto, and it is built in":  {MetricsAuto, facts(func(f *Facts) { f.MetricsAPI = &MetricsAPI{} }), false, "the API server itself"},
+		"install, and nobody does":  {MetricsInstall, facts(), true, ""},
+		"install, and so it did":    {MetricsInstall, facts(metricsAPI(MetricsAPI{Owned: mine})), true, ""},
+		"skip, and nobody does":     {MetricsSkip, facts(), false, ""},
+		"skip, and somebody does":   {MetricsSkip, facts(metricsAPI(MetricsAPI{})), false, "Service kube-system/metrics-server"},
+		"skip, where the stack has": {MetricsSkip, facts(metricsAPI(MetricsAPI{Owned: mine})), false, "Service kube-system/metrics-server of the stack org/gopherlocks/mine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := Judge(wishes(metrics(c.mode)), c.facts)
+			if v.InstallMetricsServer != c.installs || v.MetricsServedBy != c.servedBy {
+				t.Errorf("installs %t, served by %q; want %t, %q", v.InstallMetricsServer, v.MetricsServedBy, c.installs, c.servedBy)
+			}
+			asks := slices.ContainsFunc(v.Needs, func(n Need) bool { return n.Resource.Resource == "apiservices" })
+			if asks != c.installs {
+				t.Errorf("asks for permissions on it: %t, want %t", asks, c.installs)
+			}
+		})
+	}
+}
+
+func TestWhatWasThereBeforeStays(t *testing.T) {
+	v := Judge(wishes(), facts(
+		definition(Definition{Ours: true}),
+		func(f *Facts) {
+			f.Namespaces = map[string]Owned{"hpc": {}, "gopherlocks-system": mine, "kube-system": {}}
+		}))
+	for _, c := range []struct {
+		resource Resource
+		name     string
+		keeps    bool
+	}{
+		{Namespaces, "hpc", true},
+		{Namespaces, "gopherlocks-system", false},
+		{Namespaces, "not-there-yet", false},
+		{Namespaces, "kube-system", false}, // not declared
+		{Definitions, DefinitionName, true},
+	} {
+		if got := v.Keeps(c.resource, c.name); got != c.keeps {
+			t.Errorf("keeps %s %t, want %t", c.name, got, c.keeps)
+		}
+	}
+	// It is not to be created, and not to be deleted.
+	for _, n := range v.Needs {
+		if (n.Name == "hpc" || n.Name == DefinitionName) && n.Verb != "get" && n.Verb != "patch" {
+			t.Errorf("asks for %s of what stays", n.Permission)
+		}
+	}
+	if v := Judge(wishes(), facts(definition(Definition{Owned: mine, Ours: true}))); v.Keeps(Definitions, DefinitionName) {
+		t.Error("the definition that the stack has made stays")
+	}
+	if v := Judge(wishes(), facts(func(f *Facts) { f.Namespaces = map[string]Owned{"hpc": theirs} })); !v.Keeps(Namespaces, "hpc") {
+		t.Error("the namespace of another stack goes")
+	}
+}
+
+func TestReadersAreToldWhatIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		wishes Wishes
+		facts  Facts
+		want   []string
+	}{
+		"an empty cluster": {wishes(), facts(), nil},
+		"metrics-server":   {wishes(), facts(metricsAPI(MetricsAPI{})), []string{"metrics-server is left alone: Service kube-system/metrics-server serves v1beta1.metrics.k8s.io"}},
+		"one that is broken": {
+			wishes(), facts(metricsAPI(MetricsAPI{Unavailable: "MissingEndpoints: none"})),
+			[]string{"metrics-server is left alone: Service kube-system/metrics-server serves v1beta1.metrics.k8s.io, which does not answer, so that autoscalers cannot work: MissingEndpoints: none"},
+		},
+		"none at all":                      {wishes(metrics(MetricsSkip)), facts(), []string{"metricsServer is skip and nobody serves v1beta1.metrics.k8s.io: autoscalers cannot work"}},
+		"none at all, and nobody needs it": {wishes(metrics(MetricsSkip), func(w *Wishes) { w.Autoscales = false }), facts(), nil},
+		"a namespace":                      {wishes(), facts(func(f *Facts) { f.Namespaces["hpc"] = Owned{} }), []string{"namespace hpc is not of this stack: pulumi destroy will leave it"}},
+		"a definition that is taken over": {
+			wishes(takeOver), facts(definition(Definition{MiniClusters: 1})),
+			[]string{"takes over miniclusters.flux-framework.org with 1 MiniCluster: those that run are started anew by the operator"},
+		},
+		"a pull secret of a namespace to come": {
+			wishes(func(w *Wishes) { w.PullSecrets = []NamespacedName{{"hpc", "registry"}} }), facts(),
+			[]string{"namespace hpc is not there yet, so imagePullSecret \"registry\" must come into it by itself; otherwise make both before, or set registryCredentials"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Judge(c.wishes, c.facts).Notices; !slices.Equal(got, c.want) {
+				t.Errorf("notices = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGrantsNeedEscalationOrWhatTheyGrant(t *testing.T) {
+	rules := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"pods", "pods/log"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"a", "b"}, Verbs: []string{"patch"}},
+	}
+	clusterRole := Object{Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "role", Rules: rules}
+	binding := Object{Resource: Resource{rbacv1.GroupName, "rolebindings"}, Namespace: "ns", Name: "binding", Refers: &clusterRole}
+	v := Judge(wishes(func(w *Wishes) { w.Objects = []Object{clusterRole, binding} }), facts(func(f *Facts) { f.MetricsAPI = &MetricsAPI{} }))
+	var got []string
+	for _, n := range v.Needs {
+		if len(n.Instead) > 0 {
+			got = append(got, n.String()+" | "+strings.Join(described(n.Instead), ", "))
+		}
+	}
+	want := []string{
+		"escalate clusterroles.rbac.authorization.k8s.io/role (cluster-wide) | get pods (cluster-wide), get pods/log (cluster-wide), " +
+			"patch deployments.apps/a (cluster-wide), patch deployments.apps/b (cluster-wide)",
+		"bind clusterroles.rbac.authorization.k8s.io/role (cluster-wide) | get pods (namespace ns), get pods/log (namespace ns), " +
+			"patch deployments.apps/a (namespace ns), patch deployments.apps/b (namespace ns)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("needs = %q\nwant %q", got, want)
+	}
+}
+
+func TestMissingPermissionsAreListed(t *testing.T) {
+	crd := Permission{Verb: "create", Resource: Definitions}
+	denied := []Denial{
+		{Permission: crd},
+		{Permission: Permission{Verb: "delete", Resource: Definitions, Name: DefinitionName}},
+		{Permission: Permission{Verb: "patch", Resource: Resource{"", "secrets"}, Namespace: "hpc", Name: "registry"}},
+		{Permission: Permission{Verb: "patch", Resource: Resource{"", "secrets"}, Namespace: "other", Name: "registry"}},
+		{
+			Permission: Permission{Verb: "bind", Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "gopherlocks-operator"},
+			Missing:    []Permission{{Verb: "list", Resource: Resource{"", "pods"}}, {Verb: "watch", Resource: Resource{"", "pods"}}},
+		},
+		{
+			Permission: Permission{Verb: "escalate", Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "gopherlocks-operator"},
+			Missing:    []Permission{{Verb: "list", Resource: Resource{"", "pods"}}, {Verb: "watch", Resource: Resource{"", "pods"}}},
+		},
+	}
+	problem := Explain("jane", denied)
+	want := "jane lacks permissions, which an administrator of the cluster can grant:\n" +
+		"    create, delete customresourcedefinitions.apiextensions.k8s.io (cluster-wide)\n" +
+		"    patch secrets (namespaces hpc, other)\n" +
+		"    bind, escalate clusterroles.rbac.authorization.k8s.io/gopherlocks-operator (cluster-wide), or all that it grants; of that is missing: list, watch pods (cluster-wide)"
+	if problem == nil || problem.Reason != ReasonForbidden || problem.Message != want {
+		t.Errorf("problem = %+v\nwant %s", problem, want)
+	}
+	if got := crd.String(); got != "create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)" {
+		t.Errorf("a permission in words: %q", got)
+	}
+	if Explain("jane", nil) != nil {
+		t.Error("nothing is missing, and it is a problem")
+	}
+}
+
+// TestNamespacesAreAskedForAsTheAPIServerJudgesThem: a Role in a namespace may allow
+// to get it.
+func TestNamespacesAreAskedForAsTheAPIServerJudgesThem(t *testing.T) {
+	for _, n := range Judge(wishes(), facts()).Needs {
+		if n.Resource == Namespaces && n.Name != "" && n.Namespace != n.Name {
+			t.Errorf("%s is asked for in namespace %q", n.Permission, n.Namespace)
+		}
+	}
+}
