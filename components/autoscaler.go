@@ -8,13 +8,16 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// autoscalerName is the name of a MiniCluster's HPA.
+func autoscalerName(miniCluster string) string { return miniCluster + "-hpa" }
+
 // newAutoscaler declares the HPA of a MiniCluster, named after it. It comes
 // after the MiniCluster and goes before it, so that it never looks for a
 // target that is not there.
 func newAutoscaler(ctx *pulumi.Context, name string, args MiniClusterArgs, parent *MiniCluster) error {
 	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, name, &autoscalingv2.HorizontalPodAutoscalerArgs{
 		Metadata: metav1.ObjectMetaArgs{
-			Name:      pulumi.String(args.Name + "-hpa"),
+			Name:      pulumi.String(autoscalerName(args.Name)),
 			Namespace: parent.Object.Metadata.Namespace(),
 		},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{

@@ -38,6 +38,9 @@ type ExistingArgs struct {
 	Kubeconfig pulumi.StringInput
 	// Context is a context in it. Default: its current one.
 	Context string
+	// MetricsServedBy names what serves the metrics of pods in it, for policies to
+	// see. Default: nothing is said of it.
+	MetricsServedBy string
 }
 
 // Cluster is a Kubernetes cluster for the other components to install into.
@@ -121,7 +124,11 @@ func (a ClusterArgs) check() error {
 // inputs leave out the kubeconfig: the state has it as an output.
 func (a ClusterArgs) inputs() pulumi.Map {
 	if a.Existing != nil {
-		return pulumi.Map{"existing": pulumi.Map{"context": pulumi.String(a.Existing.Context)}}
+		existing := pulumi.Map{"context": pulumi.String(a.Existing.Context)}
+		if a.Existing.MetricsServedBy != "" {
+			existing["metricsServedBy"] = pulumi.String(a.Existing.MetricsServedBy)
+		}
+		return pulumi.Map{"existing": existing}
 	}
 	if a.Kind != nil {
 		return pulumi.Map{"kind": pulumi.Map{

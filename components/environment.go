@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // upstreamMetricsServerImage is the release that an existing cluster pulls;
@@ -26,13 +27,17 @@ type Environment struct {
 // NewEnvironment declares a cluster, metrics-server and the operator in it, and
 // the MiniClusters, from settings that config.Load has checked.
 func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
-	cluster, err := newClusterFromSettings(ctx, s)
+	at, err := newSite(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := newClusterFromSettings(ctx, s, at)
 	if err != nil {
 		return nil, err
 	}
 	inCluster := cluster.ResourceOptions()
-	if s.MetricsServer {
-		if err := newMetricsServerFromSettings(ctx, s, cluster); err != nil {
+	if at.metricsServer {
+		if err := newMetricsServerFromSettings(ctx, s, at, cluster); err != nil {
 			return nil, err
 		}
 	}
@@ -44,24 +49,27 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	operator, err := NewOperator(ctx, "operator", OperatorArgs{Image: operatorImage, AgentImage: agentImage}, inCluster...)
+	operator, err := NewOperator(ctx, "operator", OperatorArgs{
+		Image: operatorImage, AgentImage: agentImage, Pull: pullArgs(s),
+		Stack:          at.stack,
+		KeepDefinition: at.keeps(preflight.Definitions, preflight.DefinitionName),
+		KeepNamespace:  at.keeps(preflight.Namespaces, operatorNamespace),
+	}, inCluster...)
 	if err != nil {
 		return nil, err
 	}
-	miniClusters, err := newMiniClustersFromSettings(ctx, s, cluster, operator)
+	miniClusters, err := newMiniClustersFromSettings(ctx, s, at, cluster, operator)
 	if err != nil {
 		return nil, err
 	}
 	return &Environment{Cluster: cluster, MiniClusters: miniClusters}, nil
 }
 
-func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, error) {
+func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site) (*Cluster, error) {
 	if s.ClusterProvider == config.ProviderExisting {
-		kubeconfig, err := config.ReadKubeconfig(s.Kubeconfig, s.Context)
-		if err != nil {
-			return nil, err
-		}
-		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(kubeconfig), Context: s.Context}})
+		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{
+			Kubeconfig: pulumi.String(at.kubeconfig), Context: s.Context, MetricsServedBy: at.metricsServedBy,
+		}})
 	}
 	embedded, err := embeddedArgs(ctx.Stack(), s.ClusterName)
 	if err != nil {
@@ -76,8 +84,8 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings) (*Cluster, e
 	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded})
 }
 
-func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, cluster *Cluster) error {
-	args := MetricsServerArgs{}
+func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, at site, cluster *Cluster) error {
+	args := MetricsServerArgs{Pull: pullArgs(s), Stack: at.stack}
 	reference := s.MetricsServerImage
 	switch s.ClusterProvider {
 	case config.ProviderEmbedded:

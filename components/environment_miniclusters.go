@@ -8,12 +8,17 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // newMiniClustersFromSettings declares the MiniClusters and their namespaces,
 // each as a resource called NAMESPACE/NAME, whatever its place in the list.
-func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, cluster *Cluster, operator *Operator) ([]*MiniCluster, error) {
-	namespaces, err := newNamespaces(ctx, s.MiniClusters, cluster.ResourceOptions())
+func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, at site, cluster *Cluster, operator *Operator) ([]*MiniCluster, error) {
+	namespaces, err := newNamespaces(ctx, s.MiniClusters, at, cluster.ResourceOptions())
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := newPullSecrets(ctx, s, namespaces, cluster.ResourceOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +35,7 @@ func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, cluster
 			image = demoWorkload
 		}
 		opts := append(cluster.ResourceOptions(),
-			pulumi.DependsOn([]pulumi.Resource{operator, namespaces[m.Namespace]}),
+			pulumi.DependsOn(append([]pulumi.Resource{operator, namespaces[m.Namespace]}, secrets[m.Namespace]...)),
 			pulumi.Protect(m.Protect))
 		if formerlyAlone(m, s.MiniClusters) {
 			opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(m.Name)}}))
@@ -47,7 +52,8 @@ func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, cluster
 
 // newNamespaces declares each namespace once, by name. One that holds a
 // protected MiniCluster is protected too: it would take the MiniCluster with it.
-func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, opts []pulumi.ResourceOption) (map[string]*corev1.Namespace, error) {
+// One that was there before is used, and stays when the stack goes.
+func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, at site, opts []pulumi.ResourceOption) (map[string]*corev1.Namespace, error) {
 	protected := map[string]bool{}
 	aliases := map[string][]pulumi.Alias{}
 	for _, m := range miniClusters {
@@ -64,16 +70,33 @@ func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, opts 
 		if declared[m.Namespace] != nil {
 			continue
 		}
-		own := append([]pulumi.ResourceOption{
-			pulumi.Protect(protected[m.Namespace]), pulumi.Aliases(aliases[m.Namespace]),
-		}, opts...)
+		annotations, own := keptOrSigned(at.keeps(preflight.Namespaces, m.Namespace), at.stack)
+		own = append(own, pulumi.Protect(protected[m.Namespace]), pulumi.Aliases(aliases[m.Namespace]))
 		namespace, err := corev1.NewNamespace(ctx, m.Namespace, &corev1.NamespaceArgs{
-			Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(m.Namespace)},
-		}, own...)
+			Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(m.Namespace), Annotations: annotations},
+		}, append(own, opts...)...)
 		if err != nil {
 			return nil, fmt.Errorf("namespace %s: %w", m.Namespace, err)
 		}
 		declared[m.Namespace] = namespace
+	}
+	return declared, nil
+}
+
+// newPullSecrets declares, once in each namespace, the Secret that images are
+// pulled with, where the stack makes it.
+func newPullSecrets(ctx *pulumi.Context, s config.Settings, namespaces map[string]*corev1.Namespace, opts []pulumi.ResourceOption) (map[string][]pulumi.Resource, error) {
+	declared := map[string][]pulumi.Resource{}
+	pull := pullArgs(s)
+	for _, m := range s.MiniClusters {
+		if _, done := declared[m.Namespace]; done || pull == nil {
+			continue
+		}
+		secret, err := newPullSecret(ctx, m.Namespace+"/"+pull.Secret, namespaces[m.Namespace].Metadata.Name().Elem(), pull, opts...)
+		if err != nil {
+			return nil, err
+		}
+		declared[m.Namespace] = secret
 	}
 	return declared, nil
 }
@@ -106,6 +129,7 @@ func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput) MiniCluster
 		Image:               image,
 		Command:             pulumi.String(m.Command),
 		Resources:           m.Resources,
+		ImagePullSecret:     pulumi.String(m.ImagePullSecret),
 	}
 	if m.Autoscale {
 		args.Autoscale = &AutoscaleArgs{CPUTarget: m.CPUTarget, ScaleDownStabilization: m.ScaleDownStabilization}

@@ -1,8 +1,6 @@
 package components
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,23 +8,32 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
-// onExisting is an environment on an existing cluster, with the given
+// onExisting is an environment on an existing cluster that is empty, with the given
 // MiniClusters.
 func onExisting(t *testing.T, miniClusters ...config.MiniCluster) *recorder {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
-		t.Fatal(err)
+	return onAnswering(t, &answering{}, existingSettings(miniClusters...))
+}
+
+// existingSettings are those of a stack that leaves metrics-server to others.
+func existingSettings(miniClusters ...config.MiniCluster) config.Settings {
+	return config.Settings{
+		ClusterProvider: config.ProviderExisting, MetricsServer: preflight.MetricsSkip,
+		OperatorImage: "operator", AgentImage: "agent", MiniClusters: miniClusters,
 	}
+}
+
+// onAnswering is an environment on the cluster of a server.
+func onAnswering(t *testing.T, server *answering, s config.Settings) *recorder {
+	t.Helper()
+	s.Kubeconfig = server.start(t)
 	return declare(t, func(ctx *pulumi.Context) error {
-		e, err := NewEnvironment(ctx, config.Settings{
-			ClusterProvider: config.ProviderExisting, Kubeconfig: path, Context: "second",
-			OperatorImage: "operator", AgentImage: "agent", MiniClusters: miniClusters,
-		})
-		if err == nil && len(e.MiniClusters) != len(miniClusters) {
-			t.Errorf("%d MiniClusters, want %d", len(e.MiniClusters), len(miniClusters))
+		e, err := NewEnvironment(ctx, s)
+		if err == nil && len(e.MiniClusters) != len(s.MiniClusters) {
+			t.Errorf("%d MiniClusters, want %d", len(e.MiniClusters), len(s.MiniClusters))
 		}
 		return err
 	})

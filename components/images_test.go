@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // TestConfiguredImagesAreThoseOfARegistry: on every kind of cluster, whose nodes
@@ -26,7 +27,7 @@ func TestConfiguredImagesAreThoseOfARegistry(t *testing.T) {
 			r.outputs["gopherlocks:index:EmbeddedCluster"], r.outputs["gopherlocks:index:KindCluster"] = made, made
 			if err := r.run(func(ctx *pulumi.Context) error {
 				_, err := NewEnvironment(ctx, config.Settings{
-					ClusterProvider: provider, MetricsServer: true,
+					ClusterProvider: provider, MetricsServer: preflight.MetricsInstall,
 					OperatorImage: registry + "operator@sha256:2", AgentImage: registry + "agent@sha256:3", MetricsServerImage: registry + "metrics:v1",
 					MiniClusters: []config.MiniCluster{m},
 				})

@@ -53,7 +53,7 @@ func TestProgramsWithoutImagesAreRefused(t *testing.T) {
 
 func TestManifestWithoutANameIsRefused(t *testing.T) {
 	err := newRecorder().run(func(ctx *pulumi.Context) error {
-		_, err := newManifests(ctx, "nameless", []byte("apiVersion: v1\nkind: ConfigMap\n"), "")
+		_, err := newManifests(ctx, "nameless", manifests{stream: []byte("apiVersion: v1\nkind: ConfigMap\n")})
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), "metadata.name") {

@@ -1,51 +1,23 @@
 package components
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/config"
 )
 
-// askedCluster is an API server that has MiniClusters of size 4, and the paths
-// that it was asked for.
-func askedCluster(t *testing.T) (kubeconfig string, asked func() []string) {
-	t.Helper()
-	var mu sync.Mutex
-	var paths []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		paths = append(paths, r.URL.Path)
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a"}, "spec": {"size": 4}}`)
-	}))
-	t.Cleanup(server.Close)
-	return kubeconfigOf(server.URL), func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		slices.Sort(paths)
-		return paths
-	}
-}
+// miniClustersPath is where MiniClusters of the namespace ns are.
+const miniClustersPath = "/apis/flux-framework.org/v1alpha2/namespaces/ns/miniclusters/"
 
-func kubeconfigOf(url string) string {
-	return fmt.Sprintf(`apiVersion: v1
-kind: Config
-current-context: it
-clusters: [{name: it, cluster: {server: %q}}]
-contexts: [{name: it, context: {cluster: it, user: it}}]
-users: [{name: it}]
-`, url)
-}
+// liveMiniCluster is one of size 4.
+const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a"}, "spec": {"size": 4}}`
 
 func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 	fixed, autoscaled, free := described("ns", "fixed"), described("ns", "autoscaled"), described("ns", "free")
@@ -55,25 +27,36 @@ func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 		preview bool
 		want    []string
 	}{
-		{true, []string{"/apis/flux-framework.org/v1alpha2/namespaces/ns/miniclusters/fixed"}},
+		{true, []string{miniClustersPath + "fixed"}},
 		{false, nil},
 	} {
-		kubeconfig, asked := askedCluster(t)
-		if err := declareOn(t, kubeconfig, c.preview, fixed, autoscaled, free); err != nil {
+		server := &answering{objects: map[string]string{miniClustersPath + "fixed": liveMiniCluster}}
+		if err := declareOn(t, server.start(t), c.preview, fixed, autoscaled, free); err != nil {
 			t.Fatal(err)
 		}
-		if got := asked(); !slices.Equal(got, c.want) {
+		if got := server.askedOf(miniClustersPath); !slices.Equal(got, c.want) {
 			t.Errorf("preview %t asked for %q, want %q", c.preview, got, c.want)
 		}
 	}
 }
 
-func TestPreviewGoesOnWithoutTheCluster(t *testing.T) {
+// TestPreviewGoesOnWithoutACluster: one of this machine that was stopped is
+// started by the update.
+func TestPreviewGoesOnWithoutACluster(t *testing.T) {
 	fixed := described("ns", "fixed")
 	fixed.Size = pulumi.IntRef(2)
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	if err := declareOn(t, kubeconfigOf(server.URL), true, fixed); err != nil {
+	r := newRecorder()
+	r.outputs["gopherlocks:index:EmbeddedCluster"] = resource.NewPropertyMapFromMap(map[string]any{"kubeconfig": kubeconfigOf(server.URL)})
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, config.Settings{
+			ClusterProvider: config.ProviderEmbedded, OperatorImage: "operator", AgentImage: "agent", MetricsServerImage: "metrics",
+			MiniClusters: []config.MiniCluster{fixed},
+		})
+		return err
+	}, pulumi.WithMocks("gopherlocks", "dev", r), func(run *pulumi.RunInfo) { run.DryRun = true })
+	if err != nil {
 		t.Errorf("the preview fails: %v", err)
 	}
 }
@@ -81,13 +64,9 @@ func TestPreviewGoesOnWithoutTheCluster(t *testing.T) {
 // declareOn declares an environment on the cluster of a kubeconfig.
 func declareOn(t *testing.T, kubeconfig string, preview bool, miniClusters ...config.MiniCluster) error {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := NewEnvironment(ctx, config.Settings{
-			ClusterProvider: config.ProviderExisting, Kubeconfig: path, OperatorImage: "operator", AgentImage: "agent",
+			ClusterProvider: config.ProviderExisting, Kubeconfig: kubeconfig, OperatorImage: "operator", AgentImage: "agent",
 			MiniClusters: miniClusters,
 		})
 		return err
@@ -95,8 +74,12 @@ func declareOn(t *testing.T, kubeconfig string, preview bool, miniClusters ...co
 }
 
 func TestLiveSizeIsReadAndTold(t *testing.T) {
-	kubeconfig, _ := askedCluster(t)
-	live, err := readLiveSize(t.Context(), kubeconfig, "ns", "a")
+	server := &answering{objects: map[string]string{miniClustersPath + "a": liveMiniCluster}}
+	kubeconfig, err := os.ReadFile(server.start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := readLiveSize(t.Context(), string(kubeconfig), "ns", "a")
 	if err != nil || live != 4 {
 		t.Fatalf("live size = %d, %v", live, err)
 	}

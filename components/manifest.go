@@ -3,6 +3,7 @@ package components
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -14,12 +15,20 @@ import (
 // which typed arguments would say the same thing a second time.
 type manifest struct{ pulumi.CustomResourceState }
 
-// newManifests declares the objects of a YAML stream, each as a resource that
-// is called after prefix and kind. Objects that are in a namespace are put into
-// the given one.
-func newManifests(ctx *pulumi.Context, prefix string, stream []byte, namespace string, opts ...pulumi.ResourceOption) ([]pulumi.Resource, error) {
+// manifests are the objects of a YAML stream.
+type manifests struct {
+	stream []byte
+	// namespace is that of the objects that are in one.
+	namespace string
+	// annotations are added to those in the stream.
+	annotations map[string]string
+}
+
+// newManifests declares objects, each as a resource that is called after prefix
+// and kind.
+func newManifests(ctx *pulumi.Context, prefix string, from manifests, opts ...pulumi.ResourceOption) ([]pulumi.Resource, error) {
 	var declared []pulumi.Resource
-	for document := range bytes.SplitSeq(stream, []byte("\n---")) {
+	for document := range bytes.SplitSeq(from.stream, []byte("\n---")) {
 		var object unstructured.Unstructured
 		if err := yaml.Unmarshal(document, &object.Object); err != nil {
 			return nil, fmt.Errorf("manifests of %s: %w", prefix, err)
@@ -28,7 +37,15 @@ func newManifests(ctx *pulumi.Context, prefix string, stream []byte, namespace s
 			return nil, fmt.Errorf("manifests of %s: no apiVersion, kind or metadata.name in %q", prefix, document)
 		}
 		if object.GetNamespace() != "" {
-			object.SetNamespace(namespace)
+			object.SetNamespace(from.namespace)
+		}
+		if len(from.annotations) > 0 {
+			annotations := object.GetAnnotations()
+			if annotations == nil {
+				annotations = map[string]string{}
+			}
+			maps.Copy(annotations, from.annotations)
+			object.SetAnnotations(annotations)
 		}
 		m := &manifest{}
 		name := prefix + "-" + strings.ToLower(object.GetKind())

@@ -9,6 +9,8 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 const (
@@ -30,6 +32,13 @@ type MetricsServerArgs struct {
 	// KubeletInsecureTLS takes kubelets' serving certificates as they are: for
 	// clusters of this machine whose kubelets sign their own. Default: false.
 	KubeletInsecureTLS bool
+	// Pull says how the image is pulled from a private registry. Default (nil): it is
+	// not.
+	Pull *PullArgs
+	// Stack is noted on the APIService in the annotation of
+	// preflight.AnnotationStack, so that the stack finds again what it has made.
+	// Default: nothing is noted.
+	Stack string
 }
 
 // MetricsServer serves the resource metrics API (metrics.k8s.io), which the
@@ -80,12 +89,18 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 	if err != nil {
 		return nil, fmt.Errorf("metrics-server's Service: %w", err)
 	}
-	deployment, err := newMetricsServerDeployment(ctx, name, args, account, m, rules)
+	secret, err := newPullSecret(ctx, name+"-registry", pulumi.String(metricsServerNamespace), args.Pull, child)
+	if err != nil {
+		return nil, err
+	}
+	deployment, err := newMetricsServerDeployment(ctx, name, args, account, m, append(rules, secret...))
 	if err != nil {
 		return nil, err
 	}
 	_, err = apiregistrationv1.NewAPIService(ctx, name, &apiregistrationv1.APIServiceArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("v1beta1.metrics.k8s.io"), Labels: metricsServerLabels()},
+		Metadata: metav1.ObjectMetaArgs{
+			Name: pulumi.String(preflight.MetricsAPIName), Labels: metricsServerLabels(), Annotations: signature(args.Stack),
+		},
 		Spec: apiregistrationv1.APIServiceSpecArgs{
 			Group:                pulumi.String("metrics.k8s.io"),
 			Version:              pulumi.String("v1beta1"),
@@ -139,6 +154,7 @@ func newMetricsServerDeployment(
 				Spec: corev1.PodSpecArgs{
 					ServiceAccountName: account.Metadata.Name(),
 					PriorityClassName:  pulumi.String("system-cluster-critical"),
+					ImagePullSecrets:   args.Pull.references(),
 					Containers: corev1.ContainerArray{corev1.ContainerArgs{
 						Name:  pulumi.String(metricsServerName),
 						Image: args.Image,

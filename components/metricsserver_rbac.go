@@ -7,6 +7,36 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	rbac "k8s.io/api/rbac/v1"
+)
+
+// Names of roles and bindings, as in upstream's manifests.
+const (
+	metricsServerRole        = "system:metrics-server"
+	metricsReaderRole        = "system:aggregated-metrics-reader"
+	metricsDelegatorBinding  = "metrics-server:system:auth-delegator"
+	metricsAuthReaderBinding = "metrics-server-auth-reader"
+	// These are Kubernetes' own.
+	authDelegatorRole = "system:auth-delegator"
+	authReaderRole    = "extension-apiserver-authentication-reader"
+)
+
+// What the roles grant; those of Kubernetes' own roles only to be asked about.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#other-component-roles
+var (
+	metricsReaderRules = []rbac.PolicyRule{policyRule("metrics.k8s.io", []string{"pods", "nodes"}, "get", "list", "watch")}
+	metricsServerRules = []rbac.PolicyRule{
+		policyRule("", []string{"nodes/metrics"}, "get"),
+		policyRule("", []string{"pods", "nodes"}, "get", "list", "watch"),
+	}
+	authDelegatorRules = []rbac.PolicyRule{
+		policyRule("authentication.k8s.io", []string{"tokenreviews"}, "create"),
+		policyRule("authorization.k8s.io", []string{"subjectaccessreviews"}, "create"),
+	}
+	authReaderRules = []rbac.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"extension-apiserver-authentication"},
+		Verbs: []string{"get", "list", "watch"},
+	}}
 )
 
 // newMetricsServerRBAC lets metrics-server read the kubelets' metrics and
@@ -19,24 +49,21 @@ func newMetricsServerRBAC(
 	aggregate := func(role string) string { return "rbac.authorization.k8s.io/aggregate-to-" + role }
 	_, err := rbacv1.NewClusterRole(ctx, name+"-reader", &rbacv1.ClusterRoleArgs{
 		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String("system:aggregated-metrics-reader"),
+			Name: pulumi.String(metricsReaderRole),
 			Labels: pulumi.StringMap{
 				aggregate("view"):  pulumi.String("true"),
 				aggregate("edit"):  pulumi.String("true"),
 				aggregate("admin"): pulumi.String("true"),
 			},
 		},
-		Rules: rbacv1.PolicyRuleArray{policyRule("metrics.k8s.io", []string{"pods", "nodes"}, "get", "list", "watch")},
+		Rules: policyRules(metricsReaderRules),
 	}, child)
 	if err != nil {
 		return nil, fmt.Errorf("role of metrics' readers: %w", err)
 	}
 	role, err := rbacv1.NewClusterRole(ctx, name, &rbacv1.ClusterRoleArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("system:metrics-server")},
-		Rules: rbacv1.PolicyRuleArray{
-			policyRule("", []string{"nodes/metrics"}, "get"),
-			policyRule("", []string{"pods", "nodes"}, "get", "list", "watch"),
-		},
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsServerRole)},
+		Rules:    policyRules(metricsServerRules),
 	}, child)
 	if err != nil {
 		return nil, fmt.Errorf("metrics-server's role: %w", err)
@@ -45,7 +72,7 @@ func newMetricsServerRBAC(
 		Kind: pulumi.String("ServiceAccount"), Name: account.Metadata.Name().Elem(), Namespace: account.Metadata.Namespace(),
 	}}
 	own, err := rbacv1.NewClusterRoleBinding(ctx, name, &rbacv1.ClusterRoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("system:metrics-server")},
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsServerRole)},
 		RoleRef:  roleRef("ClusterRole", role.Metadata.Name().Elem()),
 		Subjects: subjects,
 	}, child)
@@ -53,8 +80,8 @@ func newMetricsServerRBAC(
 		return nil, fmt.Errorf("binding of metrics-server's role: %w", err)
 	}
 	delegator, err := rbacv1.NewClusterRoleBinding(ctx, name+"-auth-delegator", &rbacv1.ClusterRoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("metrics-server:system:auth-delegator")},
-		RoleRef:  roleRef("ClusterRole", pulumi.String("system:auth-delegator")),
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsDelegatorBinding)},
+		RoleRef:  roleRef("ClusterRole", pulumi.String(authDelegatorRole)),
 		Subjects: subjects,
 	}, child)
 	if err != nil {
@@ -62,9 +89,9 @@ func newMetricsServerRBAC(
 	}
 	reader, err := rbacv1.NewRoleBinding(ctx, name+"-auth-reader", &rbacv1.RoleBindingArgs{
 		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String("metrics-server-auth-reader"), Namespace: pulumi.String(metricsServerNamespace),
+			Name: pulumi.String(metricsAuthReaderBinding), Namespace: pulumi.String(metricsServerNamespace),
 		},
-		RoleRef:  roleRef("Role", pulumi.String("extension-apiserver-authentication-reader")),
+		RoleRef:  roleRef("Role", pulumi.String(authReaderRole)),
 		Subjects: subjects,
 	}, child)
 	if err != nil {
@@ -73,12 +100,20 @@ func newMetricsServerRBAC(
 	return []pulumi.Resource{own, delegator, reader}, nil
 }
 
-func policyRule(group string, resources []string, verbs ...string) rbacv1.PolicyRuleArgs {
-	return rbacv1.PolicyRuleArgs{
-		ApiGroups: pulumi.ToStringArray([]string{group}),
-		Resources: pulumi.ToStringArray(resources),
-		Verbs:     pulumi.ToStringArray(verbs),
+func policyRule(group string, resources []string, verbs ...string) rbac.PolicyRule {
+	return rbac.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
+}
+
+// policyRules are Kubernetes' rules as Pulumi's.
+func policyRules(rules []rbac.PolicyRule) (all rbacv1.PolicyRuleArray) {
+	for _, rule := range rules {
+		all = append(all, rbacv1.PolicyRuleArgs{
+			ApiGroups: pulumi.ToStringArray(rule.APIGroups),
+			Resources: pulumi.ToStringArray(rule.Resources),
+			Verbs:     pulumi.ToStringArray(rule.Verbs),
+		})
 	}
+	return all
 }
 
 func roleRef(kind string, name pulumi.StringInput) rbacv1.RoleRefArgs {

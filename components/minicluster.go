@@ -70,6 +70,10 @@ type MiniClusterArgs struct {
 	// Resources are the requests and limits of a rank, by resource name, as in a
 	// container: {"requests": {"cpu": "500m"}}. Autoscale needs requests.cpu.
 	Resources map[string]map[string]string
+	// ImagePullSecret is the name of a Secret in the namespace, of type
+	// kubernetes.io/dockerconfigjson, by which the images of the ranks' pods are
+	// pulled. Default (nil or ""): none.
+	ImagePullSecret pulumi.StringInput
 }
 
 // AutoscaleArgs say how an HPA chooses the size, between MinSize and MaxSize.
@@ -195,8 +199,11 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 		"image":     a.Image,
 		"resources": pulumi.ToMap(untyped(a.Resources)),
 	}
-	if a.hasCommand() {
+	if given(a.Command) {
 		container["command"] = a.Command
+	}
+	if given(a.ImagePullSecret) {
+		container["imagePullSecret"] = a.ImagePullSecret
 	}
 	spec := pulumi.Map{
 		"size":       pulumi.Int(a.described().InitialSize()),
@@ -230,9 +237,7 @@ func (a MiniClusterArgs) placement() pulumi.Map {
 	return placement
 }
 
-func (a MiniClusterArgs) hasCommand() bool {
-	return a.Command != nil && a.Command != pulumi.String("")
-}
+func given(text pulumi.StringInput) bool { return text != nil && text != pulumi.String("") }
 
 // sizeOwnership makes spec.size Pulumi's or leaves it to whoever scales. The
 // field stays declared either way: a manager that stops declaring a field that

@@ -26,6 +26,19 @@ type OperatorArgs struct {
 	// AgentImage is put by the operator into the ranks' pods; its entrypoint must
 	// be the agent. Required.
 	AgentImage pulumi.StringInput
+	// Pull says how both images are pulled from a private registry. The agent's is
+	// pulled into each MiniCluster's namespace, where the Secret must be, too.
+	// Default (nil): they are not.
+	Pull *PullArgs
+
+	// Stack is noted on definition, namespace and Deployment in the annotation of
+	// preflight.AnnotationStack, so that the stack finds again what it has made.
+	// Default: nothing is noted.
+	Stack string
+	// KeepDefinition and KeepNamespace say that the definition and the namespace
+	// were there before: they are used, not noted as the stack's, and stay when the
+	// component goes. Default: false.
+	KeepDefinition, KeepNamespace bool
 }
 
 // Operator is the MiniCluster CRD and the operator that acts on it.
@@ -46,16 +59,19 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 		return nil, fmt.Errorf("operator: %w", err)
 	}
 	child := pulumi.Parent(o)
-	crd, err := newManifests(ctx, name, crds.MiniCluster, "", child)
+	crd, err := newDefinition(ctx, name, args, child)
 	if err != nil {
 		return nil, err
 	}
+	annotations, kept := keptOrSigned(args.KeepNamespace, args.Stack)
 	namespace, err := corev1.NewNamespace(ctx, name+"-namespace", &corev1.NamespaceArgs{
 		Metadata: metav1.ObjectMetaArgs{
 			Name:   pulumi.String(operatorNamespace),
 			Labels: pulumi.StringMap{"pod-security.kubernetes.io/enforce": pulumi.String("restricted")},
+
+			Annotations: annotations,
 		},
-	}, child)
+	}, append(kept, child)...)
 	if err != nil {
 		return nil, fmt.Errorf("operator's Namespace: %w", err)
 	}
@@ -72,17 +88,36 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	// The operator's cache needs the CRD and the permissions: without them it
 	// would start, fail and be started again with a growing back-off.
 	after := append(bindings, crd...)
+	secret, err := newPullSecret(ctx, name+"-registry", namespace.Metadata.Name().Elem(), args.Pull, child)
+	if err != nil {
+		return nil, err
+	}
+	after = append(after, secret...)
 	if err := newOperatorDeployment(ctx, name, args, account, o, after); err != nil {
 		return nil, err
 	}
 	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{"namespace": pulumi.String(operatorNamespace)})
 }
 
+// newDefinition declares the definition of MiniClusters. What an older version or
+// another operator has set of it is overruled: the API server has one.
+func newDefinition(ctx *pulumi.Context, name string, args OperatorArgs, child pulumi.ResourceOption) ([]pulumi.Resource, error) {
+	annotations, kept := keptOrSigned(args.KeepDefinition, args.Stack)
+	given := map[string]string{}
+	if args.Stack != "" {
+		given["pulumi.com/patchForce"] = "true"
+	}
+	for key := range annotations {
+		given[key] = args.Stack
+	}
+	return newManifests(ctx, name, manifests{stream: crds.MiniCluster, annotations: given}, append(kept, child)...)
+}
+
 func newOperatorRBAC(
 	ctx *pulumi.Context, name string, namespace *corev1.Namespace, account *corev1.ServiceAccount, parent *Operator,
 ) ([]pulumi.Resource, error) {
 	child := pulumi.Parent(parent)
-	roles, err := newManifests(ctx, name, rbac.Role, operatorNamespace, child, pulumi.DependsOn([]pulumi.Resource{namespace}))
+	roles, err := newManifests(ctx, name, manifests{stream: rbac.Role, namespace: operatorNamespace}, child, pulumi.DependsOn([]pulumi.Resource{namespace}))
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +153,21 @@ func newOperatorDeployment(
 			PeriodSeconds: pulumi.Int(5),
 		}
 	}
+	env := corev1.EnvVarArray{corev1.EnvVarArgs{
+		Name: pulumi.String("POD_NAMESPACE"),
+		ValueFrom: corev1.EnvVarSourceArgs{
+			FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.namespace")},
+		},
+	}, corev1.EnvVarArgs{
+		Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: args.AgentImage,
+	}}
+	if args.Pull != nil {
+		env = append(env, corev1.EnvVarArgs{Name: pulumi.String("GOPHERLOCKS_AGENT_PULL_SECRET"), Value: pulumi.String(args.Pull.Secret)})
+	}
 	_, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
 		Metadata: metav1.ObjectMetaArgs{
 			Name: pulumi.String(operatorName), Namespace: account.Metadata.Namespace(), Labels: labels,
+			Annotations: signature(args.Stack),
 		},
 		Spec: appsv1.DeploymentSpecArgs{
 			Selector: metav1.LabelSelectorArgs{MatchLabels: labels},
@@ -128,17 +175,11 @@ func newOperatorDeployment(
 				Metadata: metav1.ObjectMetaArgs{Labels: labels},
 				Spec: corev1.PodSpecArgs{
 					ServiceAccountName: account.Metadata.Name(),
+					ImagePullSecrets:   args.Pull.references(),
 					Containers: corev1.ContainerArray{corev1.ContainerArgs{
 						Name:  pulumi.String("operator"),
 						Image: args.Image,
-						Env: corev1.EnvVarArray{corev1.EnvVarArgs{
-							Name: pulumi.String("POD_NAMESPACE"),
-							ValueFrom: corev1.EnvVarSourceArgs{
-								FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.namespace")},
-							},
-						}, corev1.EnvVarArgs{
-							Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: args.AgentImage,
-						}},
+						Env:   env,
 						Ports: corev1.ContainerPortArray{
 							corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(8080)},
 							corev1.ContainerPortArgs{Name: pulumi.String("probes"), ContainerPort: pulumi.Int(8081)},

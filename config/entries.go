@@ -32,17 +32,23 @@ var fields = []struct {
 	{"drainTimeoutSeconds", func(p *parser, m *MiniCluster, v value) { m.DrainTimeoutSeconds = p.optionalInteger(v) }},
 	{"placement", func(p *parser, m *MiniCluster, v value) { m.Placement = p.text(v) }},
 	{"topologyKey", func(p *parser, m *MiniCluster, v value) { m.TopologyKey = p.text(v) }},
+	{"imagePullSecret", func(p *parser, m *MiniCluster, v value) { m.ImagePullSecret = p.text(v) }},
 	{"protect", func(p *parser, m *MiniCluster, v value) { m.Protect = p.boolean(v) }},
+}
+
+// own reads the MiniCluster that the stack's own keys describe.
+func (p *parser) own() MiniCluster {
+	own := MiniCluster{malformed: map[string]bool{}}
+	for _, field := range fields {
+		p.set(&own, field.name, field.set, p.key(field.name))
+	}
+	return own
 }
 
 // miniClusters reads the list, whose entries take from the stack's own keys
 // what they do not say themselves; or without a list the one MiniCluster that
 // those keys describe.
-func (p *parser) miniClusters() []MiniCluster {
-	own := MiniCluster{malformed: map[string]bool{}}
-	for _, field := range fields {
-		p.set(&own, field.name, field.set, p.key(field.name))
-	}
+func (p *parser) miniClusters(own MiniCluster) []MiniCluster {
 	list := p.key(listKey)
 	if list.text == "" {
 		return []MiniCluster{own}

@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -16,13 +19,20 @@ func ReadKubeconfig(path, context string) (string, error) {
 	rules.ExplicitPath = path
 	kubeconfig, err := rules.Load()
 	if err != nil {
-		return "", fmt.Errorf("gopherlocks:kubeconfig: %w", err)
+		return "", fmt.Errorf("gopherlocks:kubeconfig: give the path of a kubeconfig that can be read (see kubectl config view): %w", err)
 	}
-	if context == "" {
+	files := strings.Join(rules.GetLoadingPrecedence(), ", ")
+	contexts := slices.Sorted(maps.Keys(kubeconfig.Contexts))
+	switch {
+	case len(contexts) == 0:
+		return "", fmt.Errorf("gopherlocks:kubeconfig: there is no context in %s: give the path of a kubeconfig that leads to the cluster", files)
+	case context == "" && kubeconfig.CurrentContext == "":
+		return "", fmt.Errorf("gopherlocks:context: is not set, and %s has no current one: choose one of %q", files, contexts)
+	case context == "":
 		context = kubeconfig.CurrentContext
 	}
 	if _, ok := kubeconfig.Contexts[context]; !ok {
-		return "", fmt.Errorf("gopherlocks:context: %q is not in %v", context, rules.GetLoadingPrecedence())
+		return "", fmt.Errorf("gopherlocks:context: %q is not in %s: choose one of %q", context, files, contexts)
 	}
 	content, err := reduce(kubeconfig, context)
 	if err != nil {

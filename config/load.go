@@ -14,7 +14,18 @@ import (
 // Load reads the settings of the running program's stack. Its error names
 // every key that is unknown, malformed or out of bounds, with value and bound.
 func Load(ctx *pulumi.Context) (Settings, error) {
-	settings, err := read(pulumiconfig.New(ctx, "").Get, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)))
+	all := pulumiconfig.New(ctx, "")
+	credentials := ctx.Project() + ":" + credentialsKey
+	settings, err := read(func(key string) string {
+		if key != credentialsKey {
+			return all.Get(key)
+		}
+		value, _ := ctx.GetConfig(credentials) // Without the warning that it is a secret.
+		return value
+	}, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)))
+	if settings.RegistryCredentials != "" && !ctx.IsConfigSecret(credentials) {
+		err = errors.Join(err, errPlainCredentials)
+	}
 	if err != nil {
 		return Settings{}, fmt.Errorf("configuration of stack %s is not valid, so nothing was changed:\n%w", ctx.Stack(), err)
 	}
@@ -43,6 +54,10 @@ func stackKeys(project, variable string) (keys []string) {
 // Pulumi.yaml. Keys that are given and never asked for are errors.
 func read(get func(key string) string, given []string) (Settings, error) {
 	p := parser{get: get}
+	own, credentials := p.own(), p.text(p.key(credentialsKey))
+	if own.ImagePullSecret == "" && credentials != "" {
+		own.ImagePullSecret = defaultPullSecret
+	}
 	settings := Settings{
 		ClusterProvider: p.text(p.key("clusterProvider")),
 		ClusterName:     p.text(p.key("clusterName")),
@@ -52,12 +67,17 @@ func read(get func(key string) string, given []string) (Settings, error) {
 		Kubeconfig:      p.text(p.key("kubeconfig")),
 		Context:         p.text(p.key("context")),
 
-		MiniClusters: p.miniClusters(),
+		MiniClusters: p.miniClusters(own),
 
 		OperatorImage:      p.text(p.key("operatorImage")),
 		AgentImage:         p.text(p.key("agentImage")),
-		MetricsServer:      p.boolean(p.key("metricsServer")),
+		MetricsServer:      p.metrics(p.key("metricsServer")),
 		MetricsServerImage: p.text(p.key("metricsServerImage")),
+
+		ImagePullSecret:     own.ImagePullSecret,
+		RegistryCredentials: credentials,
+
+		TakeOverCRD: p.boolean(p.key("takeOverCRD")),
 	}
 	p.refuseUnknown("gopherlocks:", "a key", given, p.known)
 	return settings, errors.Join(append(p.errs, settings.validate()...)...)

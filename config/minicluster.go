@@ -40,6 +40,7 @@ type MiniCluster struct {
 	Placement           string // how ranks are laid out over nodes; empty: the API's default
 	TopologyKey         string // node label that they are spread over; empty: the API's default
 	Protect             bool   // whether Pulumi refuses to delete it
+	ImagePullSecret     string // empty: none
 
 	// path is where it stands in the configuration, such as "miniClusters[1].";
 	// empty for the one that the stack's own keys describe.
@@ -75,7 +76,7 @@ func (m MiniCluster) OwnsSize() bool { return m.Size != nil && !m.Autoscale }
 func (m MiniCluster) Check() []Problem {
 	var found []Problem
 	for _, check := range []func(MiniCluster) []Problem{
-		checkNames, checkSizes, checkAutoscaling, checkResources, checkDraining, checkPlacement,
+		checkNames, checkSizes, checkAutoscaling, checkResources, checkDraining, checkPlacement, checkPullSecret,
 	} {
 		found = append(found, check(m)...)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // parser reads values and collects what is wrong with them instead of stopping
@@ -68,6 +70,22 @@ func (p *parser) boolean(v value) bool {
 		p.fail(v, "true or false")
 	}
 	return b
+}
+
+// metrics reads who brings metrics-server. Once there was only true and false.
+func (p *parser) metrics(v value) preflight.Metrics {
+	switch mode := preflight.Metrics(v.text); mode {
+	case preflight.MetricsAuto, preflight.MetricsInstall, preflight.MetricsSkip:
+		return mode
+	}
+	switch v.text {
+	case "true":
+		return preflight.MetricsInstall
+	case "false":
+		return preflight.MetricsSkip
+	}
+	p.fail(v, fmt.Sprintf("%s, %s or %s", preflight.MetricsAuto, preflight.MetricsInstall, preflight.MetricsSkip))
+	return ""
 }
 
 // resources reads quantities as text or as numbers: "2" and 2 are two CPUs.

@@ -4,6 +4,8 @@
 // configuration.
 package config
 
+import "github.com/gopherlocks/gopherlocks/preflight"
+
 // Names of the cluster providers, the values of gopherlocks:clusterProvider.
 const (
 	ProviderEmbedded = "embedded"
@@ -21,13 +23,23 @@ type Settings struct {
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 
-	KindMounts      []KindMount
+	KindMounts []KindMount
 	// MiniClusters has at least one entry, and no two with the same namespace
 	// and name.
 	MiniClusters []MiniCluster
 
 	OperatorImage      string
 	AgentImage         string
-	MetricsServer      bool
+	MetricsServer      preflight.Metrics
 	MetricsServerImage string
+
+	// ImagePullSecret is the Secret that the operator's own images are pulled with,
+	// and those of MiniClusters that do not say otherwise; empty for none.
+	ImagePullSecret string
+	// RegistryCredentials, a Docker configuration, is what that Secret is made of;
+	// empty when somebody else makes it. Treat it as a secret.
+	RegistryCredentials string
+
+	// TakeOverCRD lets an existing cluster's definition of MiniClusters be replaced.
+	TakeOverCRD bool
 }

@@ -15,6 +15,7 @@ func (s Settings) validate() (errs []error) {
 			}
 		}
 	}
+	errs = append(errs, checkCredentials(s)...)
 	return append(errs, checkDuplicates(s)...)
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
 // clusterRules are about the Kubernetes cluster that a MiniCluster is in.
@@ -26,8 +28,7 @@ var clusterRules = []Rule{
 		Description: "Kubernetes is recent enough for Indexed Jobs that change their size.",
 		Level:       Mandatory,
 		Options: []Option{{Name: "minimum", Schema: map[string]any{
-			// 1.27 made completions of an Indexed Job mutable.
-			"type": "string", "pattern": `^[0-9]+\.[0-9]+$`, "default": "1.27",
+			"type": "string", "pattern": `^[0-9]+\.[0-9]+$`, "default": kubeversion.Minimum,
 			"description": "The oldest version of Kubernetes, such as 1.27.",
 		}}},
 		Check: checkKubernetesVersion,
@@ -35,13 +36,14 @@ var clusterRules = []Rule{
 }
 
 // configMetricsServer is the key of our program's configuration that says
-// whether it installs metrics-server: "false" means that the cluster has one.
+// whether it installs metrics-server: "skip", which was "false" once, means that
+// the cluster has one.
 const configMetricsServer = "gopherlocks:metricsServer"
 
 const metricsServer = "metrics-server"
 
 func checkMetricsServer(s Stack, settings Settings) []Finding {
-	if !s.Complete || settings.boolean("provided") || s.Config[configMetricsServer] == "false" {
+	if !s.Complete || settings.boolean("provided") || slices.Contains([]string{"skip", "false"}, s.Config[configMetricsServer]) {
 		return nil
 	}
 	provided := slices.ContainsFunc(s.Resources, providesMetrics)
@@ -53,7 +55,7 @@ func checkMetricsServer(s Stack, settings Settings) []Finding {
 		}
 		if len(metrics) > 0 && !provided {
 			r.violation(a.Resource, ReasonMetricsServerMissing, "this stack has an autoscaler and no metrics-server: install it, "+
-				"or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer false)")
+				"or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer skip)")
 			break // The others miss the same.
 		}
 	}
@@ -69,6 +71,9 @@ func providesMetrics(r Resource) bool {
 	switch r.Type {
 	case typeMetricsServerComponent:
 		return true
+	case typeClusterComponent:
+		// Found in an existing cluster.
+		return !r.input("existing", "metricsServedBy").absent()
 	case typeAPIService:
 		return is("metrics.k8s.io", "spec", "group")
 	case typeHelmRelease:

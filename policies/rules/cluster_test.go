@@ -1,7 +1,7 @@
 package rules
 
 const missing = `h: MetricsServerMissing: this stack has an autoscaler and no metrics-server: install it, ` +
-	`or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer false)`
+	`or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer skip)`
 
 var clusterCases = []testCase{
 	{rule: "metrics-server", kind: violating, name: "none", stack: []string{cluster, scaler("")}, want: []string{missing}},
@@ -18,6 +18,20 @@ var clusterCases = []testCase{
 	{
 		rule: "metrics-server", kind: conforming, name: "the configuration says that the cluster has one",
 		config: map[string]string{"gopherlocks:metricsServer": "false"}, stack: []string{scaler("")},
+	},
+	{
+		rule: "metrics-server", kind: conforming, name: "the configuration skips it",
+		config: map[string]string{"gopherlocks:metricsServer": "skip"}, stack: []string{scaler("")},
+	},
+	{
+		rule: "metrics-server", kind: conforming, name: "the program has found one",
+		config: map[string]string{"gopherlocks:metricsServer": "auto"},
+		stack:  []string{`taken c {existing: {context: mine, metricsServedBy: Service kube-system/metrics-server}}`, scaler("")},
+	},
+	{
+		rule: "metrics-server", kind: violating, name: "the program has found none",
+		config: map[string]string{"gopherlocks:metricsServer": "auto"},
+		stack:  []string{`taken c {existing: {context: mine}}`, scaler("")}, want: []string{missing},
 	},
 	{rule: "metrics-server", kind: conforming, name: "no autoscaler", stack: []string{cluster}},
 	{rule: "metrics-server", kind: conforming, name: "no metric of pods", stack: []string{scaler(`metrics: [{type: External}]`)}},

@@ -45,6 +45,7 @@ var abbreviations = map[string]string{
 	"api":       typeAPIService,
 	"helm":      typeHelmRelease,
 	"embedded":  "gopherlocks:index:EmbeddedCluster",
+	"taken":     typeClusterComponent,
 	"kind":      "gopherlocks:index:KindCluster",
 }
 

@@ -37,6 +37,7 @@ type Secret struct{ Value any }
 // Types of resources that rules look at.
 const (
 	typeMiniClusterComponent   = "gopherlocks:components:MiniCluster"
+	typeClusterComponent       = "gopherlocks:components:Cluster"
 	typeMetricsServerComponent = "gopherlocks:components:MetricsServer"
 	typeAPIService             = "kubernetes:apiregistration.k8s.io/v1:APIService"
 	typeHelmRelease            = "kubernetes:helm.sh/v3:Release"

@@ -1,0 +1,233 @@
+package components
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/preflight"
+)
+
+// thisStack is what the recorder's stack signs with.
+const thisStack = "organization/gopherlocks/dev"
+
+const (
+	namespaceToken  = "kubernetes:core/v1:Namespace"
+	definitionToken = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+	secretToken     = "kubernetes:core/v1:Secret"
+)
+
+// signed is an annotation, whose name has dots in it.
+func signed(r registration) any {
+	annotations, _ := r.at("metadata.annotations").(map[string]any)
+	return annotations[preflight.AnnotationStack]
+}
+
+func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
+	s := existingSettings(described("hpc", "a"))
+	s.MetricsServer = preflight.MetricsAuto
+	r := onAnswering(t, &answering{}, s)
+	for _, c := range []struct{ token, name string }{
+		{namespaceToken, "hpc"},
+		{namespaceToken, "operator-namespace"},
+		{definitionToken, "operator-customresourcedefinition"},
+		{"kubernetes:apps/v1:Deployment", "operator"},
+		{"kubernetes:apiregistration.k8s.io/v1:APIService", "metrics-server"},
+	} {
+		made := r.get(t, c.token, c.name)
+		if got := signed(made); got != thisStack || made.rpc.GetRetainOnDelete() {
+			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, made.rpc.GetRetainOnDelete())
+		}
+	}
+}
+
+func TestWhatWasThereBeforeIsNotSignedAndStays(t *testing.T) {
+	server := &answering{objects: map[string]string{
+		namespacePath + "hpc":                there("v1", "Namespace", "hpc", ""),
+		namespacePath + "mine":               there("v1", "Namespace", "mine", thisStack),
+		namespacePath + "gopherlocks-system": there("v1", "Namespace", "gopherlocks-system", "organization/gopherlocks/other"),
+		definitionPath:                       strings.Replace(there("apiextensions.k8s.io/v1", "CustomResourceDefinition", preflight.DefinitionName, ""), `"annotations"`, `"labels": {"app.kubernetes.io/part-of": "gopherlocks"}, "annotations"`, 1),
+	}}
+	r := onAnswering(t, server, existingSettings(described("hpc", "a"), described("mine", "b")))
+	for _, c := range []struct{ token, name string }{
+		{namespaceToken, "hpc"}, {namespaceToken, "operator-namespace"}, {definitionToken, "operator-customresourcedefinition"},
+	} {
+		kept := r.get(t, c.token, c.name)
+		if got := signed(kept); got != nil || !kept.rpc.GetRetainOnDelete() {
+			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, kept.rpc.GetRetainOnDelete())
+		}
+	}
+	if mine := r.get(t, namespaceToken, "mine"); signed(mine) != thisStack || mine.rpc.GetRetainOnDelete() {
+		t.Errorf("the stack's own namespace: signed %v, stays %t", signed(mine), mine.rpc.GetRetainOnDelete())
+	}
+}
+
+func TestMetricsServerOfOthersIsLeftAlone(t *testing.T) {
+	s := existingSettings(described("hpc", "a"))
+	s.MetricsServer = preflight.MetricsAuto
+	server := &answering{objects: map[string]string{metricsAPIPath: there("apiregistration.k8s.io/v1", "APIService", preflight.MetricsAPIName, "")}}
+	r := onAnswering(t, server, s)
+	if r.has("gopherlocks:components:MetricsServer", "metrics-server") {
+		t.Error("it is installed beside another")
+	}
+	r.get(t, "gopherlocks:components:Cluster", "cluster").want(t, map[string]any{"existing.metricsServedBy": "the API server itself"})
+
+	server.objects[metricsAPIPath] = there("apiregistration.k8s.io/v1", "APIService", preflight.MetricsAPIName, thisStack)
+	if !onAnswering(t, server, s).has("gopherlocks:components:MetricsServer", "metrics-server") {
+		t.Error("the stack drops the one that it has installed")
+	}
+}
+
+func TestExistingClusterIsJudgedBeforeAnythingIsDeclared(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Unauthorized", "code": 401}`))
+	}))
+	t.Cleanup(refusing.Close)
+	distrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(distrusted.Close)
+	limited := &answering{
+		denies: func(verb, resource string) bool {
+			return verb == "create" && resource == "clusterrolebindings" || verb == "escalate" || verb == "watch" && resource == "pods"
+		},
+		objects: map[string]string{definitionPath: there("apiextensions.k8s.io/v1", "CustomResourceDefinition", preflight.DefinitionName, "")},
+	}
+	for name, c := range map[string]struct {
+		kubeconfig string
+		want       []string
+	}{
+		"no kubeconfig":       {"/nowhere/kubeconfig", []string{"gopherlocks:kubeconfig: give the path of a kubeconfig that can be read"}},
+		"nobody answers":      {kubeconfigFile(t, gone.URL), []string{`gopherlocks:context: the cluster of context "it" (` + gone.URL + `) does not answer`, "connection refused", "kubectl --context it version"}},
+		"expired credentials": {kubeconfigFile(t, refusing.URL), []string{`refuses the credentials of user "it"`, "log in again", "kubectl --context it auth whoami"}},
+		"another certificate": {kubeconfigFile(t, distrusted.URL), []string{"cannot be trusted", "certificate-authority"}},
+		"all problems at once": {limited.start(t), []string{
+			"cannot take this stack, so nothing was changed", "(ForeignDefinition)",
+			"create clusterrolebindings.rbac.authorization.k8s.io (cluster-wide)", "watch pods (namespace gopherlocks-system)",
+			"escalate clusterroles.rbac.authorization.k8s.io/gopherlocks-operator (cluster-wide), or all that it grants; of that is missing: watch pods (cluster-wide)",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mustRefuse(t, func(ctx *pulumi.Context) error {
+				s := existingSettings(described("hpc", "a"))
+				s.Kubeconfig = c.kubeconfig
+				_, err := NewEnvironment(ctx, s)
+				return err
+			}, c.want...)
+		})
+	}
+}
+
+// TestWishesAreWhatIsDeclared holds the list, by which permissions are asked for,
+// against what the components really declare.
+func TestWishesAreWhatIsDeclared(t *testing.T) {
+	a, b := described("hpc", "a"), described("other", "b")
+	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	s := existingSettings(a, b)
+	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {}}`
+	wishes, err := wishesOf(s, thisStack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for _, o := range slices.Concat(wishes.Objects, wishes.MetricsServer) {
+		want[strings.Join([]string{o.Group, o.Resource.Resource, o.Namespace, o.Name}, " ")] = true
+	}
+	got := map[string]bool{}
+	for key, declared := range onAnswering(t, &answering{}, s).asked {
+		token, isKubernetes := strings.CutPrefix(strings.Fields(key)[0], "kubernetes:")
+		if !isKubernetes {
+			continue
+		}
+		apiVersion, kind, _ := strings.Cut(token, ":")
+		group, _, _ := strings.Cut(apiVersion, "/")
+		if group == "core" {
+			group = ""
+		}
+		namespace, _ := declared.at("metadata.namespace").(string)
+		name, _ := declared.at("metadata.name").(string)
+		got[strings.Join([]string{group, plural(kind), namespace, name}, " ")] = true
+		checkRules(t, declared, slices.Concat(wishes.Objects, wishes.MetricsServer), plural(kind), name)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("declared: %q\nwished:   %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+}
+
+func plural(kind string) string { return strings.ToLower(kind) + "s" }
+
+// checkRules compares how many rules a role has, and which one a binding refers to.
+func checkRules(t *testing.T, declared registration, wished []preflight.Object, resource, name string) {
+	t.Helper()
+	rules, _ := declared.at("rules").([]any)
+	refers, _ := declared.at("roleRef.name").(string)
+	for _, o := range wished {
+		if o.Resource.Resource != resource || o.Name != name {
+			continue
+		}
+		if len(o.Rules) != len(rules) {
+			t.Errorf("%s %s: %d rules are wished, %d declared", resource, name, len(o.Rules), len(rules))
+		}
+		if o.Refers == nil && refers != "" || o.Refers != nil && o.Refers.Name != refers {
+			t.Errorf("%s %s refers to %q, wished is %+v", resource, name, refers, o.Refers)
+		}
+	}
+}
+
+func TestPullSecretsAreMadeWhereImagesArePulled(t *testing.T) {
+	a, b := described("hpc", "a"), described("other", "b")
+	a.ImagePullSecret, b.ImagePullSecret = "registry", "of-their-own"
+	s := existingSettings(a, b, described("hpc", "public"))
+	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
+	r := onAnswering(t, &answering{}, s)
+	for name, namespace := range map[string]string{
+		"operator-registry": "gopherlocks-system", "metrics-server-registry": "kube-system", "hpc/registry": "hpc", "other/registry": "other",
+	} {
+		secret := r.get(t, secretToken, name)
+		secret.want(t, map[string]any{"metadata.name": "registry", "metadata.namespace": namespace, "type": "kubernetes.io/dockerconfigjson"})
+		// The magic key of a secret in Pulumi's protocol.
+		data := secret.rpc.GetObject().GetFields()["stringData"].String()
+		if !strings.Contains(data, "4dabf18193072939515e22adb298388d") {
+			t.Errorf("the content of %s is not a secret: %s", name, data)
+		}
+	}
+	for _, name := range []string{"operator", "metrics-server"} {
+		pod := r.get(t, "kubernetes:apps/v1:Deployment", name).at("spec.template.spec").(map[string]any)
+		if got := pod["imagePullSecrets"]; len(got.([]any)) != 1 || got.([]any)[0].(map[string]any)["name"] != "registry" {
+			t.Errorf("%s pulls with %v", name, got)
+		}
+	}
+	for name, want := range map[string]any{"hpc/a": "registry", "other/b": "of-their-own", "hpc/public": nil} {
+		container := r.get(t, miniClusterObject, name).at("spec.containers").([]any)[0].(map[string]any)
+		if container["imagePullSecret"] != want {
+			t.Errorf("%s pulls with %v, want %v", name, container["imagePullSecret"], want)
+		}
+	}
+}
+
+func TestPullSecretsOfOthersMustBeThere(t *testing.T) {
+	a := described("hpc", "a")
+	a.ImagePullSecret = "registry"
+	s := existingSettings(a)
+	s.ImagePullSecret = "registry"
+	server := &answering{objects: map[string]string{namespacePath + "hpc": there("v1", "Namespace", "hpc", "")}}
+	s.Kubeconfig = server.start(t)
+	mustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, s)
+		return err
+	}, `imagePullSecret "registry" is not in namespace hpc`, "(PullSecretMissing)")
+
+	server.objects[namespacePath+"hpc/secrets/registry"] = there("v1", "Secret", "registry", "")
+	r := onAnswering(t, server, s)
+	if r.has(secretToken, "hpc/registry") || r.has(secretToken, "operator-registry") {
+		t.Error("a Secret is made without credentials")
+	}
+}
