@@ -5,40 +5,31 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestOnAnExistingCluster installs everything into a cluster that another stack
-// keeps, by its kubeconfig and context alone, and leaves it as it was.
+// keeps, by its kubeconfig and context and as a user who may do just what is asked
+// for, and leaves it as it was.
 func TestOnAnExistingCluster(t *testing.T) {
 	w := newWorkspace(t)
 	kubeconfig := filepath.Join(w.dir, "theirs.kubeconfig")
-	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
-	theirs := []string{"pulumi", "-C", "tests/e2e/testdata/cluster"}
-	run := func(args ...string) string {
-		t.Helper()
-		all := append(append([]string{}, theirs...), args...)
-		return w.run(t, all[0], all[1:]...)
-	}
-	run("stack", "init", "theirs")
-	run("config", "set", "name", fmt.Sprintf("existing-%d", os.Getpid()))
-	run("config", "set", "kubeconfigFile", kubeconfig)
-	run("config", "set", "clusterProvider", w.provider)
-	t.Cleanup(func() { run("destroy", "--yes", "--skip-preview") })
-	run("up", "--yes", "--skip-preview")
-	var images map[string]string
-	if err := json.Unmarshal([]byte(run("stack", "output", "--json")), &images); err != nil {
-		t.Fatal(err)
-	}
+	images := makeTheirCluster(t, w, kubeconfig)
 	w.env = append(w.env, "KUBECONFIG="+kubeconfig)
+	admitInstaller(t, w)
+	w.run(t, "kubectl", "apply", "-f", "tests/e2e/testdata/existing/metrics.yaml")
+	w.run(t, "kubectl", "create", "namespace", namespace)
 	namespaces := w.run(t, "kubectl", "get", "namespaces", "-o", "name")
-	current := strings.TrimSpace(w.run(t, "kubectl", "config", "current-context"))
-	w.run(t, "kubectl", "config", "rename-context", current, "theirs")
-	w.run(t, "kubectl", "config", "unset", "current-context")
 
 	w.run(t, "pulumi", "stack", "init", "mine")
-	set := func(key, value string) { t.Helper(); w.run(t, "pulumi", "config", "set", key, value) }
+	set := func(arguments ...string) {
+		t.Helper()
+		w.run(t, "pulumi", append([]string{"config", "set"}, arguments...)...)
+	}
 	set("clusterProvider", "existing")
 	set("kubeconfig", kubeconfig)
 	if said := w.fail(t, "pulumi", "up", "--yes", "--skip-preview"); !strings.Contains(said, "gopherlocks:operatorImage: is not set") {
@@ -47,25 +38,171 @@ func TestOnAnExistingCluster(t *testing.T) {
 	set("operatorImage", images["operator"])
 	set("agentImage", images["agent"])
 	set("image", images["demo-workload"])
-	set("metricsServer", "false")
 	set("autoscale", "false")
+	set("--secret", "registryCredentials", `{"auths": {"registry.example": {"auth": "bmFtZTpoaWRkZW4="}}}`)
 	set("context", "elsewhere")
-	if said := w.fail(t, "pulumi", "up", "--yes", "--skip-preview"); !strings.Contains(said, `gopherlocks:context: "elsewhere" is not in`) {
-		t.Errorf("a context that is not there is not named: %s", said)
+	if said := w.fail(t, "pulumi", "preview"); !strings.Contains(said, `gopherlocks:context: "elsewhere" is not in`) || !strings.Contains(said, `"theirs"`) {
+		t.Errorf("a context that is not there is not named, or what is there instead: %s", said)
 	}
 	set("context", "theirs")
-	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
-	w.run(t, "kubectl", "config", "use-context", "theirs")
+	said := w.fail(t, "pulumi", "preview")
+	if want := "create, delete, get, list, patch, watch customresourcedefinitions.apiextensions.k8s.io (cluster-wide)"; !strings.Contains(said, want) {
+		t.Errorf("the preview does not say that %q is missing: %s", want, said)
+	}
+	grant(t, w, said)
+
+	out := w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	for _, notice := range []string{
+		"metrics-server is left alone: the API server itself serves v1beta1.metrics.k8s.io",
+		"namespace " + namespace + " is not of this stack: pulumi destroy will leave it",
+	} {
+		if !strings.Contains(out, notice) {
+			t.Errorf("pulumi up does not say %q:\n%s", notice, out)
+		}
+	}
 	w.waitForSize(t, 2)
 	set("size", "3")
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
 	w.waitForSize(t, 3)
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+	testPullSecrets(t, w)
 	w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
 	if now := w.run(t, "kubectl", "get", "namespaces", "-o", "name"); now != namespaces {
 		t.Errorf("namespaces were %q and are %q", namespaces, now)
 	}
 	if now := w.run(t, "kubectl", "get", "crds", "-o", "name"); strings.Contains(now, "flux-framework.org") {
 		t.Errorf("the definition is still there: %s", now)
+	}
+	testTakeOver(t, w, images["demo-workload"])
+}
+
+// makeTheirCluster makes a cluster by a stack of its own, and returns the images
+// that it holds.
+func makeTheirCluster(t *testing.T, w *workspace, kubeconfig string) (images map[string]string) {
+	t.Helper()
+	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
+	run := func(args ...string) string {
+		t.Helper()
+		return w.run(t, "pulumi", append([]string{"-C", "tests/e2e/testdata/cluster"}, args...)...)
+	}
+	run("stack", "init", "theirs")
+	run("config", "set", "name", fmt.Sprintf("existing-%d", os.Getpid()))
+	run("config", "set", "kubeconfigFile", kubeconfig)
+	run("config", "set", "clusterProvider", w.provider)
+	t.Cleanup(func() { run("destroy", "--yes", "--skip-preview") })
+	run("up", "--yes", "--skip-preview")
+	if err := json.Unmarshal([]byte(run("stack", "output", "--json")), &images); err != nil {
+		t.Fatal(err)
+	}
+	return images
+}
+
+// admitInstaller adds a context "theirs" of a user who may do nothing, which kubectl
+// does not use.
+func admitInstaller(t *testing.T, w *workspace) {
+	t.Helper()
+	current := strings.TrimSpace(w.run(t, "kubectl", "config", "current-context"))
+	cluster := strings.TrimSpace(w.run(t, "kubectl", "config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.cluster}"))
+	w.run(t, "kubectl", "create", "serviceaccount", "installer", "-n", "default")
+	token := strings.TrimSpace(w.run(t, "kubectl", "create", "token", "installer", "-n", "default", "--duration=2h"))
+	w.run(t, "kubectl", "config", "set-credentials", "installer", "--token="+token)
+	w.run(t, "kubectl", "config", "set-context", "theirs", "--cluster="+cluster, "--user=installer")
+	w.run(t, "kubectl", "config", "rename-context", current, "administrator")
+}
+
+// permissionLine is a line of what the program lists as missing.
+var permissionLine = regexp.MustCompile(`(?m)^\s*((?:[a-z]+, )*[a-z]+) ([a-z]+)((?:\.[a-z0-9.-]+)?)(?:/([a-z:-]+))? \((?:cluster-wide|namespaces? [a-z, -]+)\)`)
+
+// grant does for the installer what the message asks an administrator for.
+func grant(t *testing.T, w *workspace, message string) {
+	t.Helper()
+	rules := []map[string]any{}
+	for _, found := range permissionLine.FindAllStringSubmatch(message, -1) {
+		rule := map[string]any{
+			"verbs": strings.Split(found[1], ", "), "resources": []string{found[2]}, "apiGroups": []string{strings.TrimPrefix(found[3], ".")},
+		}
+		if found[4] != "" {
+			rule["resourceNames"] = []string{found[4]}
+		}
+		rules = append(rules, rule)
+	}
+	if len(rules) < 10 {
+		t.Fatalf("only %d permissions are in: %s", len(rules), message)
+	}
+	role := map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "installer"}, "rules": rules,
+	}
+	content, err := json.Marshal(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "role.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "kubectl", "apply", "-f", file)
+	w.run(t, "kubectl", "create", "clusterrolebinding", "installer", "--clusterrole=installer", "--serviceaccount=default:installer")
+}
+
+// testPullSecrets: the credentials reach the cluster, and are not in the state.
+func testPullSecrets(t *testing.T, w *workspace) {
+	t.Helper()
+	for _, in := range []string{"gopherlocks-system", namespace} {
+		if got := w.run(t, "kubectl", "get", "secret", "gopherlocks-registry", "-n", in, "-o", `jsonpath={.data.\.dockerconfigjson}`); got == "" {
+			t.Errorf("no credentials in namespace %s", in)
+		}
+	}
+	pulls := w.run(t, "kubectl", "get", "pods", "-n", namespace, "-o", "jsonpath={.items[*].spec.imagePullSecrets[*].name}")
+	if !slices.Contains(strings.Fields(pulls), "gopherlocks-registry") {
+		t.Errorf("ranks pull with %q", pulls)
+	}
+	if state := w.run(t, "pulumi", "stack", "export"); strings.Contains(state, "bmFtZTpoaWRkZW4") {
+		t.Error("the credentials are in the state")
+	}
+}
+
+// testTakeOver comes after a Flux Operator: what it has left is taken over only on
+// request and when it does not run, and outlives the stack.
+func testTakeOver(t *testing.T, w *workspace, image string) {
+	t.Helper()
+	manifests := "tests/e2e/testdata/existing/fluxoperator.yaml"
+	w.run(t, "kubectl", "apply", "-f", manifests)
+	w.run(t, "kubectl", "wait", "--for=condition=Established", "crd/miniclusters.flux-framework.org", "--timeout=60s")
+	theirs := filepath.Join(t.TempDir(), "minicluster.json")
+	content := fmt.Sprintf(`{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "theirs", "namespace": "default"},
+		"spec": {"size": 1, "flux": {"enabled": false}, "containers": [{"image": %q}]}}`, image)
+	if err := os.WriteFile(theirs, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, func() string {
+		_, errOut, err := w.try("kubectl", "apply", "-f", theirs)
+		if err != nil {
+			return errOut
+		}
+		return ""
+	})
+	uid := func() string {
+		t.Helper()
+		return w.run(t, "kubectl", "get", "minicluster", "theirs", "-n", "default", "-o", "jsonpath={.metadata.uid}")
+	}
+	was := uid()
+	said := w.fail(t, "pulumi", "preview")
+	for _, want := range []string{
+		"with 1 MiniCluster, is not Gopherlocks'", "pulumi config set takeOverCRD true",
+		"kubectl scale deployment -n operator-system operator-controller-manager --replicas=0",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("beside the Flux Operator the preview does not say %q: %s", want, said)
+		}
+	}
+	w.run(t, "kubectl", "scale", "deployment", "-n", "operator-system", "operator-controller-manager", "--replicas=0")
+	w.run(t, "pulumi", "config", "set", "takeOverCRD", "true")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.run(t, "kubectl", "wait", "minicluster", "theirs", "-n", "default", "--for=condition=Ready", "--timeout=120s")
+	w.run(t, "pulumi", "config", "rm", "takeOverCRD") // Once it is ours, nobody asks.
+	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+	w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
+	if is := uid(); is != was {
+		t.Errorf("their MiniCluster was %s and is %s", was, is)
 	}
 }
