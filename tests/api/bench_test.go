@@ -21,7 +21,7 @@ import (
 
 // BenchmarkResize resizes from 1 to 200 ranks and back.
 func BenchmarkResize(b *testing.B) {
-	const small, large, rounds = 1, 200, 3
+	const small, large, rounds = 1, 200, 5
 	spec := api.MiniClusterSpec{Size: small, MaxSize: large}
 	b.Run("plain", func(b *testing.B) {
 		m := create(b, spec)
@@ -58,8 +58,7 @@ func measureResize(m miniCluster, bare, copied bareJob, size int32) round {
 	before := len(requestsIn(m.t, m.key.Namespace))
 	began := time.Now()
 	m.mustScale(size)
-	world.kubelet.waitForReady(m.t, m.key.Namespace, int(size))
-	r.ours = time.Since(began)
+	r.ours = world.kubelet.waitForPods(m.t, m.key.Namespace, int(size), began)
 	m.waitForSize(size)
 	r.told = time.Since(began)
 	waitForJob(m.t, m.key, size)
@@ -81,8 +80,7 @@ func BenchmarkManyAtOnce(b *testing.B) {
 				namespace := newNamespace(b)
 				began := time.Now()
 				createMany(b, number, func(i int) client.Object { return numbered(namespace, i, size, flux) })
-				world.kubelet.waitForReady(b, namespace, number*size)
-				r.ours = time.Since(began)
+				r.ours = world.kubelet.waitForPods(b, namespace, number*size, began)
 				waitForAll(b, namespace, number, size)
 				r.told = time.Since(began)
 				r.made = requestsIn(b, namespace)
@@ -104,7 +102,7 @@ func BenchmarkManyAtOnce(b *testing.B) {
 }
 
 // createJobs makes as many bare Jobs as fast, and removes them again.
-func createJobs(b *testing.B, number int, like *batchv1.Job) time.Duration {
+func createJobs(b *testing.B, number int, like *batchv1.Job) moments {
 	b.Helper()
 	began := time.Now()
 	createMany(b, number, func(i int) client.Object {
@@ -112,8 +110,7 @@ func createJobs(b *testing.B, number int, like *batchv1.Job) time.Duration {
 		job.Name += "-" + strconv.Itoa(i)
 		return job
 	})
-	world.kubelet.waitForReady(b, like.Namespace, number*int(*like.Spec.Completions))
-	took := time.Since(began)
+	took := world.kubelet.waitForPods(b, like.Namespace, number*int(*like.Spec.Completions), began)
 	remove(b, &batchv1.Job{}, like.Namespace)
 	return took
 }

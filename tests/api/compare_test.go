@@ -21,19 +21,25 @@ import (
 
 // comparison collects rounds of one thing done to a MiniCluster and to a bare Job.
 type comparison struct {
-	name                     string
-	ours, bare, copied, told []time.Duration
-	reads, writes, status    []float64
+	name                  string
+	ours, bare, copied    []moments
+	told                  []time.Duration
+	reads, writes, status []float64
 }
+
+// moments of a resize, since its beginning: when as many pods as wished exist, and
+// when they are ready too. They are the same where pods go.
+type moments struct{ exist, ready time.Duration }
 
 func newComparison(name string) *comparison { return &comparison{name: name} }
 
-// round is the time until the pods were as wished, of the MiniCluster, a bare Job
-// and a copy of the MiniCluster's Job, the time until the MiniCluster's status said
-// so, and the operator's requests.
+// round is what one thing took the MiniCluster, a bare Job and a copy of the
+// MiniCluster's Job, the time until the MiniCluster's status said so, and the
+// operator's requests.
 type round struct {
-	ours, bare, copied, told time.Duration
-	made                     []request
+	ours, bare, copied moments
+	told               time.Duration
+	made               []request
 }
 
 func (c *comparison) add(r round) {
@@ -56,12 +62,18 @@ func (c *comparison) add(r round) {
 // report reports the medians.
 func (c *comparison) report(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // A run has no other time than its rounds'.
-	ours, bare, copied := median(c.ours), median(c.bare), median(c.copied)
-	b.ReportMetric(milliseconds(ours), c.name+"-ms")
-	b.ReportMetric(milliseconds(bare), c.name+"-bare-ms")
-	b.ReportMetric(milliseconds(copied), c.name+"-copy-ms")
-	b.ReportMetric(float64(ours)/float64(bare), c.name+"-ratio")
-	b.ReportMetric(float64(ours)/float64(copied), c.name+"-copy-ratio")
+	for what, of := range map[string]func(moments) time.Duration{
+		"exist": func(m moments) time.Duration { return m.exist },
+		"ready": func(m moments) time.Duration { return m.ready },
+	} {
+		ours, bare, copied := medianOf(c.ours, of), medianOf(c.bare, of), medianOf(c.copied, of)
+		name := c.name + "-" + what
+		b.ReportMetric(milliseconds(ours), name+"-ms")
+		b.ReportMetric(milliseconds(bare), name+"-bare-ms")
+		b.ReportMetric(milliseconds(copied), name+"-copy-ms")
+		b.ReportMetric(float64(ours)/float64(bare), name+"-ratio")
+		b.ReportMetric(float64(ours)/float64(copied), name+"-copy-ratio")
+	}
 	b.ReportMetric(milliseconds(median(c.told)), c.name+"-status-ms")
 	b.ReportMetric(median(c.reads), c.name+"-reads")
 	b.ReportMetric(median(c.writes), c.name+"-writes")
@@ -71,6 +83,14 @@ func (c *comparison) report(b *testing.B) {
 // median of an odd number of values.
 func median[T time.Duration | float64](values []T) T {
 	return slices.Sorted(slices.Values(values))[len(values)/2]
+}
+
+func medianOf(all []moments, of func(moments) time.Duration) time.Duration {
+	values := make([]time.Duration, len(all))
+	for i, m := range all {
+		values[i] = of(m)
+	}
+	return median(values)
 }
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d) / float64(time.Millisecond)) }
@@ -121,7 +141,7 @@ func createBareJob(t testing.TB, job *batchv1.Job) bareJob {
 	return bareJob{t, client.ObjectKeyFromObject(job)}
 }
 
-func (j bareJob) resize(size int32) time.Duration {
+func (j bareJob) resize(size int32) moments {
 	j.t.Helper()
 	job := &batchv1.Job{}
 	job.Namespace, job.Name = j.key.Namespace, j.key.Name
@@ -130,8 +150,7 @@ func (j bareJob) resize(size int32) time.Duration {
 	if err := world.client.Patch(j.t.Context(), job, patch); err != nil {
 		j.t.Fatalf("resize the bare Job: %v", err)
 	}
-	world.kubelet.waitForReady(j.t, j.key.Namespace, int(size))
-	took := time.Since(began)
+	took := world.kubelet.waitForPods(j.t, j.key.Namespace, int(size), began)
 	waitForJob(j.t, j.key, size)
 	return took
 }
@@ -153,11 +172,18 @@ func waitForJob(t testing.TB, key types.NamespacedName, size int32) {
 	})
 }
 
-// waitForReady waits until a namespace has exactly so many pods, all ready. It
-// asks the node and not the API server, which is what is measured.
+// waitForReady waits until a namespace has exactly so many pods, all ready.
 func (k *kubelet) waitForReady(t testing.TB, namespace string, number int) {
 	t.Helper()
+	k.waitForPods(t, namespace, number, time.Now())
+}
+
+// waitForPods waits for that too, and returns how long it took since began. It
+// asks the node and not the API server, which is what is measured.
+func (k *kubelet) waitForPods(t testing.TB, namespace string, number int, began time.Time) moments {
+	t.Helper()
 	const look = 2 * time.Millisecond
+	var took moments
 	var pods, ready int
 	err := wait.PollUntilContextTimeout(t.Context(), look, patience, true, func(context.Context) (bool, error) {
 		pods, ready = 0, 0
@@ -167,11 +193,16 @@ func (k *kubelet) waitForReady(t testing.TB, namespace string, number int) {
 				ready++
 			}
 		}
+		if pods == number && took.exist == 0 {
+			took.exist = time.Since(began)
+		}
 		return pods == number && ready == number, nil
 	})
 	if err != nil {
 		t.Fatalf("%d pods of which %d are ready, want %d: %v", pods, ready, number, err)
 	}
+	took.ready = time.Since(began)
+	return took
 }
 
 // residentMiB is the memory of the process that is in RAM (proc_pid_status(5)).

@@ -19,11 +19,19 @@ import (
 // watches.
 const progressInterval = 5 * time.Second
 
+// settleTime is how long it is not told that a resize has begun: one that is over
+// by then costs two writes, that of the Job and that of the status at its end.
+// Until then the status speaks of the spec before, and its observedGeneration says
+// so: "kubectl wait" and other readers of conditions go by that.
+const settleTime = time.Second
+
 // pace remembers the last write of each status. After a restart of the operator
-// it knows nothing, so that the first difference is written at once.
+// it knows nothing, so that the first difference in progress is written at once.
 type pace struct {
 	mu      sync.Mutex
 	written map[types.NamespacedName]report
+	// begun is when the resize began that has not been told of.
+	begun map[types.NamespacedName]time.Time
 }
 
 // report is a write of a status.
@@ -45,14 +53,25 @@ func (p *pace) catchUp(mc *api.MiniCluster) {
 }
 
 // delay returns how long a status is to be held back: not at all when it tells of
-// more than progress.
+// more than the beginning and the progress of a resize.
 func (p *pace) delay(key types.NamespacedName, before, after api.MiniClusterStatus, now time.Time) time.Duration {
-	if !progressOnly(before, after) {
-		return 0
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(0, p.written[key].at.Add(progressInterval).Sub(now))
+	switch {
+	case progressOnly(before, after):
+		return max(0, p.written[key].at.Add(progressInterval).Sub(now))
+	case resizeBegins(before, after):
+		since, waiting := p.begun[key]
+		if !waiting {
+			since = now
+			if p.begun == nil {
+				p.begun = map[types.NamespacedName]time.Time{}
+			}
+			p.begun[key] = now
+		}
+		return max(0, since.Add(settleTime).Sub(now))
+	}
+	return 0
 }
 
 // note remembers that a status was written.
@@ -63,12 +82,14 @@ func (p *pace) note(mc *api.MiniCluster, status api.MiniClusterStatus, now time.
 		p.written = map[types.NamespacedName]report{}
 	}
 	p.written[client.ObjectKeyFromObject(mc)] = report{mc.ResourceVersion, status, now}
+	delete(p.begun, client.ObjectKeyFromObject(mc))
 }
 
 func (p *pace) drop(key types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.written, key)
+	delete(p.begun, key)
 }
 
 // progressOnly tells whether two statuses differ in nothing but counts of ranks
@@ -91,4 +112,47 @@ func progressOnly(before, after api.MiniClusterStatus) bool {
 // too, is progress.
 func isComing(state string) bool {
 	return state == api.ReasonStarting || state == api.ReasonScalingUp
+}
+
+// resizeBegins tells whether a status has no other news than that ranks come or go
+// as a newer spec wishes, or that ranks go which were drained before.
+func resizeBegins(before, after api.MiniClusterStatus) bool {
+	from, to := stateOf(before), stateOf(after)
+	switch {
+	case from == api.ReasonDraining && to == api.ReasonScalingDown:
+		after.Drain = before.Drain
+	case before.ObservedGeneration == after.ObservedGeneration:
+		return false // a rank was lost
+	case from != api.ReasonReady && !isResizing(from), !isResizing(to):
+		return false
+	}
+	after.Size, after.Ready, after.Desired = before.Size, before.Ready, before.Desired
+	after.ObservedGeneration = before.ObservedGeneration
+	after.Conditions = slices.Clone(after.Conditions)
+	for i := range after.Conditions {
+		c := &after.Conditions[i]
+		old := meta.FindStatusCondition(before.Conditions, c.Type)
+		switch {
+		case old == nil:
+			return false
+		case c.Type == api.ConditionReady || c.Type == api.ConditionProgressing:
+			*c = *old
+		default:
+			c.ObservedGeneration = old.ObservedGeneration
+		}
+	}
+	return equality.Semantic.DeepEqual(before, after)
+}
+
+// stateOf returns the state that a status tells; empty when it tells none.
+func stateOf(status api.MiniClusterStatus) string {
+	if c := meta.FindStatusCondition(status.Conditions, api.ConditionProgressing); c != nil {
+		return c.Reason
+	}
+	return ""
+}
+
+// isResizing tells of the states in which ranks come or go.
+func isResizing(state string) bool {
+	return state == api.ReasonScalingUp || state == api.ReasonScalingDown
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -62,7 +63,69 @@ func TestStatusOfProgressIsHeldBackAndNoOther(t *testing.T) {
 	}
 }
 
-func TestNewGenerationIsToldAtOnce(t *testing.T) {
+// TestOfAResizeOnlyTheEndIsToldWhenItIsQuick: see settleTime.
+func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
+	first := metav1.NewTime(time.Unix(500, 0))
+	status := func(generation int64, desired int32, state string, edit func(*plan.Plan)) api.MiniClusterStatus {
+		mc := &api.MiniCluster{}
+		mc.Generation = generation
+		mc.Status.Conditions = []metav1.Condition{
+			{Type: api.ConditionSizeWithinBounds, Status: metav1.ConditionTrue, LastTransitionTime: first},
+			{Type: api.ConditionComplete, Status: metav1.ConditionFalse, LastTransitionTime: first},
+			{Type: api.ConditionFailed, Status: metav1.ConditionFalse, LastTransitionTime: first},
+		}
+		p := plan.Plan{Desired: desired, Maximum: 4, State: state, Message: state, Ranks: plan.Ranks{Existing: 2, Ready: 2}}
+		if edit != nil {
+			edit(&p)
+		}
+		return calculateStatus(mc, p)
+	}
+	draining := func(p *plan.Plan) { p.DrainStatus = &api.Drain{Ranks: "1"} }
+	rest := status(1, 2, api.ReasonReady, nil)
+	tests := map[string]struct {
+		before, after api.MiniClusterStatus
+		held          bool
+	}{
+		"it grows":                   {rest, status(2, 4, api.ReasonScalingUp, nil), true},
+		"it shrinks":                 {rest, status(2, 1, api.ReasonScalingDown, nil), true},
+		"another wish while it does": {status(2, 4, api.ReasonScalingUp, nil), status(3, 3, api.ReasonScalingUp, nil), true},
+		"drained ranks go":           {status(2, 1, api.ReasonDraining, draining), status(2, 1, api.ReasonScalingDown, nil), true},
+		"it drains":                  {rest, status(2, 1, api.ReasonDraining, draining), false},
+		"it is over":                 {rest, status(2, 4, api.ReasonReady, nil), false},
+		"drained ranks stay":         {status(2, 1, api.ReasonDraining, draining), status(3, 4, api.ReasonScalingUp, nil), false},
+		"a rank is lost":             {rest, status(1, 2, api.ReasonScalingUp, nil), false},
+		"the lead is lost":           {rest, status(2, 4, api.ReasonLeadLost, nil), false},
+		"it cannot be":               {rest, status(2, 4, api.ReasonApplyFailed, nil), false},
+		"the lead is back":           {status(1, 2, api.ReasonLeadLost, nil), status(2, 4, api.ReasonScalingUp, nil), false},
+		"another maximum":            {rest, status(2, 4, api.ReasonScalingUp, func(p *plan.Plan) { p.Maximum = 5 }), false},
+		"it begins to be":            {api.MiniClusterStatus{}, status(1, 2, api.ReasonStarting, nil), false},
+	}
+	key := types.NamespacedName{Name: "flux-sample"}
+	mc := &api.MiniCluster{}
+	mc.Name = key.Name
+	now := time.Unix(1000, 0)
+	for name, test := range tests {
+		var p pace
+		expect := func(when string, at time.Time, want time.Duration) {
+			t.Helper()
+			if !test.held {
+				want = 0
+			}
+			if got := p.delay(key, test.before, test.after, at); got != want {
+				t.Errorf("%s: %s the status waits %s, want %s", name, when, got, want)
+			}
+		}
+		expect("at first", now, settleTime)
+		expect("later", now.Add(settleTime/4), 3*settleTime/4)
+		expect("in the end", now.Add(settleTime), 0)
+		p.note(mc, test.before, now)
+		expect("with the next resize", now.Add(time.Hour), settleTime)
+		p.drop(key)
+		expect("for another of the name", now.Add(2*time.Hour), settleTime)
+	}
+}
+
+func TestNewGenerationIsNotProgress(t *testing.T) {
 	mc := &api.MiniCluster{}
 	p := plan.Plan{Desired: 4, State: api.ReasonScalingUp}
 	mc.Status = calculateStatus(mc, p)
