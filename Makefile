@@ -64,7 +64,7 @@ test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of i
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=embedded $(GO) test -timeout 25m -v ./tests/e2e
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
-	@$(WITH_ENV) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
+	@$(WITH_ENV) GOPHERLOCKS_KWOK=$$($(TOOLCHAIN) kwok) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
 
 bench-preview: tools ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e

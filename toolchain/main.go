@@ -24,6 +24,7 @@ const usage = `usage: go run ./toolchain COMMAND
   packages            install the Debian packages that the embedded cluster needs
   env [--bin DIR]     print the shell exports that select this work tree's tools and state
   lint [ARGUMENTS]    provide golangci-lint and run it
+  kwok                provide kwok, which simulates nodes for benchmarks, and print its path
 
 Environment:
   GOPHERLOCKS_CACHE   where compiled programs are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/gopherlocks)
@@ -55,8 +56,15 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	command, args := args[0], args[1:]
-	if command == "lint" {
+	switch command {
+	case "lint":
 		return lint(ctx, tree, args)
+	case "kwok":
+		path, err := tree.provideAside(ctx, "kwok", "kwok", "sigs.k8s.io/kwok")
+		if err == nil {
+			fmt.Println(path)
+		}
+		return err
 	}
 
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)

@@ -23,6 +23,7 @@ import (
 type comparison struct {
 	name                  string
 	ours, bare, copied    []moments
+	least                 []moments // empty where nobody measured it
 	told                  []time.Duration
 	reads, writes, status []float64
 }
@@ -35,15 +36,20 @@ func newComparison(name string) *comparison { return &comparison{name: name} }
 
 // round is what one thing took the MiniCluster, a bare Job and a copy of the
 // MiniCluster's Job, the time until the MiniCluster's status said so, and the
-// operator's requests.
+// operator's requests. least is the same done to the fewest objects that make a
+// MiniCluster, by hand: what an operator that costs nothing would take.
 type round struct {
 	ours, bare, copied moments
+	least              *moments
 	told               time.Duration
 	made               []request
 }
 
 func (c *comparison) add(r round) {
 	c.ours, c.bare, c.copied, c.told = append(c.ours, r.ours), append(c.bare, r.bare), append(c.copied, r.copied), append(c.told, r.told)
+	if r.least != nil {
+		c.least = append(c.least, *r.least)
+	}
 	var reads, writes, status float64
 	for _, request := range r.made {
 		switch {
@@ -73,6 +79,12 @@ func (c *comparison) report(b *testing.B) {
 		b.ReportMetric(milliseconds(copied), name+"-copy-ms")
 		b.ReportMetric(float64(ours)/float64(bare), name+"-ratio")
 		b.ReportMetric(float64(ours)/float64(copied), name+"-copy-ratio")
+		if len(c.least) > 0 {
+			least := medianOf(c.least, of)
+			b.ReportMetric(milliseconds(least), name+"-least-ms")
+			b.ReportMetric(float64(least)/float64(bare), name+"-least-to-bare")
+			b.ReportMetric(float64(ours)/float64(least), name+"-least-ratio")
+		}
 	}
 	b.ReportMetric(milliseconds(median(c.told)), c.name+"-status-ms")
 	b.ReportMetric(median(c.reads), c.name+"-reads")

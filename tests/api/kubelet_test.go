@@ -26,8 +26,6 @@ type kubelet struct {
 	mu sync.Mutex
 	// held namespaces start no pod, and let none end.
 	held map[string]bool
-	// leads are the addresses of the pods of rank 0, by namespace.
-	leads map[string]string
 	// places choose the nodes of a namespace's pods; without, it is nodeName.
 	places map[string]place
 	// silent nodes do nothing, and report nothing.
@@ -43,11 +41,31 @@ const stopped = 128 + 15
 
 const nodeName = "node-without-a-machine"
 
+// leadAddress is an annotation of pods: the address that the node gives rank 0.
+const leadAddress = "test.gopherlocks.example/lead-address"
+
 // kubeletWorkers are how many pods the node brings on at a time: as many nodes
 // would, so that hundreds of pods do not wait for each other.
 const kubeletWorkers = 16
 
+// startKubelet starts the stand-in.
 func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
+	k, err := watchPods(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, k.changed.ShutDown)
+	for range kubeletWorkers {
+		go func() {
+			for k.syncNext(ctx) {
+			}
+		}()
+	}
+	return k, nil
+}
+
+// watchPods returns a kubelet that sees all pods and does nothing.
+func watchPods(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	clientset, err := kubernetes.NewForConfig(config)
@@ -58,7 +76,6 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	k := &kubelet{
 		pods:     clientset,
 		held:     map[string]bool{},
-		leads:    map[string]string{},
 		places:   map[string]place{},
 		silent:   map[string]bool{},
 		informer: factory.Core().V1().Pods().Informer(),
@@ -74,13 +91,6 @@ func startKubelet(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	factory.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), k.informer.HasSynced) {
 		return nil, fmt.Errorf("the pods could not be listed")
-	}
-	context.AfterFunc(ctx, k.changed.ShutDown)
-	for range kubeletWorkers {
-		go func() {
-			for k.syncNext(ctx) {
-			}
-		}()
 	}
 	return k, nil
 }
@@ -128,13 +138,6 @@ func (k *kubelet) hold(namespace string) (release func()) {
 	}
 }
 
-// setLead sets the address that the lead of a namespace will have.
-func (k *kubelet) setLead(namespace, address string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.leads[namespace] = address
-}
-
 // place stands in for the scheduler: it returns the node for a pod, or why there is
 // none.
 type place func(*corev1.Pod) (node, because string)
@@ -168,7 +171,6 @@ func (k *kubelet) setSilent(node string, silent bool) {
 func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	k.mu.Lock()
 	held := k.held[pod.Namespace]
-	address := k.leads[pod.Namespace]
 	choose := k.places[pod.Namespace]
 	silent := k.silent[pod.Spec.NodeName]
 	k.mu.Unlock()
@@ -193,7 +195,7 @@ func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	case pod.Status.Phase != corev1.PodRunning:
 		pod = pod.DeepCopy()
 		pod.Status.Phase = corev1.PodRunning
-		if address != "" && rankOf(pod) == "0" {
+		if address := pod.Annotations[leadAddress]; address != "" && rankOf(pod) == "0" {
 			pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
 		}
 		setCondition(pod, corev1.PodReady, corev1.ConditionTrue)

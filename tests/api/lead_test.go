@@ -47,7 +47,7 @@ func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead)
 	namespace := newNamespace(t)
 	n := lastAddress.Add(1)
 	l := &lead{t: t, address: fmt.Sprintf("127.9.%d.%d", n/250, 1+n%250), changed: make(chan struct{})}
-	world.kubelet.setLead(namespace, l.address)
+	spec.Pod.Annotations = map[string]string{leadAddress: l.address}
 	enabled := true
 	spec.Flux.Enabled = &enabled
 	return createIn(t, namespace, spec), l

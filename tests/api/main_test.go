@@ -144,7 +144,17 @@ func inWorld(bin, dir string, run func()) (err error) {
 		return err
 	}
 
-	if world.kubelet, err = startKubelet(ctx, env.Config); err != nil {
+	if program := os.Getenv(kwokVariable); program != "" {
+		nodes, err := startNodes(ctx, bin, program, dir, world.kubeconfig)
+		if err != nil {
+			return err
+		}
+		defer nodes.kill()
+		world.kubelet, err = watchPods(ctx, env.Config)
+	} else {
+		world.kubelet, err = startKubelet(ctx, env.Config)
+	}
+	if err != nil {
 		return err
 	}
 	run()

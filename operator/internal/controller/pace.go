@@ -23,7 +23,7 @@ const progressInterval = 5 * time.Second
 // by then costs two writes, that of the Job and that of the status at its end.
 // Until then the status speaks of the spec before, and its observedGeneration says
 // so: "kubectl wait" and other readers of conditions go by that.
-const settleTime = time.Second
+const settleTime = 2 * time.Second
 
 // pace remembers the last write of each status. After a restart of the operator
 // it knows nothing, so that the first difference in progress is written at once.
