@@ -29,17 +29,17 @@ const (
 //go:embed testdata/kwok-stages.yaml
 var stages []byte
 
-// nodes are the programs that stand for nodes.
-type nodes []*process
+// simulation is the programs that stand for nodes.
+type simulation []*process
 
-func (n nodes) kill() {
-	for _, p := range n {
+func (s simulation) kill() {
+	for _, p := range s {
 		p.kill()
 	}
 }
 
-// startNodes starts a scheduler and kwok, and makes the nodes.
-func startNodes(ctx context.Context, bin, kwok, dir, kubeconfig string) (nodes, error) {
+// startSimulation starts a scheduler and kwok, and makes the nodes.
+func startSimulation(ctx context.Context, bin, kwok, dir, kubeconfig string) (simulation, error) {
 	config := filepath.Join(dir, "kwok-stages.yaml")
 	if err := os.WriteFile(config, stages, 0o600); err != nil {
 		return nil, err
@@ -52,12 +52,12 @@ func startNodes(ctx context.Context, bin, kwok, dir, kubeconfig string) (nodes, 
 		return nil, err
 	}
 	simulator, err := startProcess(filepath.Join(dir, "kwok.log"), kwok,
-		"--kubeconfig="+kubeconfig, "--config="+config, "--manage-all-nodes", "--node-lease-duration-seconds=0")
+		"--kubeconfig="+kubeconfig, "--config="+config, "--manage-all-nodes", "--node-lease-duration-seconds=40")
 	if err != nil {
 		scheduler.kill()
 		return nil, err
 	}
-	started := nodes{scheduler, simulator}
+	started := simulation{scheduler, simulator}
 	if err := makeNodes(ctx, simulator); err != nil {
 		started.kill()
 		return nil, err
@@ -80,12 +80,6 @@ func makeNodes(ctx context.Context, kwok *process) error {
 		if err := world.client.Create(ctx, node); err != nil {
 			return fmt.Errorf("make node %s: %w", node.Name, err)
 		}
-		// Admission marks new nodes as not ready, which in a whole cluster the node
-		// lifecycle controller takes back.
-		node.Spec.Taints = nil
-		if err := world.client.Update(ctx, node); err != nil {
-			return fmt.Errorf("open node %s: %w", node.Name, err)
-		}
 	}
 	return wait.PollUntilContextTimeout(ctx, pollInterval, patience, true, func(ctx context.Context) (bool, error) {
 		select {
@@ -97,14 +91,14 @@ func makeNodes(ctx context.Context, kwok *process) error {
 		if err := world.client.List(ctx, &list); err != nil {
 			return false, err
 		}
-		ready := 0
+		open := 0
 		for _, node := range list.Items {
-			for _, c := range node.Status.Conditions {
-				if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
-					ready++
-				}
+			// New nodes are marked as not ready, which the node lifecycle controller
+			// takes back when they are.
+			if len(node.Status.Conditions) > 0 && len(node.Spec.Taints) == 0 {
+				open++
 			}
 		}
-		return ready == simulatedNodes, nil
+		return open == simulatedNodes, nil
 	})
 }

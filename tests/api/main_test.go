@@ -145,7 +145,7 @@ func inWorld(bin, dir string, run func()) (err error) {
 	}
 
 	if program := os.Getenv(kwokVariable); program != "" {
-		nodes, err := startNodes(ctx, bin, program, dir, world.kubeconfig)
+		nodes, err := startSimulation(ctx, bin, program, dir, world.kubeconfig)
 		if err != nil {
 			return err
 		}
