@@ -80,6 +80,8 @@ type Definition struct {
 	Stored []string
 	// MiniClusters is how many objects of it there are; -1 when that is not known.
 	MiniClusters int
+	// HelmRelease is the release of Helm that it belongs to; empty for none.
+	HelmRelease NamespacedName
 }
 
 // Deployment is one that may run.

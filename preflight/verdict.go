@@ -199,6 +199,11 @@ func notices(w Wishes, f Facts, v Verdict) (lines []string) {
 		lines = append(lines, fmt.Sprintf("takes over %s with %s: those that run are started anew by the operator",
 			DefinitionName, f.Definition.count()))
 	}
+	if f.Definition != nil && f.Definition.HelmRelease.Name != "" && (f.Definition.Ours || w.TakeOver) {
+		release := f.Definition.HelmRelease
+		lines = append(lines, fmt.Sprintf("%s belongs to Helm's release %s: helm uninstall would delete it with all MiniClusters. Have Helm "+
+			"forget the release instead: kubectl delete secret -n %s -l owner=helm,name=%s", DefinitionName, release, release.Namespace, release.Name))
+	}
 	for _, secret := range w.PullSecrets {
 		if _, there := f.Namespaces[secret.Namespace]; !there {
 			lines = append(lines, fmt.Sprintf("namespace %s is not there yet, so imagePullSecret %q must come into it by itself; "+

@@ -236,6 +236,13 @@ func TestReadersAreToldWhatIsLeftAlone(t *testing.T) {
 			wishes(takeOver), facts(definition(Definition{MiniClusters: 1})),
 			[]string{"takes over miniclusters.flux-framework.org with 1 MiniCluster: those that run are started anew by the operator"},
 		},
+		"one that Helm would delete": {
+			wishes(), facts(definition(Definition{Ours: true, HelmRelease: NamespacedName{"hpc", "flux"}})),
+			[]string{
+				"miniclusters.flux-framework.org belongs to Helm's release hpc/flux: helm uninstall would delete it with all MiniClusters. Have Helm " +
+					"forget the release instead: kubectl delete secret -n hpc -l owner=helm,name=flux",
+			},
+		},
 		"a pull secret of a namespace to come": {
 			wishes(func(w *Wishes) { w.PullSecrets = []NamespacedName{{"hpc", "registry"}} }), facts(),
 			[]string{"namespace hpc is not there yet, so imagePullSecret \"registry\" must come into it by itself; otherwise make both before, or set registryCredentials"},

@@ -105,7 +105,9 @@ func TestWhatIsThereIsFound(t *testing.T) {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "signed", Annotations: map[string]string{preflight.AnnotationStack: "o/p/s"}}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "there", Namespace: "old"}},
 		metricsAPI())
-	install(t, upstream("v1alpha2"))
+	crd := upstream("v1alpha2")
+	crd.Annotations = map[string]string{"meta.helm.sh/release-name": "flux", "meta.helm.sh/release-namespace": "hpc"}
+	install(t, crd)
 	for _, name := range []string{"a", "b", "c"} {
 		create(t, miniCluster(name))
 	}
@@ -116,7 +118,7 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	if want := []preflight.NamespacedName{{Namespace: "old", Name: "missing"}}; !slices.Equal(f.SecretsMissing, want) {
 		t.Errorf("missing Secrets = %v, want %v", f.SecretsMissing, want)
 	}
-	if d := f.Definition; d == nil || d.Ours || d.Stack != "" || d.MiniClusters != 3 || !slices.Equal(d.Stored, []string{"v1alpha2"}) {
+	if d := f.Definition; d == nil || d.Ours || d.Stack != "" || d.MiniClusters != 3 || d.HelmRelease.String() != "hpc/flux" || !slices.Equal(d.Stored, []string{"v1alpha2"}) {
 		t.Errorf("definition = %+v", d)
 	}
 	if m := f.MetricsAPI; m == nil || m.Service != "kube-system/metrics-server" || m.Stack != "" || m.ByPulumi {

@@ -126,6 +126,8 @@ func (c *Cluster) definition(ctx context.Context) (*preflight.Definition, error)
 		return nil, err
 	}
 	d := &preflight.Definition{Owned: ownerOf(crd), Ours: isOurs(crd), MiniClusters: -1}
+	d.HelmRelease.Namespace = crd.GetAnnotations()["meta.helm.sh/release-namespace"]
+	d.HelmRelease.Name = crd.GetAnnotations()["meta.helm.sh/release-name"]
 	d.Stored, _, _ = unstructured.NestedStringSlice(crd.Object, "status", "storedVersions")
 	if version := servedVersion(crd); version != "" {
 		d.MiniClusters = c.count(ctx, schema.GroupVersionResource{Group: "flux-framework.org", Version: version, Resource: "miniclusters"})

@@ -67,6 +67,31 @@ func TestJobDeletedByHandComesBackAfterItsPods(t *testing.T) {
 	m.waitForSize(2)
 }
 
+// TestJobOfTheFluxOperatorIsMadeAnew: one that belongs to the MiniCluster and bears
+// nothing of ours, as after its definition was taken over.
+func TestJobOfTheFluxOperatorIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	m := create(t, api.MiniClusterSpec{Size: 2})
+	m.waitForSize(2)
+	old := m.job()
+	theirs := old.DeepCopy()
+	theirs.Annotations, theirs.Labels = nil, nil
+	if err := world.client.Patch(t.Context(), theirs, client.MergeFrom(old)); err != nil {
+		t.Fatalf("take our marks from the Job: %v", err)
+	}
+	eventually(t, func() error {
+		var job batchv1.Job
+		if err := world.client.Get(t.Context(), m.key, &job); err != nil {
+			return err
+		}
+		if job.UID == old.UID {
+			return fmt.Errorf("the Job is still theirs")
+		}
+		return nil
+	})
+	m.waitForSize(2)
+}
+
 func TestInvalidSpecLeavesRunningRanksAlone(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 1, MaxSize: 3})
