@@ -46,7 +46,7 @@ func newPullSecret(ctx *pulumi.Context, name string, namespace pulumi.StringInpu
 		StringData: pulumi.StringMap{".dockerconfigjson": content},
 	}, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("Secret %s for pulling images: %w", pull.Secret, err)
+		return nil, fmt.Errorf("pull Secret %s: %w", pull.Secret, err)
 	}
 	return []pulumi.Resource{secret}, nil
 }
