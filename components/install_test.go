@@ -1,6 +1,7 @@
 package components
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -22,6 +23,22 @@ func TestOperatorIsInstalledWithItsGeneratedManifests(t *testing.T) {
 	container := deployment.at("spec.template.spec.containers").([]any)[0].(map[string]any)
 	if container["image"] != "image" {
 		t.Errorf("the operator runs image %v", container["image"])
+	}
+}
+
+func TestOperatorLeavesALostNodeSoon(t *testing.T) {
+	r := declare(t, func(ctx *pulumi.Context) error {
+		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image"), AgentImage: pulumi.String("agent")})
+		return err
+	})
+	tolerated := map[any]any{}
+	for _, toleration := range r.get(t, "kubernetes:apps/v1:Deployment", "operator").at("spec.template.spec.tolerations").([]any) {
+		fields := toleration.(map[string]any)
+		tolerated[fields["key"]] = fields["tolerationSeconds"]
+	}
+	want := map[any]any{"node.kubernetes.io/not-ready": 30.0, "node.kubernetes.io/unreachable": 30.0}
+	if !maps.Equal(tolerated, want) {
+		t.Errorf("tolerated are %v, want %v", tolerated, want)
 	}
 }
 

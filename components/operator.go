@@ -143,6 +143,21 @@ func newOperatorRBAC(
 	return []pulumi.Resource{everywhere, atHome}, nil
 }
 
+// lostNodeSeconds is for how long the operator stays on a node that does not answer,
+// instead of five minutes: nobody else tells what became of the ranks there.
+const lostNodeSeconds = 30
+
+func impatience() corev1.TolerationArray {
+	var tolerations corev1.TolerationArray
+	for _, taint := range []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} {
+		tolerations = append(tolerations, corev1.TolerationArgs{
+			Key: pulumi.String(taint), Operator: pulumi.String("Exists"), Effect: pulumi.String("NoExecute"),
+			TolerationSeconds: pulumi.Int(lostNodeSeconds),
+		})
+	}
+	return tolerations
+}
+
 func newOperatorDeployment(
 	ctx *pulumi.Context, name string, args OperatorArgs, account *corev1.ServiceAccount, parent *Operator, after []pulumi.Resource,
 ) error {
@@ -176,6 +191,7 @@ func newOperatorDeployment(
 				Spec: corev1.PodSpecArgs{
 					ServiceAccountName: account.Metadata.Name(),
 					ImagePullSecrets:   args.Pull.references(),
+					Tolerations:        impatience(),
 					Containers: corev1.ContainerArray{corev1.ContainerArgs{
 						Name:  pulumi.String("operator"),
 						Image: args.Image,
