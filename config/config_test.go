@@ -158,7 +158,7 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"unknown placement":     {map[string]string{"placement": "pack"}, []string{`gopherlocks:placement: "pack" is not a placement; take "Spread", "OnePerNode" or "Any"`}},
 		"bad topology key":      {map[string]string{"topologyKey": "a zone"}, []string{`gopherlocks:topologyKey: "a zone": name part must consist of`}},
 		"zones for any node":    {map[string]string{"placement": "Any", "topologyKey": "zone"}, []string{"gopherlocks:topologyKey: topologyKey zone has no meaning with placement Any"}},
-		"one node for two":      {map[string]string{"placement": "OnePerNode"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
+		"one node for two":      {map[string]string{"placement": "OnePerNode", "clusterProvider": "embedded"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
 		"two workers for three": {map[string]string{"placement": "OnePerNode", "clusterProvider": "kind", "size": "3"}, []string{"each of 3 ranks a node of its own, and the cluster has 2 for ranks; raise kindWorkers"}},
 		"misspelt key":          {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
 		"misspelt twice":        {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},

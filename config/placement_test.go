@@ -20,7 +20,7 @@ func TestPlacementsThatWork(t *testing.T) {
 		"by default":             {},
 		"any node":               {"placement": "Any"},
 		"zones":                  {"placement": "Spread", "topologyKey": "topology.kubernetes.io/zone"},
-		"one rank":               {"placement": "OnePerNode", "minSize": "1", "maxSize": "1"},
+		"one rank":               {"placement": "OnePerNode", "clusterProvider": "embedded", "minSize": "1", "maxSize": "1"},
 		"one rank per host name": {"placement": "OnePerNode", "topologyKey": hostnameLabel, "clusterProvider": "kind"},
 		"control plane alone":    {"placement": "OnePerNode", "minSize": "1", "clusterProvider": "kind", "kindWorkers": "0"},
 	} {
