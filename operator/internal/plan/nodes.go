@@ -54,12 +54,22 @@ func noNode(pod *corev1.Pod) string {
 	if c == nil || c.Status != corev1.ConditionFalse {
 		return ""
 	}
-	// What it says of preemption is about other pods than the ranks.
-	because, _, _ := strings.Cut(c.Message, " preemption: ")
-	if because == "" {
-		because = c.Reason
+	if because := reasonsOfNodes(c.Message); because != "" {
+		return because
 	}
-	return strings.TrimSuffix(because, ".")
+	return c.Reason
+}
+
+// reasonsOfNodes returns what is against each node, and leaves out what the
+// scheduler tried to make room, which is a sentence behind it, such as
+// "no new claims to deallocate, preemption: 0/3 nodes are available: …".
+// Source: FitError in pkg/scheduler/framework of Kubernetes.
+func reasonsOfNodes(message string) string {
+	message, tried, _ := strings.Cut(message, " preemption: ")
+	if end := strings.LastIndex(message, ". "); end >= 0 && tried != "" {
+		message = message[:end]
+	}
+	return strings.TrimSuffix(message, ".")
 }
 
 // isStranded tells whether the pod's node does not answer, by what its pod looks

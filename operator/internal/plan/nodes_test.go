@@ -58,7 +58,7 @@ func nowhere(p corev1.Pod, because string) corev1.Pod {
 }
 
 const noRoom = "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, " +
-	"2 node(s) didn't match pod anti-affinity rules. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+	"2 node(s) didn't match pod anti-affinity rules. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
 
 // TestMessageSaysWhatRanksWaitFor: the message of the state names the ranks that
 // have no node, with the scheduler's words, and those whose nodes do not answer.
@@ -153,6 +153,21 @@ func TestMessageSaysWhatRanksWaitFor(t *testing.T) {
 func gone(p corev1.Pod) corev1.Pod {
 	p.Status.Phase = corev1.PodFailed
 	return p
+}
+
+// TestSchedulersWordsAreKeptButForItsAttempts: the first is of Kubernetes 1.34, the
+// second of 1.27, the others of schedulers that say less.
+func TestSchedulersWordsAreKeptButForItsAttempts(t *testing.T) {
+	for message, want := range map[string]string{
+		noRoom: "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) didn't match pod anti-affinity rules",
+		"0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod..": "0/2 nodes are available: 2 Insufficient cpu",
+		"0/2 nodes are available: 2 Insufficient cpu.": "0/2 nodes are available: 2 Insufficient cpu",
+		"no room. Try later":                           "no room. Try later",
+	} {
+		if got := reasonsOfNodes(message); got != want {
+			t.Errorf("%q becomes %q, want %q", message, got, want)
+		}
+	}
 }
 
 func TestManyNodesAreNotAllNamed(t *testing.T) {
