@@ -213,6 +213,9 @@ func notices(w Wishes, f Facts, v Verdict) (lines []string) {
 	for _, name := range v.kept[Namespaces] {
 		lines = append(lines, fmt.Sprintf("namespace %s is not of this stack: pulumi destroy will leave it", name))
 	}
+	for _, name := range v.kept[Definitions] {
+		lines = append(lines, fmt.Sprintf("definition %s is not of this stack: pulumi destroy will leave it with all MiniClusters that are not", name))
+	}
 	slices.Sort(lines)
 	return lines
 }
