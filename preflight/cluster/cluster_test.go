@@ -298,6 +298,33 @@ func TestPermissionsThatAreMissingAreFoundByName(t *testing.T) {
 	}
 }
 
+// TestWhoMayNotAskIsNotTakenForAllowed: without the binding that every user has by
+// default.
+func TestWhoMayNotAskIsNotTakenForAllowed(t *testing.T) {
+	c := connect(t, "nobody")
+	binding := &rbacv1.ClusterRoleBinding{}
+	if err := world.client.Get(t.Context(), client.ObjectKey{Name: "system:basic-user"}, binding); err != nil {
+		t.Fatal(err)
+	}
+	if err := world.client.Delete(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		binding.ObjectMeta = metav1.ObjectMeta{Name: binding.Name}
+		if err := world.client.Create(context.Background(), binding); err != nil {
+			t.Error(err)
+		}
+	})
+	var err error
+	wait(t, func() bool {
+		_, err = c.Denied(t.Context(), needed())
+		return err != nil
+	})
+	if !strings.Contains(err.Error(), "may not ask what they may do") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 // TestEscalationIsWhatTheAPIServerCallsIt holds the question against what it is
 // asked for: whether a role may be made and bound.
 func TestEscalationIsWhatTheAPIServerCallsIt(t *testing.T) {

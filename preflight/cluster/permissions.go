@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gopherlocks/gopherlocks/preflight"
@@ -18,7 +20,7 @@ func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflig
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	if all, err := c.allowed(ctx, everything); err != nil || all {
-		return nil, c.explain(err)
+		return nil, c.explainReview(err)
 	}
 	asked := &asked{cluster: c, answers: map[preflight.Permission]bool{}}
 	var first, second []preflight.Permission
@@ -26,7 +28,7 @@ func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflig
 		first = append(first, n.Permission)
 	}
 	if err := asked.all(ctx, first); err != nil {
-		return nil, c.explain(err)
+		return nil, c.explainReview(err)
 	}
 	for _, n := range needs {
 		if !asked.answers[n.Permission] {
@@ -34,7 +36,7 @@ func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflig
 		}
 	}
 	if err := asked.all(ctx, second); err != nil {
-		return nil, c.explain(err)
+		return nil, c.explainReview(err)
 	}
 	var denied []preflight.Denial
 	for _, n := range needs {
@@ -52,6 +54,16 @@ func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflig
 		}
 	}
 	return denied, nil
+}
+
+// explainReview says of a user who may not even ask what would give them that:
+// no answer must not count as a permission.
+func (c *Cluster) explainReview(err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("gopherlocks:context: user %q of context %q may not ask what they may do: have an administrator give them the "+
+			"ClusterRole system:basic-user, as everybody has it by default: %w", c.user, c.context, err)
+	}
+	return c.explain(err)
 }
 
 // asked remembers answers, so that nothing is asked twice.
