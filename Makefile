@@ -1,7 +1,7 @@
 # The targets are thin: what they do is done by Go programs and by Pulumi.
 STACK     ?= dev
-# CLUSTER=kind, embedded or existing makes the stack's clusterProvider that, and
-# CLUSTER=auto what this machine is good for, once and for all.
+# CLUSTER=kind, embedded or existing is what the stack's cluster becomes. Without, it
+# is what the stack's configuration says, what it is already, or what suits the machine.
 export GOPHERLOCKS_CLUSTER := $(CLUSTER)
 TOOLCHAIN := go run ./toolchain
 # What every command that uses the tools begins with.
@@ -9,26 +9,31 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy plan tools env demo images test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools tools-kind env demo images test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-up: tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
+# Also for a stack that is not selected yet.
+up destroy plan: export PULUMI_STACK := $(STACK)
+
+up: cluster tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
 	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
 	pulumi stack select --create $(STACK); \
-	if [ -n "$(CLUSTER)" ]; then pulumi config set clusterProvider "$$GOPHERLOCKS_CLUSTER_PROVIDER"; fi; \
 	pulumi up --yes --skip-preview
 
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
 	pulumi destroy --yes --skip-preview; \
-	case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./toolchain/kind down;; esac
+	if grep -qs dockerHost .gopherlocks/kind.json; then $(GO) run ./toolchain/kind down; fi
 
 # Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
 plan: tools ## Say what `make up` would do to the MiniClusters: ranks, jobs, restarts, room
 	@$(WITH_ENV) gopherlocks-plan --stack $(STACK) || [ $$? -eq 2 ]
+
+cluster: ## Say where the stack's Kubernetes comes from, and why
+	@$(TOOLCHAIN) cluster
 
 tools: ## Install or compile the programs that are needed (cached outside this folder)
 	@$(TOOLCHAIN) packages
@@ -44,7 +49,11 @@ demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
 images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 and arm64 (docs/images.md)
 	@$(GO) run ./images/cmd/gopherlocks-images --registry "$(REGISTRY)" --tag "$(TAG)" --output "$(OUTPUT)"
 
-test: test-unit test-node test-e2e ## All tests
+# Their clusters and API servers are made of programs of this machine, whatever the
+# stack's cluster is.
+test test-unit test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_CLUSTER := embedded
+
+test: test-unit test-node test-e2e ## All tests but those of kind
 
 test-unit: tools ## Unit tests, and the operator against a real API server
 	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
@@ -54,14 +63,17 @@ test-unit: tools ## Unit tests, and the operator against a real API server
 test-node: tools ## Embedded clusters, from their plans to their removal
 	@$(WITH_ENV) $(GO) test -timeout 20m ./provider/embedded
 
-test-kind: ## Clusters of kind on a container engine of their own, and the whole way on one
+# Without the container engine that `make tools CLUSTER=kind` provides: tests have theirs.
+tools-kind:
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) packages
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) tools
+
+test-kind: tools-kind ## Clusters of kind on a container engine of their own, and the whole way on one
 	@$(WITH_ENV) $(GO) test -timeout 20m -v ./tests/kind
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO) test -timeout 40m -v ./tests/e2e
 
 test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
-	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=embedded $(GO) test -timeout 25m -v ./tests/e2e
+	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) GOPHERLOCKS_KWOK=$$($(TOOLCHAIN) kwok) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
@@ -69,9 +81,11 @@ bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 bench-preview: tools ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
 
-soak: tools ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 times (docs/soak.md)
+soak: tools ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
 	@$(WITH_ENV) GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-20} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
+	@$(MAKE) --no-print-directory tools-kind
+	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-10} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 
 fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (10 to 20 minutes)
 	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds

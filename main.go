@@ -27,6 +27,7 @@ func declare(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx.Export("clusterProvider", pulumi.String(environment.ClusterProvider))
 	ctx.Export("kubeconfig", environment.Cluster.Kubeconfig)
 	ctx.Export("endpoint", environment.Cluster.Endpoint)
 	ctx.Export("stateDir", environment.Cluster.StateDir)

@@ -20,6 +20,8 @@ const serviceAccountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 // parts stand in the stack by themselves.
 type Environment struct {
 	Cluster *Cluster
+	// ClusterProvider is where the cluster comes from.
+	ClusterProvider string
 	// MiniClusters are in the order of the settings.
 	MiniClusters []*MiniCluster
 }
@@ -27,11 +29,12 @@ type Environment struct {
 // NewEnvironment declares a cluster, metrics-server and the operator in it, and
 // the MiniClusters, from settings that config.Load has checked.
 func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
-	at, err := newSite(ctx, s)
+	s, at, choice, err := settle(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := newClusterFromSettings(ctx, s, at)
+	// The choice is forgotten last.
+	cluster, err := newClusterFromSettings(ctx, s, at, pulumi.DependsOn([]pulumi.Resource{choice}))
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +65,14 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	return &Environment{Cluster: cluster, MiniClusters: miniClusters}, nil
+	return &Environment{Cluster: cluster, ClusterProvider: s.ClusterProvider, MiniClusters: miniClusters}, nil
 }
 
-func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site) (*Cluster, error) {
+func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site, opts ...pulumi.ResourceOption) (*Cluster, error) {
 	if s.ClusterProvider == config.ProviderExisting {
 		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{
 			Kubeconfig: pulumi.String(at.kubeconfig), Context: s.Context, MetricsServedBy: at.metricsServedBy,
-		}})
+		}}, opts...)
 	}
 	embedded, err := embeddedArgs(ctx.Stack(), s.ClusterName)
 	if err != nil {
@@ -79,9 +82,9 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site) (*C
 		return NewCluster(ctx, "cluster", ClusterArgs{Kind: &KindArgs{
 			Name: embedded.Name, KubeconfigFile: embedded.KubeconfigFile, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
 			Mounts: s.KindMounts,
-		}})
+		}}, opts...)
 	}
-	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded})
+	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded}, opts...)
 }
 
 func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, at site, cluster *Cluster) error {

@@ -247,3 +247,19 @@ func TestOnlyKeysOfTheProjectAreTheStacks(t *testing.T) {
 		t.Errorf("keys without the variable = %q", keys)
 	}
 }
+
+func TestChosenClusterIsCheckedAnew(t *testing.T) {
+	s := mustLoad(t, nil)
+	if s.ClusterProvider != ProviderAuto {
+		t.Errorf("the default is %q", s.ClusterProvider)
+	}
+	mustRefuse(t, map[string]string{"kindWorkers": "-1"}, "gopherlocks:kindWorkers: kindWorkers -1 must be at least 0")
+	for _, provider := range []string{ProviderKind, ProviderEmbedded} {
+		if on, err := s.On(provider); err != nil || on.ClusterProvider != provider {
+			t.Errorf("on %s: %q, %v", provider, on.ClusterProvider, err)
+		}
+	}
+	if _, err := s.On(ProviderExisting); err == nil || !strings.Contains(err.Error(), "gopherlocks:operatorImage: is not set") {
+		t.Errorf("on an existing cluster: %v", err)
+	}
+}

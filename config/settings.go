@@ -8,6 +8,9 @@ import "github.com/gopherlocks/gopherlocks/preflight"
 
 // Names of the cluster providers, the values of gopherlocks:clusterProvider.
 const (
+	// ProviderAuto is whatever the stack has by now, and in the beginning kind
+	// where a container engine works, else an embedded cluster.
+	ProviderAuto     = "auto"
 	ProviderEmbedded = "embedded"
 	ProviderKind     = "kind"
 	ProviderExisting = "existing"
@@ -20,10 +23,10 @@ type Settings struct {
 	ClusterName     string // empty: derived from stack and folder
 	KindWorkers     int    // nodes besides the control plane
 	KindNodeImage   string // empty: as the resource KindCluster chooses
+	KindMounts      []KindMount
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 
-	KindMounts []KindMount
 	// MiniClusters has at least one entry, and no two with the same namespace
 	// and name.
 	MiniClusters []MiniCluster

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -19,6 +20,13 @@ func (s Settings) validate() (errs []error) {
 	return append(errs, checkDuplicates(s)...)
 }
 
+// On returns the settings with a cluster provider in place of [ProviderAuto]. They
+// are checked anew: an existing cluster needs more of them than one of this machine.
+func (s Settings) On(provider string) (Settings, error) {
+	s.ClusterProvider = provider
+	return s, errors.Join(s.validate()...)
+}
+
 func invalid(key, format string, args ...any) error {
 	return fmt.Errorf("gopherlocks:%s: %w", key, fmt.Errorf(format, args...))
 }
@@ -27,12 +35,13 @@ func checkProvider(s Settings) []error {
 	switch s.ClusterProvider {
 	case ProviderEmbedded:
 		return nil
-	case ProviderKind:
+	case ProviderAuto, ProviderKind:
 		return checkKind(s)
 	case ProviderExisting:
 		return checkOperatorImages(s)
 	default:
-		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q, %q or %q", s.ClusterProvider, ProviderEmbedded, ProviderKind, ProviderExisting)}
+		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q, %q, %q or %q",
+			s.ClusterProvider, ProviderAuto, ProviderEmbedded, ProviderKind, ProviderExisting)}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,31 +16,33 @@ type export struct{ name, value string }
 
 // printEnvironment prints the exports that make plain pulumi and kubectl work
 // on this tree, for `eval "$(make -s env)"`.
-func printEnvironment(out io.Writer, t *tree) error {
+func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
 	if _, err := os.Stat(t.bin); err != nil {
 		return fmt.Errorf("no programs in %s; run `make tools` first", t.bin)
 	}
-	for _, e := range environment(t, t.clusterProvider(os.Getenv), os.LookupEnv) {
+	for _, e := range environment(t, t.clusterProvider(ctx), os.LookupEnv) {
 		fmt.Fprintf(out, "export %s=%s\n", e.name, quoteShell(e.value))
 	}
 	return nil
 }
 
 // environment returns the exports for a tree whose stack has the given cluster
-// provider. What the user has chosen by hand stays. PULUMI_HOME is left alone:
+// provider, which the program is to take if it may choose: the tools are those
+// of that one. What the user has chosen by hand stays. PULUMI_HOME is left alone:
 // with a backend that is named by PULUMI_BACKEND_URL, Pulumi writes no
 // credentials there, and the user's plugins are to be found.
-func environment(t *tree, clusterProvider string, lookup func(string) (string, bool)) []export {
+func environment(t *tree, cluster providerChoice, lookup func(string) (string, bool)) []export {
 	get := func(name string) string { value, _ := lookup(name); return value }
 	exports := []export{
 		{"PATH", prependPath(t.bin, get("PATH"))},
 		{"GOPHERLOCKS_BIN", t.bin},
-		{"GOPHERLOCKS_CLUSTER_PROVIDER", clusterProvider},
+		{"GOPHERLOCKS_CLUSTER_PROVIDER", cluster.name},
+		{"GOPHERLOCKS_CLUSTER_REASON", cluster.reason},
 	}
-	if clusterProvider == "embedded" || clusterProvider == "kind" {
+	if cluster.name == "embedded" || cluster.name == "kind" {
 		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig")})
 	}
-	if clusterProvider == "kind" {
+	if cluster.name == "kind" {
 		exports = append(exports, t.kindExports()...)
 	}
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
@@ -88,17 +91,26 @@ func asOption(path string) string {
 	return path
 }
 
-// kindExports lead to what `go run ./toolchain/kind up` has provided for want of
-// anything official, of which it leaves a note.
-func (t *tree) kindExports() []export {
-	var provided struct {
-		DockerHost string `json:"dockerHost"`
-		NodeImage  string `json:"nodeImage"`
-	}
+// provided is what `go run ./toolchain/kind up` has made for want of anything
+// official.
+type provided struct {
+	DockerHost string `json:"dockerHost"`
+	NodeImage  string `json:"nodeImage"`
+}
+
+// provided reads the note that it leaves.
+func (t *tree) provided() provided {
+	var p provided
 	note, err := os.ReadFile(filepath.Join(t.state, "kind.json"))
-	if err != nil || json.Unmarshal(note, &provided) != nil {
-		return nil // Nothing was provided yet.
+	if err != nil || json.Unmarshal(note, &p) != nil {
+		return provided{} // Nothing was made yet.
 	}
+	return p
+}
+
+// kindExports lead to what was provided for kind.
+func (t *tree) kindExports() []export {
+	provided := t.provided()
 	var exports []export
 	if provided.DockerHost != "" {
 		exports = append(exports, export{"DOCKER_HOST", provided.DockerHost})

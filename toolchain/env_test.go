@@ -22,7 +22,7 @@ func exportsOf(t *testing.T, provider string, vars map[string]string) map[string
 	t.Helper()
 	tree := &tree{root: "/tree", bin: "/tree/.gopherlocks/bin", state: "/tree/.gopherlocks"}
 	exports := map[string]string{}
-	for _, e := range environment(tree, provider, lookupIn(vars)) {
+	for _, e := range environment(tree, providerChoice{name: provider}, lookupIn(vars)) {
 		if _, twice := exports[e.name]; twice {
 			t.Errorf("%s is set twice", e.name)
 		}
@@ -121,14 +121,14 @@ func TestExportsSurviveTheShell(t *testing.T) {
 	root := filepath.Join(t.TempDir(), `it's a "$HOME" \folder;`)
 	tree := &tree{root: root, bin: filepath.Join(root, "bin"), state: root}
 	var refused bytes.Buffer
-	if err := printEnvironment(&refused, tree); err == nil || !strings.Contains(err.Error(), "make tools") || refused.Len() > 0 {
+	if err := printEnvironment(t.Context(), &refused, tree); err == nil || !strings.Contains(err.Error(), "make tools") || refused.Len() > 0 {
 		t.Errorf("without a bin folder: error %v and output %q, want only the advice to run make tools", err, refused.String())
 	}
 	if err := os.MkdirAll(tree.bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var script bytes.Buffer
-	if err := printEnvironment(&script, tree); err != nil {
+	if err := printEnvironment(t.Context(), &script, tree); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("/bin/sh", "-c", script.String()+`printf %s "$GOPHERLOCKS_BIN"`).CombinedOutput()
@@ -137,16 +137,13 @@ func TestExportsSurviveTheShell(t *testing.T) {
 	}
 }
 
-func TestSelectedStackAndItsClusterProvider(t *testing.T) {
+func TestSelectedStack(t *testing.T) {
 	root, home := t.TempDir(), t.TempDir()
 	tree := &tree{root: root, state: "/state"}
 	vars := map[string]string{"PULUMI_HOME": home}
 	getenv := func(name string) string { return vars[name] }
 	if got := tree.selectedStack(getenv); got != defaultStack {
 		t.Errorf("nothing selected: %q", got)
-	}
-	if got := tree.clusterProvider(getenv); got != "embedded" {
-		t.Errorf("no stack: %q", got)
 	}
 	// As `pulumi stack select` leaves it.
 	selection := fmt.Sprintf("gopherlocks-%x-workspace.json", sha1.Sum([]byte(filepath.Join(root, "Pulumi.yaml"))))
@@ -164,7 +161,7 @@ func TestSelectedStackAndItsClusterProvider(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "Pulumi.prod.yaml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got := tree.clusterProvider(getenv); got != "existing" {
+	if got := tree.configuredProvider(tree.selectedStack(getenv)); got != "existing" {
 		t.Errorf("stack of PULUMI_STACK: %q, want existing", got)
 	}
 }
@@ -203,37 +200,9 @@ func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for provider, wanted := range map[string]bool{"kind": true, "embedded": false} {
-		found := slices.Contains(environment(tree, provider, lookupIn(nil)), want[0])
+		found := slices.Contains(environment(tree, providerChoice{name: provider}, lookupIn(nil)), want[0])
 		if found != wanted {
 			t.Errorf("%s: DOCKER_HOST set: %v", provider, found)
-		}
-	}
-}
-
-func TestClusterProviderIsDecidedOnce(t *testing.T) {
-	for name, test := range map[string]struct {
-		wish, config string
-		engine       bool
-		want         string
-	}{
-		"nobody says":                     {"", "", true, "embedded"},
-		"the stack says":                  {"", "config:\n  gopherlocks:clusterProvider: kind\n", false, "kind"},
-		"a wish":                          {"kind", "config:\n  gopherlocks:clusterProvider: embedded\n", false, "kind"},
-		"auto with an engine":             {"auto", "", true, "kind: a container engine works here"},
-		"auto without":                    {"auto", "", false, "embedded: no container engine works here"},
-		"auto, though the engine is gone": {"auto", "config:\n  gopherlocks:clusterProvider: kind\n", false, "kind: the stack is made for it"},
-	} {
-		tree := &tree{root: t.TempDir()}
-		if err := os.WriteFile(filepath.Join(tree.root, "Pulumi.dev.yaml"), []byte(test.config), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		vars := map[string]string{"GOPHERLOCKS_CLUSTER": test.wish, "PULUMI_STACK": "dev"}
-		got, reason := tree.chooseProvider(func(name string) string { return vars[name] }, func() bool { return test.engine })
-		if reason != "" {
-			got += ": " + reason
-		}
-		if got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
 }

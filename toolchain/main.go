@@ -21,7 +21,8 @@ import (
 const usage = `usage: go run ./toolchain COMMAND
 
   tools [--bin DIR]   provide every program that "make up" needs
-  packages            install the Debian packages that the embedded cluster needs
+  cluster             say where the stack's Kubernetes comes from, and why
+  packages            install the Debian packages that the stack's cluster needs
   env [--bin DIR]     print the shell exports that select this work tree's tools and state
   lint [ARGUMENTS]    provide golangci-lint and run it
   kwok                provide kwok, which simulates nodes for benchmarks, and print its path
@@ -82,10 +83,16 @@ func run(ctx context.Context, args []string) error {
 	switch command {
 	case "tools":
 		return provideTools(ctx, tree)
+	case "cluster":
+		if err := tree.agree(os.Getenv); err != nil {
+			return err
+		}
+		fmt.Println(tree.clusterProvider(ctx))
+		return nil
 	case "packages":
 		return installPackages(ctx, tree)
 	case "env":
-		return printEnvironment(os.Stdout, tree)
+		return printEnvironment(ctx, os.Stdout, tree)
 	default:
 		return fmt.Errorf("no command %q\n%s", command, usage)
 	}

@@ -49,18 +49,6 @@ func neededPackages(provider, goos string, hasEngine func() bool) []debianPackag
 	}
 }
 
-// engineWorks says whether one of the container engines that kind uses answers.
-func engineWorks(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	for _, engine := range []string{"docker", "nerdctl", "podman"} {
-		if exec.CommandContext(ctx, engine, "info").Run() == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // systemFolders hold programs of the administrator, and may be missing from the
 // PATH of a user.
 var systemFolders = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
@@ -95,11 +83,8 @@ func existsIn(folders []string, program string, exists func(string) bool) bool {
 
 // installPackages installs what the cluster needs of Debian.
 func installPackages(ctx context.Context, t *tree) error {
-	provider, reason := t.chooseProvider(os.Getenv, func() bool { return engineWorks(ctx) })
-	if reason != "" {
-		fmt.Printf("clusterProvider: %s, because %s\n", provider, reason)
-	}
-	needed := neededPackages(provider, runtime.GOOS, func() bool { return engineWorks(ctx) })
+	provider := t.clusterProvider(ctx).name
+	needed := neededPackages(provider, runtime.GOOS, func() bool { return t.engineWorks(ctx, os.Getenv) })
 	if len(needed) == 0 {
 		fmt.Printf("packages: none needed, the stack's clusterProvider is %s on %s\n", provider, runtime.GOOS)
 		return nil

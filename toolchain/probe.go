@@ -27,7 +27,7 @@ const installTimeout = 5 * time.Minute
 func (t *tree) probe(ctx context.Context, pinned versions) machine {
 	m := machine{
 		os:              runtime.GOOS,
-		clusterProvider: t.clusterProvider(os.Getenv),
+		clusterProvider: t.clusterProvider(ctx).name,
 		pulumi:          tool{path: lookOutside(t.bin, "pulumi")},
 		kubectl:         tool{path: lookOutside(t.bin, "kubectl")},
 	}

@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -74,40 +72,6 @@ func cacheDir(getenv func(string) string) (string, error) {
 // defaultStack is the stack of `make up`.
 const defaultStack = "dev"
 
-// clusterProvider returns the setting of that name of the selected stack, or
-// what `make CLUSTER=…` is about to make it; "embedded", the project's default,
-// when nobody says.
-func (t *tree) clusterProvider(getenv func(string) string) string {
-	provider, _ := t.chooseProvider(getenv, func() bool { return engineWorks(context.Background()) })
-	return provider
-}
-
-// autoProvider leaves the choice of a cluster provider to the machine.
-const autoProvider = "auto"
-
-// chooseProvider also says why, where the machine has decided. What the stack's
-// configuration says once is never decided again: `make up` writes it there.
-func (t *tree) chooseProvider(getenv func(string) string, hasEngine func() bool) (provider, reason string) {
-	wish := getenv("GOPHERLOCKS_CLUSTER")
-	if wish != "" && wish != autoProvider {
-		return wish, ""
-	}
-	// Without a file the stack is not made yet.
-	config, _ := os.ReadFile(filepath.Join(t.root, "Pulumi."+t.selectedStack(getenv)+".yaml"))
-	switch recorded := readClusterProvider(config); {
-	case recorded != "" && wish == autoProvider:
-		return recorded, "the stack is made for it"
-	case recorded != "":
-		return recorded, ""
-	case wish != autoProvider:
-		return "embedded", ""
-	case hasEngine():
-		return "kind", "a container engine works here"
-	default:
-		return "embedded", "no container engine works here"
-	}
-}
-
 // backend returns the URL of where Pulumi keeps its state: where the user has
 // chosen, or in this tree. What `make env` of another tree has chosen is nobody's
 // wish: two clones in one shell must not work on the same stacks.
@@ -121,17 +85,6 @@ func (t *tree) backend(getenv func(string) string) string {
 
 // stateBackend is the backend in a tree's state folder.
 func stateBackend(state string) string { return "file://" + filepath.Join(state, "pulumi") }
-
-var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
-
-// readClusterProvider returns the setting, or "" where there is none.
-func readClusterProvider(stackConfig []byte) string {
-	match := clusterProviderLine.FindSubmatch(stackConfig)
-	if match == nil {
-		return ""
-	}
-	return string(match[1])
-}
 
 // selectedStack returns the name of the stack that `pulumi` would work on in
 // this tree: PULUMI_STACK, or what `pulumi stack select` has written down, in a

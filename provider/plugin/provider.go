@@ -27,6 +27,7 @@ func New() (p.Provider, error) {
 		WithLicense("Apache-2.0").
 		WithGoImportPath("github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks").
 		WithResources(
+			infer.Resource(&ClusterChoice{}),
 			infer.Resource(&ClusterReservation{}),
 			infer.Resource(&EmbeddedCluster{}),
 			infer.Resource(&KindCluster{}),

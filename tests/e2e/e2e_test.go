@@ -33,6 +33,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"invalid configuration fails before anything is made", testInvalidConfiguration},
 		{"make up ends in a ready MiniCluster", testUp},
 		{"a second make up changes nothing", testSecondUp},
+		{"whatever comes to the machine, the stack keeps its cluster", testClusterStays},
 		{"pulumi's and kubectl's plain commands work", testPlainCommands},
 		{"a plan tells that the HPA owns the size", testPlanAutoscaled},
 		{"the scale subresource is right and bounded", testScaleSubresource},

@@ -34,8 +34,44 @@ func chosenProvider(t testing.TB) string {
 	}
 }
 
-// choice is the argument of make that takes the suite's cluster.
+// choice is the argument of make that takes the suite's cluster, also on a machine
+// that would take another. A stack that has one needs it no more.
 func (w *workspace) choice() string { return "CLUSTER=" + w.provider }
+
+// testClusterStays makes this machine look like one that is good for the other
+// cluster.
+func testClusterStays(t *testing.T, w *workspace) {
+	if got := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "clusterProvider")); got != w.provider {
+		t.Errorf("the stack says that it is on %q, want %q", got, w.provider)
+	}
+	other := map[string]string{embedded: kind, kind: embedded}[w.provider]
+	elsewhere := &workspace{dir: w.dir, env: append(slices.Clone(w.env), "GOPHERLOCKS_CLUSTER_PROVIDER="+other)}
+	elsewhere.run(t, "pulumi", "preview", "--expect-no-changes")
+
+	if w.provider == kind {
+		elsewhere.env = append(elsewhere.env, "DOCKER_HOST=unix:///nowhere")
+	} else {
+		elsewhere.env = append(elsewhere.env, "PATH="+folderOf(t, "docker", "#!/bin/sh\n")+":"+os.Getenv("PATH"))
+	}
+	for command, want := range map[string]string{
+		"cluster": "clusterProvider: " + w.provider + ", because stack dev is made for it\n",
+		"env":     "export GOPHERLOCKS_CLUSTER_PROVIDER='" + w.provider + "'\n",
+	} {
+		if said := elsewhere.run(t, "make", "-s", command); !strings.Contains(said, want) {
+			t.Errorf("make %s says %q, want %q", command, said, want)
+		}
+	}
+}
+
+// folderOf makes a folder with one program.
+func folderOf(t *testing.T, name, script string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
 
 // configureProvider gives the stack what the suite needs of its cluster.
 func (w *workspace) configureProvider(t testing.TB) {
@@ -47,7 +83,6 @@ func (w *workspace) configureProvider(t testing.TB) {
 	if err := os.MkdirAll(w.programsDir(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t, "pulumi", "config", "set", "clusterProvider", kind)
 	w.run(t, "pulumi", "config", "set", "--path", "kindMounts[0].hostPath", w.programsDir())
 }
 

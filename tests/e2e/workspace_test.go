@@ -65,7 +65,7 @@ func (w *workspace) makeStack(t testing.TB) {
 // which this suite and the make that runs it were told a cluster: a workspace is
 // to be told as users tell it.
 var ofTrees = []string{
-	"KUBECONFIG", "GOPHERLOCKS_BIN", "GOPHERLOCKS_CLUSTER_PROVIDER", "GOPHERLOCKS_KIND_NODE_IMAGE", providerVariable,
+	"KUBECONFIG", "GOPHERLOCKS_BIN", "GOPHERLOCKS_CLUSTER_PROVIDER", "GOPHERLOCKS_CLUSTER_REASON", "GOPHERLOCKS_KIND_NODE_IMAGE", providerVariable,
 	"MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CLUSTER",
 }
 

@@ -21,6 +21,8 @@ func (m *module) Version() semver.Version {
 
 func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi.Resource, err error) {
 	switch typ {
+	case "gopherlocks:index:ClusterChoice":
+		r = &ClusterChoice{}
 	case "gopherlocks:index:ClusterReservation":
 		r = &ClusterReservation{}
 	case "gopherlocks:index:EmbeddedCluster":

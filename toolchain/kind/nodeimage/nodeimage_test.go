@@ -211,3 +211,14 @@ func readTar(t *testing.T, archive io.Reader) map[string]string {
 		}
 	}
 }
+
+func TestWhatABuildLacksIsNamed(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: without, a build is refused for that")
+	}
+	t.Setenv("PATH", t.TempDir())
+	_, err := Build(t.Context(), newSpec(t), t.TempDir(), func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "apt-get install debootstrap") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -1,0 +1,229 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+
+	"github.com/gopherlocks/gopherlocks/provider/kind"
+)
+
+// ClusterChoice is the resource gopherlocks:index:ClusterChoice.
+type ClusterChoice struct{}
+
+var (
+	_ infer.CustomResource[ClusterChoiceArgs, ClusterChoiceState]       = (*ClusterChoice)(nil)
+	_ infer.CustomCheck[ClusterChoiceArgs]                              = (*ClusterChoice)(nil)
+	_ infer.CustomDiff[ClusterChoiceArgs, ClusterChoiceState]           = (*ClusterChoice)(nil)
+	_ infer.CustomUpdate[ClusterChoiceArgs, ClusterChoiceState]         = (*ClusterChoice)(nil)
+	_ infer.CustomDelete[ClusterChoiceState]                            = (*ClusterChoice)(nil)
+	_ infer.ExplicitDependencies[ClusterChoiceArgs, ClusterChoiceState] = (*ClusterChoice)(nil)
+)
+
+// The wishes: where Kubernetes comes from, or that the machine decides.
+const (
+	wishAuto     = "auto"
+	wishEmbedded = "embedded"
+	wishKind     = "kind"
+	wishExisting = "existing"
+)
+
+// wished is the reason for a wish that has none.
+const wished = "that is the wish"
+
+// probeTimeout bounds how long a container engine may take to say that it works.
+const probeTimeout = 20 * time.Second
+
+// ClusterChoiceArgs are the inputs of a ClusterChoice.
+type ClusterChoiceArgs struct {
+	Wish       string  `pulumi:"wish"`
+	Proposal   *string `pulumi:"proposal,optional"`
+	Reason     *string `pulumi:"reason,optional"`
+	RecordFile *string `pulumi:"recordFile,optional"`
+}
+
+// ClusterChoiceState are the outputs of a ClusterChoice.
+type ClusterChoiceState struct {
+	ClusterProvider string  `pulumi:"clusterProvider"`
+	Reason          string  `pulumi:"reason"`
+	RecordFile      *string `pulumi:"recordFile,optional"`
+}
+
+// Annotate documents the resource.
+func (c *ClusterChoice) Annotate(a infer.Annotator) {
+	a.SetToken(module, "ClusterChoice")
+	a.Describe(&c, "Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes "+
+		"kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. "+
+		"The choice is known in previews already. Let the cluster depend on it.")
+}
+
+// Annotate documents the inputs.
+func (args *ClusterChoiceArgs) Annotate(a infer.Annotator) {
+	a.Describe(&args.Wish, "`embedded`, `kind` or `existing`, or `auto`: what was chosen before, and the first time the proposal.")
+	a.Describe(&args.Proposal, "What `auto` takes the first time. Default: kind where a container engine works, else embedded.")
+	a.Describe(&args.Reason, "Why that is the wish, or the proposal, as a clause.")
+	a.Describe(&args.RecordFile, "Absolute path of a file that bears the choice as long as the resource exists, for programs "+
+		"that cannot ask Pulumi.")
+}
+
+// Annotate documents the outputs.
+func (s *ClusterChoiceState) Annotate(a infer.Annotator) {
+	a.Describe(&s.ClusterProvider, "`embedded`, `kind` or `existing`.")
+	a.Describe(&s.Reason, "Why, as a clause.")
+	a.Describe(&s.RecordFile, "Path of the file that bears the choice.")
+}
+
+// Check validates the inputs.
+func (*ClusterChoice) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[ClusterChoiceArgs], error) {
+	args, failures, err := infer.DefaultCheck[ClusterChoiceArgs](ctx, req.NewInputs)
+	response := infer.CheckResponse[ClusterChoiceArgs]{Inputs: args, Failures: failures}
+	if err != nil || len(failures) > 0 {
+		return response, err
+	}
+	fail := func(property, format string, values ...any) {
+		response.Failures = append(response.Failures, p.CheckFailure{Property: property, Reason: fmt.Sprintf(format, values...)})
+	}
+	if !slices.Contains([]string{wishAuto, wishEmbedded, wishKind, wishExisting}, args.Wish) {
+		fail("wish", "%q is none of %s, %s, %s and %s", args.Wish, wishAuto, wishEmbedded, wishKind, wishExisting)
+	}
+	// An existing cluster is nothing that a machine can propose.
+	if args.Proposal != nil && !slices.Contains([]string{wishEmbedded, wishKind}, *args.Proposal) {
+		fail("proposal", "%q is neither %s nor %s", *args.Proposal, wishEmbedded, wishKind)
+	}
+	if args.RecordFile != nil && !filepath.IsAbs(*args.RecordFile) {
+		fail("recordFile", "%q is not an absolute path", *args.RecordFile)
+	}
+	return response, nil
+}
+
+// WireDependencies tells that the choice is known as soon as it is made, which a
+// preview does too: a program cannot go on without it.
+func (*ClusterChoice) WireDependencies(f infer.FieldSelector, _ *ClusterChoiceArgs, state *ClusterChoiceState) {
+	f.OutputField(&state.ClusterProvider).AlwaysKnown()
+	f.OutputField(&state.Reason).AlwaysKnown()
+	f.OutputField(&state.RecordFile).AlwaysKnown()
+}
+
+// Create chooses.
+func (*ClusterChoice) Create(
+	ctx context.Context, req infer.CreateRequest[ClusterChoiceArgs],
+) (infer.CreateResponse[ClusterChoiceState], error) {
+	response := infer.CreateResponse[ClusterChoiceState]{ID: req.Name, Output: req.Inputs.choose(ctx, kind.CheckEngine)}
+	p.GetLogger(ctx).Infof("clusterProvider: %s, because %s", response.Output.ClusterProvider, response.Output.Reason)
+	if req.DryRun {
+		return response, nil
+	}
+	return response, response.Output.record()
+}
+
+// choose makes a first choice.
+func (args ClusterChoiceArgs) choose(ctx context.Context, checkEngine func(context.Context) error) ClusterChoiceState {
+	chosen := ClusterChoiceState{RecordFile: args.RecordFile}
+	switch {
+	case args.Wish != wishAuto:
+		chosen.ClusterProvider, chosen.Reason = args.Wish, valueOr(args.Reason, wished)
+	case args.Proposal != nil:
+		chosen.ClusterProvider, chosen.Reason = *args.Proposal, valueOr(args.Reason, "it was proposed")
+	default:
+		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		if err := checkEngine(ctx); err != nil {
+			chosen.ClusterProvider, chosen.Reason = wishEmbedded, fmt.Sprintf("no container engine works here (%v)", err)
+		} else {
+			chosen.ClusterProvider, chosen.Reason = wishKind, "a container engine works here"
+		}
+	}
+	return chosen
+}
+
+// Diff sees nothing but another wish, or that the file of the record is not what
+// it should be: what proposals say once there is a choice does not matter.
+func (*ClusterChoice) Diff(
+	_ context.Context, req infer.DiffRequest[ClusterChoiceArgs, ClusterChoiceState],
+) (infer.DiffResponse, error) {
+	changes := map[string]p.PropertyDiff{}
+	chosen := req.State.follow(req.Inputs)
+	if chosen.ClusterProvider != req.State.ClusterProvider {
+		changes["wish"] = p.PropertyDiff{Kind: p.Update, InputDiff: true}
+	}
+	if valueOr(chosen.RecordFile, "") != valueOr(req.State.RecordFile, "") || !chosen.isRecorded() {
+		changes["recordFile"] = p.PropertyDiff{Kind: p.Update, InputDiff: true}
+	}
+	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
+}
+
+// Update follows another wish.
+func (*ClusterChoice) Update(
+	ctx context.Context, req infer.UpdateRequest[ClusterChoiceArgs, ClusterChoiceState],
+) (infer.UpdateResponse[ClusterChoiceState], error) {
+	response := infer.UpdateResponse[ClusterChoiceState]{Output: req.State.follow(req.Inputs)}
+	if before, now := req.State.ClusterProvider, response.Output.ClusterProvider; now != before {
+		p.GetLogger(ctx).Infof("clusterProvider: %s instead of %s, because %s", now, before, response.Output.Reason)
+	}
+	if req.DryRun {
+		return response, nil
+	}
+	if before := valueOr(req.State.RecordFile, ""); before != valueOr(req.Inputs.RecordFile, "") {
+		if err := removeRecord(before); err != nil {
+			return response, err
+		}
+	}
+	return response, response.Output.record()
+}
+
+// follow is the choice under other inputs: auto stays with what there is.
+func (s ClusterChoiceState) follow(args ClusterChoiceArgs) ClusterChoiceState {
+	s.RecordFile = args.RecordFile
+	if args.Wish != wishAuto && args.Wish != s.ClusterProvider {
+		s.ClusterProvider, s.Reason = args.Wish, valueOr(args.Reason, wished)
+	}
+	return s
+}
+
+// Delete forgets the choice.
+func (*ClusterChoice) Delete(
+	_ context.Context, req infer.DeleteRequest[ClusterChoiceState],
+) (infer.DeleteResponse, error) {
+	return infer.DeleteResponse{}, removeRecord(valueOr(req.State.RecordFile, ""))
+}
+
+func (s ClusterChoiceState) isRecorded() bool {
+	if s.RecordFile == nil {
+		return true
+	}
+	content, err := os.ReadFile(*s.RecordFile)
+	return err == nil && strings.TrimSpace(string(content)) == s.ClusterProvider
+}
+
+// record writes the file of the record, if there is to be one.
+func (s ClusterChoiceState) record() error {
+	if s.RecordFile == nil {
+		return nil
+	}
+	err := os.MkdirAll(filepath.Dir(*s.RecordFile), 0o755)
+	if err == nil {
+		err = os.WriteFile(*s.RecordFile, []byte(s.ClusterProvider+"\n"), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("recording the choice of a cluster: %w", err)
+	}
+	return nil
+}
+
+func removeRecord(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forgetting the choice of a cluster: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
+)
+
+func TestFirstChoiceOfACluster(t *testing.T) {
+	works := func(context.Context) error { return nil }
+	fails := func(context.Context) error { return errors.New("docker is not running") }
+	embedded, kind, why := "embedded", "kind", "it was there"
+	for name, c := range map[string]struct {
+		args             ClusterChoiceArgs
+		engine           func(context.Context) error
+		provider, reason string
+	}{
+		"an engine works":   {ClusterChoiceArgs{Wish: "auto"}, works, "kind", "a container engine works here"},
+		"no engine works":   {ClusterChoiceArgs{Wish: "auto"}, fails, "embedded", "no container engine works here (docker is not running)"},
+		"a proposal":        {ClusterChoiceArgs{Wish: "auto", Proposal: &embedded, Reason: &why}, works, "embedded", "it was there"},
+		"a bare proposal":   {ClusterChoiceArgs{Wish: "auto", Proposal: &kind}, fails, "kind", "it was proposed"},
+		"a wish":            {ClusterChoiceArgs{Wish: "existing", Proposal: &kind}, works, "existing", "that is the wish"},
+		"a wish with cause": {ClusterChoiceArgs{Wish: "kind", Reason: &why}, fails, "kind", "it was there"},
+	} {
+		got := c.args.choose(t.Context(), c.engine)
+		if got.ClusterProvider != c.provider || got.Reason != c.reason {
+			t.Errorf("%s: %s, because %s; want %s, because %s", name, got.ClusterProvider, got.Reason, c.provider, c.reason)
+		}
+	}
+}
+
+func TestChoiceOfAClusterIsChecked(t *testing.T) {
+	for _, c := range []struct{ property, value, want string }{
+		{"wish", "moon", `"moon" is none of auto, embedded, kind and existing`},
+		{"proposal", "existing", `"existing" is neither embedded nor kind`},
+		{"recordFile", "here", `"here" is not an absolute path`},
+	} {
+		inputs := map[string]property.Value{"wish": property.New("auto"), c.property: property.New(c.value)}
+		failures := newProvider(t).check("ClusterChoice", inputs).Failures
+		if len(failures) != 1 || failures[0].Property != c.property || failures[0].Reason != c.want {
+			t.Errorf("%s %s: %+v, want %s", c.property, c.value, failures, c.want)
+		}
+	}
+}
+
+// TestChoiceOfAClusterStays follows a choice through the life of a stack.
+func TestChoiceOfAClusterStays(t *testing.T) {
+	server := newProvider(t)
+	file := filepath.Join(t.TempDir(), "state", "clusterProvider.dev")
+	wish := func(wish, proposal string) property.Map {
+		return property.NewMap(map[string]property.Value{
+			"wish": property.New(wish), "proposal": property.New(proposal), "recordFile": property.New(file),
+		})
+	}
+	mustRecord := func(want string) {
+		t.Helper()
+		if content, err := os.ReadFile(file); strings.TrimSpace(string(content)) != want || want == "" && err == nil {
+			t.Errorf("recorded is %q (%v), want %q", content, err, want)
+		}
+	}
+	provider := func(state property.Map) string {
+		t.Helper()
+		value := state.Get("clusterProvider")
+		if !value.IsString() {
+			t.Fatalf("the choice is not known: %v", value)
+		}
+		return value.AsString()
+	}
+
+	preview, err := server.Create(p.CreateRequest{Urn: urn("ClusterChoice"), Properties: wish("auto", "kind"), DryRun: true})
+	if err != nil || provider(preview.Properties) != "kind" {
+		t.Fatalf("a preview chooses %v (%v)", preview.Properties, err)
+	}
+	mustRecord("")
+	made, err := server.Create(p.CreateRequest{Urn: urn("ClusterChoice"), Properties: wish("auto", "kind")})
+	if err != nil || provider(made.Properties) != "kind" {
+		t.Fatalf("chosen is %v (%v)", made.Properties, err)
+	}
+	mustRecord("kind")
+
+	diff := func(inputs property.Map) p.DiffResponse {
+		t.Helper()
+		response, err := server.Diff(p.DiffRequest{
+			ID: made.ID, Urn: urn("ClusterChoice"), State: made.Properties, Inputs: inputs, OldInputs: wish("auto", "kind"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
+	}
+	for name, same := range map[string]property.Map{
+		"the same": wish("auto", "kind"), "an engine that is gone": wish("auto", "embedded"), "a wish for what there is": wish("kind", "embedded"),
+	} {
+		if response := diff(same); response.HasChanges {
+			t.Errorf("%s changes %v", name, response.DetailedDiff)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if response := diff(wish("auto", "embedded")); response.DetailedDiff["recordFile"].Kind != p.Update {
+		t.Errorf("a lost record changes %v", response.DetailedDiff)
+	}
+
+	other := wish("embedded", "kind")
+	if response := diff(other); response.DetailedDiff["wish"].Kind != p.Update {
+		t.Errorf("another wish changes %v", response.DetailedDiff)
+	}
+	update := p.UpdateRequest{ID: made.ID, Urn: urn("ClusterChoice"), State: made.Properties, Inputs: other, OldInputs: wish("auto", "kind"), DryRun: true}
+	for _, dryRun := range []bool{true, false} {
+		update.DryRun = dryRun
+		updated, err := server.Update(update)
+		if err != nil || provider(updated.Properties) != "embedded" {
+			t.Fatalf("another wish makes it %v (%v)", updated.Properties, err)
+		}
+		if dryRun {
+			mustRecord("")
+		}
+	}
+	mustRecord("embedded")
+
+	if err := server.Delete(p.DeleteRequest{ID: made.ID, Urn: urn("ClusterChoice"), Properties: made.Properties}); err != nil {
+		t.Fatal(err)
+	}
+	mustRecord("")
+}
