@@ -1,11 +1,12 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
+	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
@@ -41,11 +42,5 @@ func moveKubeconfigCopy(record state.Record, path string) (state.Record, error) 
 }
 
 func removeKubeconfigCopy(record state.Record) error {
-	if record.KubeconfigFile == "" {
-		return nil
-	}
-	if err := os.Remove(record.KubeconfigFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing the copy of the kubeconfig: %w", err)
-	}
-	return nil
+	return kubeconfig.RemoveCopy(record.KubeconfigFile, nodeconfig.Cluster{Record: record}.ContextName())
 }

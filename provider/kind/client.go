@@ -2,7 +2,6 @@ package kind
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
@@ -174,29 +174,22 @@ func (c *Client) lock(ctx context.Context, name string) (unlock func(), err erro
 	}, nil
 }
 
-// writeKubeconfig keeps the copy of the kubeconfig where it is wanted now, and
-// not where it was wanted before.
-func writeKubeconfig(kubeconfig []byte, wanted, before string) error {
-	if before != "" && before != wanted {
-		if err := removeFile(before); err != nil {
+// writeKubeconfig keeps the copy of a cluster's kubeconfig where it is wanted now,
+// and not where it was wanted before.
+func writeKubeconfig(made Cluster, wanted, before string) error {
+	if before != wanted {
+		if err := kubeconfig.RemoveCopy(before, made.Context); err != nil {
 			return err
 		}
 	}
-	if wanted == "" || kubeconfig == nil {
+	if wanted == "" || made.Kubeconfig == nil {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(wanted), 0o755); err != nil {
 		return fmt.Errorf("making the folder of the kubeconfig: %w", err)
 	}
-	if err := state.WriteFile(wanted, kubeconfig); err != nil {
+	if err := state.WriteFile(wanted, made.Kubeconfig); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
-	}
-	return nil
-}
-
-func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing the copy of the kubeconfig: %w", err)
 	}
 	return nil
 }

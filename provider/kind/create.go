@@ -12,6 +12,8 @@ import (
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
 )
 
 // cleanupTimeout bounds what is undone after a failure, also when the context
@@ -93,7 +95,7 @@ func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Clus
 	if err != nil {
 		return Cluster{}, err
 	}
-	return made, writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, "")
+	return made, writeKubeconfig(made, spec.KubeconfigFile, "")
 }
 
 // untilCanceled runs a creation, which kind's library does not let anyone
@@ -188,7 +190,7 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := writeKubeconfig(made.Kubeconfig, spec.KubeconfigFile, before); err != nil {
+	if err := writeKubeconfig(made, spec.KubeconfigFile, before); err != nil {
 		return Cluster{}, err
 	}
 	digest, err := spec.Digest()
@@ -223,7 +225,7 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 	}
 	if err := c.removeContainers(ctx, spec.Name); err != nil {
 		errs = append(errs, fmt.Errorf("undoing the failed creation: %w", err))
-	} else if err := removeFile(c.records.file(spec.Name)); err != nil {
+	} else if err := c.records.forget(spec.Name); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -248,8 +250,8 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	if err := c.removeContainers(ctx, name); err != nil {
 		return err
 	}
-	if remembered != nil && remembered.KubeconfigFile != "" {
-		if err := removeFile(remembered.KubeconfigFile); err != nil {
+	if remembered != nil {
+		if err := kubeconfig.RemoveCopy(remembered.KubeconfigFile, ContextOf(name)); err != nil {
 			return err
 		}
 	}

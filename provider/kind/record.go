@@ -78,14 +78,18 @@ func (r records) save(name string, what record) error {
 	return nil
 }
 
+// forget removes the record, and keeps the logs of a failure.
+func (r records) forget(name string) error {
+	if err := os.Remove(r.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing the record of kind cluster %s: %w", name, err)
+	}
+	return nil
+}
+
 // remove removes the record and the logs of an earlier failure.
 func (r records) remove(name string) error {
-	err := os.Remove(r.file(name))
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	if err := errors.Join(err, os.RemoveAll(r.failed(name))); err != nil {
-		return fmt.Errorf("removing the record of kind cluster %s: %w", name, err)
+	if err := errors.Join(r.forget(name), os.RemoveAll(r.failed(name))); err != nil {
+		return fmt.Errorf("removing what is remembered of kind cluster %s: %w", name, err)
 	}
 	return nil
 }
