@@ -49,7 +49,7 @@ func Build(ctx context.Context, folder, architecture, version string, progress f
 	programs := map[string]images.Program{}
 	for _, command := range commands {
 		name := path.Base(command)
-		if programs[name], err = read(filepath.Join(out, name)); err != nil {
+		if programs[name], err = Read(filepath.Join(out, name)); err != nil {
 			return nil, fmt.Errorf("program %s for linux/%s: %w", name, architecture, err)
 		}
 	}
@@ -83,7 +83,8 @@ func (o *output) Write(data []byte) (int, error) {
 	}
 }
 
-func read(file string) (images.Program, error) {
+// Read reads a program that was compiled before.
+func Read(file string) (images.Program, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return images.Program{}, err

@@ -48,6 +48,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"a resize survives the death of the operator", testOperatorDies},
 		{"a resize survives the death of the controller manager", testControllerManagerDies},
 		{"a resize survives the death of kubelet", testKubeletDies},
+		{"nodes pull the images that are configured", testImagesOfARegistry},
 		{"a MiniCluster of Flux becomes an instance that runs jobs", testFluxRunsJobs},
 		{"shrinking loses no job, and growth brings ranks back", testFluxShrinks},
 		{"a plan tells which jobs a shrink meets", testPlanWithJobs},

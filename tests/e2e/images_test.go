@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gopherlocks/gopherlocks/images"
+	"github.com/gopherlocks/gopherlocks/images/crosscompile"
+	"github.com/gopherlocks/gopherlocks/images/release"
+)
+
+// testImagesOfARegistry configures images of a registry instead of those that
+// are made for this machine's cluster, and then the latter again.
+func testImagesOfARegistry(t *testing.T, w *workspace) {
+	if w.provider == kind {
+		t.Skip("the registry is served in the network of an embedded node only")
+	}
+	size := w.miniCluster(t).Spec.Size
+	references := w.publish(t, w.serveRegistry(t))
+	for _, key := range []string{"operatorImage", "agentImage"} {
+		w.run(t, "pulumi", "config", "set", key, references[key])
+	}
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.run(t, "pulumi", "config", "set", "image", references["image"])
+	// A command is run by the agent; the image's own entrypoint is not.
+	w.run(t, "pulumi", "config", "set", "command", "/gopherlocks-demo-workload")
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	eventually(t, time.Minute, func() string { return w.differing(t, references, true) })
+	w.waitForSize(t, size)
+	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+
+	for _, key := range []string{"operatorImage", "agentImage", "image", "command"} {
+		w.run(t, "pulumi", "config", "rm", key)
+	}
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	eventually(t, time.Minute, func() string { return w.differing(t, references, false) })
+	w.waitForSize(t, size)
+}
+
+// differing names the references that run and should not, or the other way
+// round.
+func (w *workspace) differing(t *testing.T, references map[string]string, want bool) (names string) {
+	t.Helper()
+	running := w.runningImages(t)
+	for key, reference := range references {
+		if running[reference] != want {
+			names += fmt.Sprintf("%s %s runs: %t; ", key, reference, !want)
+		}
+	}
+	return names
+}
+
+// publish pushes our programs for this machine, and returns the references by
+// their key in the configuration.
+func (w *workspace) publish(t *testing.T, address string) map[string]string {
+	t.Helper()
+	to, err := release.NewRegistry(address + "/team")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := strings.TrimSpace(w.run(t, "sh", "-c", `echo "$GOPHERLOCKS_BIN"`))
+	references := map[string]string{}
+	for key, name := range map[string]string{
+		"operatorImage": "gopherlocks-operator", "agentImage": "gopherlocks-agent", "image": "gopherlocks-demo-workload",
+	} {
+		program, err := crosscompile.Read(filepath.Join(bin, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, err := release.Build(release.Spec{Name: name, Version: "v1", Programs: map[string]images.Program{runtime.GOARCH: program}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if references[key], err = to.Push(t.Context(), image, "v1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return references
+}
+
+// serveRegistry serves a registry in memory at an address that is the loopback's
+// on this machine and on the node of its cluster: there containerd does without
+// TLS.
+func (w *workspace) serveRegistry(t *testing.T) string {
+	t.Helper()
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	serve := func(listener net.Listener) {
+		server := &http.Server{Handler: handler}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = server.Serve(listener) // Until it is closed.
+		}()
+		t.Cleanup(func() {
+			_ = server.Close()
+			<-done
+		})
+	}
+	here, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(here)
+	there, err := listenInNetwork(w.nodeNetwork(t), here.Addr().String())
+	if err != nil {
+		t.Fatalf("listening in the network of the node: %v", err)
+	}
+	serve(there)
+	return here.Addr().String()
+}
+
+// nodeNetwork is the network namespace of the embedded node, as a file.
+func (w *workspace) nodeNetwork(t *testing.T) string {
+	t.Helper()
+	stateDir := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "stateDir"))
+	content, err := os.ReadFile(filepath.Join(stateDir, "node.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct{ PID int }
+	if err := json.Unmarshal(content, &report); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("/proc/%d/ns/net", report.PID)
+}
+
+// runningImages are those of the operator's and the ranks' pods, without what is
+// about to end.
+func (w *workspace) runningImages(t *testing.T) map[string]bool {
+	t.Helper()
+	running := map[string]bool{}
+	for _, where := range []string{namespace, "gopherlocks-system"} {
+		var pods corev1.PodList
+		w.get(t, &pods, "pods", "-n", where)
+		for _, pod := range pods.Items {
+			if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
+				continue
+			}
+			for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+				running[container.Image] = true
+			}
+		}
+	}
+	return running
+}
