@@ -68,9 +68,10 @@ tools-kind:
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) packages
 	@GOPHERLOCKS_CLUSTER=kind $(TOOLCHAIN) tools
 
+# SHORT=-short leaves out of the whole way what is the same on every cluster.
 test-kind: tools-kind ## Clusters of kind on a container engine of their own, and the whole way on one
 	@$(WITH_ENV) $(GO) test -timeout 20m -v ./tests/kind
-	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO) test -timeout 40m -v ./tests/e2e
+	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO) test $(SHORT) -timeout 40m -v ./tests/e2e
 
 test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e

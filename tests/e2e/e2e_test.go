@@ -20,45 +20,50 @@ const (
 )
 
 // TestFromNothingToScalingAndBack is one story, since each part begins where
-// the last one ended and a cluster takes a while to make.
+// the last one ended and a cluster takes a while to make. With -short it leaves
+// out what is the same on every cluster.
 func TestFromNothingToScalingAndBack(t *testing.T) {
 	w := newWorkspace(t)
 	w.makeStack(t)
 	// Also after a failure halfway, and then again without effect.
 	t.Cleanup(func() { w.run(t, "make", "destroy") })
 	for _, part := range []struct {
-		name string
-		test func(*testing.T, *workspace)
+		name       string
+		test       func(*testing.T, *workspace)
+		everywhere bool // It is the same on every cluster.
 	}{
-		{"invalid configuration fails before anything is made", testInvalidConfiguration},
-		{"make up ends in a ready MiniCluster", testUp},
-		{"a second make up changes nothing", testSecondUp},
-		{"whatever comes to the machine, the stack keeps its cluster", testClusterStays},
-		{"pulumi's and kubectl's plain commands work", testPlainCommands},
-		{"a plan tells that the HPA owns the size", testPlanAutoscaled},
-		{"the scale subresource is right and bounded", testScaleSubresource},
-		{"make demo passes", testDemo},
-		{"with autoscale on the size is the HPA's", testAutoscalerOwnsSize},
-		{"with autoscale off the configuration takes the size it gives", testConfigurationTakesSize},
-		{"removing fields never shrinks", testRemovingFieldsNeverShrinks},
-		{"several MiniClusters stand side by side", testSeveralMiniClusters},
-		{"with autoscale on a size is warned of", testWarning},
-		{"with autoscale off a resize is one change of one number", testFixedSize},
-		{"a plan tells of a resize before it is made", testPlanFixedSize},
-		{"a resize survives the death of the operator", testOperatorDies},
-		{"a resize survives the death of the controller manager", testControllerManagerDies},
-		{"a resize survives the death of kubelet", testKubeletDies},
-		{"nodes pull the images that are configured", testImagesOfARegistry},
-		{"a MiniCluster of Flux becomes an instance that runs jobs", testFluxRunsJobs},
-		{"shrinking loses no job, and growth brings ranks back", testFluxShrinks},
-		{"a plan tells which jobs a shrink meets", testPlanWithJobs},
-		{"the lead's endpoint serves who knows the token", testFluxEndpoint},
-		{"an evicted rank lets its job end, and comes back", testFluxEviction},
-		{"a rank that is lost comes back", testFluxRankLost},
-		{"the loss of the lead leaves the followers", testFluxLeadLost},
-		{"an instance scales itself, and may do nothing else", testFluxSelfScaling},
-		{"a MiniCluster ends with its command", testFluxEnds},
+		{"invalid configuration fails before anything is made", testInvalidConfiguration, true},
+		{"make up ends in a ready MiniCluster", testUp, false},
+		{"a second make up changes nothing", testSecondUp, false},
+		{"whatever comes to the machine, the stack keeps its cluster", testClusterStays, false},
+		{"pulumi's and kubectl's plain commands work", testPlainCommands, false},
+		{"a plan tells that the HPA owns the size", testPlanAutoscaled, true},
+		{"the scale subresource is right and bounded", testScaleSubresource, false},
+		{"make demo passes", testDemo, true},
+		{"with autoscale on the size is the HPA's", testAutoscalerOwnsSize, true},
+		{"with autoscale off the configuration takes the size it gives", testConfigurationTakesSize, true},
+		{"removing fields never shrinks", testRemovingFieldsNeverShrinks, true},
+		{"several MiniClusters stand side by side", testSeveralMiniClusters, true},
+		{"with autoscale on a size is warned of", testWarning, true},
+		{"with autoscale off a resize is one change of one number", testFixedSize, false},
+		{"a plan tells of a resize before it is made", testPlanFixedSize, true},
+		{"a resize survives the death of the operator", testOperatorDies, false},
+		{"a resize survives the death of the controller manager", testControllerManagerDies, false},
+		{"a resize survives the death of kubelet", testKubeletDies, false},
+		{"nodes pull the images that are configured", testImagesOfARegistry, false},
+		{"a MiniCluster of Flux becomes an instance that runs jobs", testFluxRunsJobs, false},
+		{"shrinking loses no job, and growth brings ranks back", testFluxShrinks, false},
+		{"a plan tells which jobs a shrink meets", testPlanWithJobs, true},
+		{"the lead's endpoint serves who knows the token", testFluxEndpoint, false},
+		{"an evicted rank lets its job end, and comes back", testFluxEviction, false},
+		{"a rank that is lost comes back", testFluxRankLost, false},
+		{"the loss of the lead leaves the followers", testFluxLeadLost, false},
+		{"an instance scales itself, and may do nothing else", testFluxSelfScaling, false},
+		{"a MiniCluster ends with its command", testFluxEnds, false},
 	} {
+		if part.everywhere && testing.Short() {
+			continue
+		}
 		if !t.Run(part.name, func(t *testing.T) { part.test(t, w) }) {
 			t.Fatalf("the parts after %q need it", part.name)
 		}

@@ -16,6 +16,9 @@ import (
 // keeps, by its kubeconfig and context and as a user who may do just what is asked
 // for, and leaves it as it was.
 func TestOnAnExistingCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("an existing cluster is the same to a stack, whoever keeps it")
+	}
 	w := newWorkspace(t)
 	kubeconfig := filepath.Join(w.dir, "theirs.kubeconfig")
 	images := makeTheirCluster(t, w, kubeconfig)

@@ -22,8 +22,11 @@ const (
 	killSeedVariable = "GOPHERLOCKS_KILLS_SEED"
 )
 
-// fewKills is how often where killsVariable is not set.
-const fewKills = 3
+// fewKills is how often where killsVariable is not set, and shortKills with -short.
+const (
+	fewKills   = 3
+	shortKills = 1
+)
 
 // upTakes is about as long as an undisturbed `pulumi up`, by clusterProvider.
 var upTakes = map[string]time.Duration{embedded: 25 * time.Second, kind: 45 * time.Second}
@@ -40,7 +43,11 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	// Compiles the program, which else the first kill would hit.
 	w.run(t, "pulumi", "preview")
 
-	kills := int(environ.NumberFrom(t, killsVariable, fewKills))
+	few := int64(fewKills)
+	if testing.Short() {
+		few = shortKills
+	}
+	kills := int(environ.NumberFrom(t, killsVariable, few))
 	seed := uint64(environ.NumberFrom(t, killSeedVariable, time.Now().UnixNano()))
 	t.Logf("%d kills; %s=%d makes the same choices again", kills, killSeedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
