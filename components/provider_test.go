@@ -42,7 +42,8 @@ func TestChoiceOfAClusterIsAskedForOnce(t *testing.T) {
 	}{
 		"nobody says": {"auto", nil, map[string]any{"wish": "auto", "proposal": nil, "reason": nil}},
 		"the tools are kind's": {
-			"auto", map[string]string{proposalVariable: "kind", proposalReasonVariable: "it works"},
+			"auto",
+			map[string]string{proposalVariable: "kind", proposalReasonVariable: "it works"},
 			map[string]any{"wish": "auto", "proposal": "kind", "reason": "it works"},
 		},
 		// Of another stack, whose environment is still in the shell.
@@ -50,7 +51,8 @@ func TestChoiceOfAClusterIsAskedForOnce(t *testing.T) {
 		"make was told":           {"auto", map[string]string{wishVariable: "kind", proposalVariable: "kind"}, map[string]any{"wish": "kind", "reason": "CLUSTER says so"}},
 		"make was told auto":      {"auto", map[string]string{wishVariable: "auto", proposalVariable: "embedded"}, map[string]any{"wish": "auto", "proposal": "embedded"}},
 		"it is configured": {
-			"embedded", map[string]string{proposalVariable: "kind"},
+			"embedded",
+			map[string]string{proposalVariable: "kind"},
 			map[string]any{"wish": "embedded", "proposal": nil, "reason": "the configuration of stack dev says so"},
 		},
 		"both say the same": {"embedded", map[string]string{wishVariable: "embedded"}, map[string]any{"wish": "embedded"}},
