@@ -13,6 +13,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
@@ -137,10 +138,19 @@ func newBareJob(namespace string, size int32) *batchv1.Job {
 
 // copyOf returns a bare Job with the pods and policies of a MiniCluster's Job: what
 // it costs more than newBareJob is the price of what they do, not of the operator.
+// Its pods bear a label of their own, which the operator does not look at, and are
+// spread by it as ranks are.
 func copyOf(job *batchv1.Job, namespace string) *batchv1.Job {
 	c := &batchv1.Job{Spec: *job.Spec.DeepCopy()}
 	c.Namespace, c.Name = namespace, "copy"
-	c.Spec.Selector, c.Spec.ManualSelector, c.Spec.Template.Labels = nil, nil, nil
+	c.Spec.Selector, c.Spec.ManualSelector = nil, nil
+	label := map[string]string{"copy-of": job.Name}
+	c.Spec.Template.Labels = label
+	if a := c.Spec.Template.Spec.Affinity; a != nil && a.PodAntiAffinity != nil {
+		for i := range a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
+			a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[i].PodAffinityTerm.LabelSelector = &metav1.LabelSelector{MatchLabels: label}
+		}
+	}
 	return c
 }
 
