@@ -160,7 +160,8 @@ func createByHand(b *testing.B, number int, like parts) moments {
 		return world.client.Status().Patch(ctx, status, client.Apply, client.FieldOwner("bench"), client.ForceOwnership)
 	})
 	took := world.kubelet.waitForPods(b, namespace, number*int(*like.job.Spec.Completions), began)
-	for _, kind := range []client.Object{&api.MiniCluster{}, &corev1.Service{}, &batchv1.Job{}} {
+	// The Jobs first: nobody owns them, and with them go the pods.
+	for _, kind := range []client.Object{&batchv1.Job{}, &corev1.Service{}, &api.MiniCluster{}} {
 		remove(b, kind, namespace)
 	}
 	return took
