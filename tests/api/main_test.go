@@ -144,17 +144,16 @@ func inWorld(bin, dir string, run func()) (err error) {
 		return err
 	}
 
-	if program := os.Getenv(kwokVariable); program != "" {
-		nodes, err := startSimulation(ctx, bin, program, dir, world.kubeconfig)
+	start := startKubelet
+	if kwok := os.Getenv(kwokVariable); kwok != "" {
+		start = watchPods
+		nodes, err := startSimulation(ctx, bin, kwok, dir, world.kubeconfig)
 		if err != nil {
 			return err
 		}
 		defer nodes.kill()
-		world.kubelet, err = watchPods(ctx, env.Config)
-	} else {
-		world.kubelet, err = startKubelet(ctx, env.Config)
 	}
-	if err != nil {
+	if world.kubelet, err = start(ctx, env.Config); err != nil {
 		return err
 	}
 	run()
