@@ -34,6 +34,7 @@ func TestNodesComeAndGo(t *testing.T) {
 		{"a drained node lets its jobs end", testNodeDrained},
 		{"a restarted node ends no instance", testNodeRestarted},
 		{"a node that is lost under load takes only its own jobs, and comes back", testNodeLost},
+		{"the lead moves when its instance is idle", testLeadMoved},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.test(t, w) }) {
 			t.Fatalf("the parts after %q need it", part.name)
@@ -196,6 +197,30 @@ func testNodeLost(t *testing.T, w *workspace) {
 		t.Errorf("ranks are on %q: none is on %s, which is back", nodes, node)
 	}
 	f.wantWhole(t)
+}
+
+// testLeadMoved goes the way of docs/several-nodes.md, at whose end the lead's node
+// can be drained.
+func testLeadMoved(t *testing.T, w *workspace) {
+	f := fluxInstance{w, several}
+	lead := f.pod(t, 0)
+	job := f.submitHeldAlone(t)
+	w.run(t, "kubectl", "cordon", lead.Spec.NodeName)
+	f.flux(t, "queue", "stop", "--all")
+	idle := w.start(t, "kubectl", "exec", "-n", namespace, lead.Name, "--", "env", "FLUX_URI="+brokerURI, "flux", "queue", "idle")
+	job.release(t)
+	idle.wait(t)
+	f.mustComplete(t, job.id)
+	w.run(t, "kubectl", "delete", "pod", lead.Name, "-n", namespace)
+	w.run(t, "kubectl", "wait", "minicluster/"+f.name, "-n", namespace, "--for=condition=Ready", "--timeout=5m")
+	f.flux(t, "queue", "start", "--all")
+	f.awaitSize(t, 3)
+	f.wantWhole(t)
+	if now := f.pod(t, 0); now.Spec.NodeName == lead.Spec.NodeName {
+		t.Errorf("the lead is on %s as before", now.Spec.NodeName)
+	}
+	w.run(t, "kubectl", "drain", lead.Spec.NodeName, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=5m")
+	w.run(t, "kubectl", "uncordon", lead.Spec.NodeName)
 }
 
 // loadNodes spreads three ranks anew and gives each a job of its own. It returns
