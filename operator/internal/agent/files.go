@@ -9,11 +9,11 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
-// writeFiles writes what the broker of a rank reads. resources is R, and only the
-// lead has it: the other brokers are told by the lead.
-// Source: src/modules/resource/inventory.c of flux-core, which reads a
-// configured R on rank 0 only.
-func writeFiles(cfg agentapi.Config, p paths, resources []byte) error {
+// writeFiles writes what the broker of a rank reads. resources is R, which every
+// rank reads when its broker starts; what the lead's says is what counts.
+// Source: src/modules/resource/resource.c of flux-core 0.88, whose module ends, and
+// the broker with it, when there is no file.
+func writeFiles(cfg agentapi.Config, p paths, lead bool, resources []byte) error {
 	for _, folder := range []string{p.runDir, p.brokerConfigDir} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
@@ -26,10 +26,10 @@ func writeFiles(cfg agentapi.Config, p paths, resources []byte) error {
 	if err := writeAtomically(p.usedCurve, bytes.NewReader(curve), 0o600); err != nil {
 		return err
 	}
-	if resources != nil {
-		if err := writeAtomically(p.resource, bytes.NewReader(resources), 0o644); err != nil {
-			return err
-		}
+	if err := writeAtomically(p.resource, bytes.NewReader(resources), 0o644); err != nil {
+		return err
+	}
+	if lead {
 		// A folder that the broker makes itself it also removes.
 		if cfg.StateDir != "" {
 			if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {

@@ -17,7 +17,10 @@ import (
 
 // The test binary stands in for the programs that a rank starts, by the name that
 // it is called under. Its flux keeps an instance in the folder of rootVariable
-// and prints what flux-core 0.88 prints for the formats that fluxcli asks for.
+// and prints what flux-core 0.88 prints for the formats that fluxcli asks for. It is
+// scripted: tests say what is allocated and when the lead is lost, also with
+// FLUX_TEST_REAL=1. Package cmd/gopherlocks-agent has the tests of ranks that run
+// with a real Flux.
 const (
 	rootVariable = "AGENT_TEST_ROOT"
 	refusedTOML  = "refuse me"
@@ -149,6 +152,10 @@ func standInBroker(args []string) int {
 	}
 	text, err := os.ReadFile(filepath.Join(os.Getenv(rootVariable), "flux", "broker.toml"))
 	if err != nil || string(text) == refusedTOML {
+		return 1
+	}
+	if _, err := os.Stat(filepath.Join(os.Getenv(rootVariable), "flux", "R")); err != nil {
+		fmt.Fprintln(os.Stderr, err) // on every rank, as Flux does
 		return 1
 	}
 	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")

@@ -18,6 +18,10 @@ const (
 	idleLook  = time.Second     // while jobs end
 )
 
+// lookTime bounds a look of a rank that is told to end: what has not joined does
+// not answer.
+const lookTime = 3 * time.Second
+
 // own is the rank as its instance sees it, through the local broker.
 type own struct {
 	flux  *fluxcli.Client
@@ -29,16 +33,29 @@ type own struct {
 // asked only once the local broker has joined it.
 func (o own) waitUp(ctx context.Context, socket string) bool {
 	for pause := firstLook; ; pause = min(2*pause, slowLook) {
-		if exists(socket) {
-			online, err := o.flux.Online(ctx)
-			if err == nil && o.ranks.Minus(online).Len() == 0 {
-				return true
-			}
+		if o.isOnline(ctx, socket) {
+			return true
 		}
 		if !sleep(ctx, pause) {
 			return false
 		}
 	}
+}
+
+// isOnline asks once.
+func (o own) isOnline(ctx context.Context, socket string) bool {
+	if !exists(socket) {
+		return false
+	}
+	online, err := o.flux.Online(ctx)
+	return err == nil && o.ranks.Minus(online).Len() == 0
+}
+
+// isUp asks once, and does not wait for long.
+func (o own) isUp(ctx context.Context, socket string) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	return o.isOnline(ctx, socket)
 }
 
 // undrainOurs undoes a drain of ours from before the rank went. An

@@ -20,7 +20,7 @@ import (
 // paths and the job's ID.
 func instanceOfThree(t *testing.T) (paths, string) {
 	t.Helper()
-	flux, folder := fluxstandin.Program(t), t.TempDir()
+	flux, folder := fluxstandin.Flux(t), t.TempDir()
 	t.Setenv("FLUX_STANDIN_DIR", filepath.Join(folder, "instance"))
 	t.Setenv("PATH", filepath.Dir(flux)+":"+os.Getenv("PATH"))
 	cfg, err := json.Marshal(agentapi.Config{

@@ -87,7 +87,9 @@ type (
 	// armKill sends killTime in time.
 	armKill struct{}
 	// drainSelf drains the own rank, waits for its jobs and sends drainOver.
-	drainSelf struct{}
+	// joining: nobody knows yet whether the broker has joined, and without that
+	// there is nothing to drain.
+	drainSelf struct{ joining bool }
 	// signalBroker signals the broker's process group.
 	signalBroker struct{ signal syscall.Signal }
 	// signalCommand signals the process group of the rank's own command that
@@ -277,19 +279,17 @@ func (m *machine) onStop(e stop) []action {
 	case preparing:
 		m.stopped = true
 		return []action{armKill{}, signalCommand{syscall.SIGTERM}}
-	case starting:
-		m.stopped = true
-		m.phase = stopping
-		return []action{armKill{}, signalBroker{syscall.SIGTERM}}
-	case running:
+	case starting, running:
 		m.stopped = true
 		if m.lead {
 			m.phase = stopping
 			return []action{armKill{}, left{}, signalBroker{syscall.SIGTERM}}
 		}
-		// Ready until the end: its jobs may be reached by host name.
+		// A rank gets jobs as soon as it is online, and that is noticed here a
+		// little later. Ready until the end: its jobs may be reached by host name.
+		joining := m.phase == starting
 		m.phase = draining
-		return []action{armKill{}, drainSelf{}}
+		return []action{armKill{}, drainSelf{joining}}
 	case backingOff:
 		m.stopped = true
 		return append([]action{armKill{}}, m.finish(stoppedOutcome())...)

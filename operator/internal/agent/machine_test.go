@@ -93,6 +93,11 @@ func TestMachine(t *testing.T) {
 			{drainOver{}, nil},
 			brokerEnds, endsAfter(stopsPod),
 		}},
+		"lead that has not joined ends": {true, []step{
+			start,
+			{stop{}, []action{armKill{}, left{}, term}},
+			brokerEnds, endsAfter(stopsPod),
+		}},
 		"lead ends while a follower drains": {false, []step{
 			start, joins,
 			{stop{}, []action{armKill{}, drainSelf{}}},
@@ -100,10 +105,11 @@ func TestMachine(t *testing.T) {
 			{drainOver{}, nil},
 			endsAfter(stopsPod),
 		}},
-		"follower that has not joined does not drain": {false, []step{
+		"follower that may have joined looks before it drains": {false, []step{
 			start,
-			{stop{}, []action{armKill{}, term}},
+			{stop{}, []action{armKill{}, drainSelf{joining: true}}},
 			{brokerUp{}, nil},
+			{drainOver{}, []action{term}},
 			brokerEnds, endsAfter(stopsPod),
 		}},
 		"follower comes back with the lead": {false, []step{

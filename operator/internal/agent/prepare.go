@@ -82,19 +82,16 @@ func (r *rank) findFlux(ctx context.Context) error {
 }
 
 func (r *rank) writeFiles() error {
-	var resources []byte
-	if r.machine.lead {
-		r.restore = mustRestore(r.cfg)
-		n := r.cfg.Cores
-		if n == 0 {
-			n = usableCPUs()
-		}
-		var err error
-		if resources, err = fluxconf.Resources(r.cfg.Hosts, r.cfg.MaxSize, n); err != nil {
-			return err
-		}
+	r.restore = r.machine.lead && mustRestore(r.cfg)
+	n := r.cfg.Cores
+	if n == 0 {
+		n = usableCPUs()
 	}
-	return writeFiles(r.cfg, r.paths, resources)
+	resources, err := fluxconf.Resources(r.cfg.Hosts, r.cfg.MaxSize, n)
+	if err != nil {
+		return err
+	}
+	return writeFiles(r.cfg, r.paths, r.machine.lead, resources)
 }
 
 // refusal says why Flux refuses the brokers' configuration in folder; empty: it

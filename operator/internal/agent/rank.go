@@ -130,7 +130,7 @@ func (r *rank) do(ctx context.Context, a action) {
 		r.sendAfter(ctx, max(r.grace()-reserveForPost, minGrace), killTime{})
 	case drainSelf:
 		go func() {
-			r.drain()
+			r.drain(a.joining)
 			r.send(ctx, drainOver{})
 		}()
 	case signalBroker:
@@ -258,12 +258,15 @@ func (r *rank) connectionLog() *log.Logger {
 }
 
 // drain waits for the rank's jobs as long as there is time.
-func (r *rank) drain() {
+func (r *rank) drain(joining bool) {
 	b := r.broker
 	ctx, cancel := context.WithTimeout(b.ctx, max(r.grace()-reserveForBroker, 0))
 	defer cancel()
 	b.cancelReturning() // or it would undo the drain
 	b.returning.Wait()
+	if joining && !r.own.isUp(ctx, r.paths.socket) {
+		return
+	}
 	r.own.drainAndWait(ctx)
 }
 

@@ -25,7 +25,7 @@ const (
 	RunDir = Folder + "/run"
 	// BrokerConfigDir holds Config.BrokerConfig and beside it what the agent adds.
 	BrokerConfigDir = Folder + "/flux"
-	// ResourceFile is the set of resources R that the agent of the lead makes.
+	// ResourceFile is the set of resources R that the agent of each rank makes.
 	// The TOML refers to it.
 	ResourceFile = BrokerConfigDir + "/R"
 	// UsedCurveFile is a copy of the certificate that belongs to the rank's user

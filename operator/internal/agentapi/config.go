@@ -50,7 +50,7 @@ type Config struct {
 	PythonPath string `json:"pythonPath,omitempty"`
 	// BrokerConfig is the brokers' configuration, in TOML.
 	BrokerConfig string `json:"brokerConfig"`
-	// Cores of each rank; 0: as many as the lead's CPUs.
+	// Cores of each rank; 0: as many as the rank's CPUs, and what the lead has counts.
 	Cores int32 `json:"cores,omitempty"`
 	// LogLevel of the brokers, as of syslog.
 	LogLevel int32 `json:"logLevel"`

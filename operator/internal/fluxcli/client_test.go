@@ -19,22 +19,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(fluxstandin.Main(m)) }
 
-// program is the flux to test with: the real one with FLUX_TEST_REAL=1 and flux on
-// PATH, or else the stand-in.
-func program(t *testing.T) string {
-	t.Helper()
-	if os.Getenv("FLUX_TEST_REAL") == "1" {
-		path, err := exec.LookPath("flux")
-		if err != nil {
-			t.Fatalf("FLUX_TEST_REAL=1 needs flux on PATH: %v", err)
-		}
-		t.Logf("with the real flux %s", path)
-		return path
-	}
-	t.Log("with the stand-in for flux; FLUX_TEST_REAL=1 takes the real one")
-	return fluxstandin.Program(t)
-}
-
 // lively is an instance of four ranks for a test, all of them online.
 type lively struct {
 	*Client
@@ -45,7 +29,7 @@ type lively struct {
 
 func newInstance(t *testing.T) *lively {
 	t.Helper()
-	flux := program(t)
+	flux := fluxstandin.Flux(t)
 	folder := t.TempDir()
 	uriFile, endFile := filepath.Join(folder, "uri"), filepath.Join(folder, "end")
 	// The initial program tells its FLUX_URI and ends with the test.
@@ -296,7 +280,7 @@ func TestDumpSavesAtOnceOrNotAtAll(t *testing.T) {
 }
 
 func TestNewNeedsNoInstance(t *testing.T) {
-	flux := program(t)
+	flux := fluxstandin.Flux(t)
 	client, err := New(t.Context(), flux, append(os.Environ(), "FLUX_URI=local:///nowhere"))
 	if err != nil {
 		t.Fatal(err)

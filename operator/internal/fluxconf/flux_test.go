@@ -18,7 +18,7 @@ func realFlux(t *testing.T) {
 		t.Skip("needs a real Flux: set FLUX_TEST_REAL=1, with flux on PATH")
 	}
 	if _, err := exec.LookPath("flux"); err != nil {
-		t.Skipf("FLUX_TEST_REAL=1, but flux is not on PATH: %v", err)
+		t.Fatalf("FLUX_TEST_REAL=1, but flux is not on PATH: %v", err)
 	}
 }
 

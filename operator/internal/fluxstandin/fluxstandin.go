@@ -5,7 +5,9 @@
 //
 //	func TestMain(m *testing.M) { os.Exit(fluxstandin.Main(m)) }
 //
-//	func TestX(t *testing.T) { flux := fluxstandin.Program(t); … }
+//	func TestX(t *testing.T) { flux := fluxstandin.Flux(t); … }
+//
+// With RealVariable such a test runs with a real Flux instead.
 package fluxstandin
 
 import (
@@ -15,6 +17,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,6 +26,48 @@ import (
 
 // source is the import path of the program.
 const source = "github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/cmd/flux"
+
+// RealVariable is the variable of the environment that, as 1, makes tests run with
+// the real flux on PATH.
+const RealVariable = "FLUX_TEST_REAL"
+
+// Real says whether tests run with a real Flux.
+func Real() bool { return os.Getenv(RealVariable) == "1" }
+
+// Flux is the path of the flux to test with: the real one, or else the stand-in.
+func Flux(t testing.TB) string {
+	t.Helper()
+	if !Real() {
+		t.Logf("with the stand-in for flux, which is not Flux; %s=1 takes the real one on PATH", RealVariable)
+		return Program(t)
+	}
+	path, err := exec.LookPath("flux")
+	if err != nil {
+		t.Fatalf("%s=1 needs flux on PATH: %v", RealVariable, err)
+	}
+	version, err := realVersion(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("with the real flux %s, %s", path, version)
+	return path
+}
+
+// realVersion is the first line of "flux version".
+func realVersion(path string) (string, error) {
+	cmd := exec.Command(path, "version")
+	// With a broker's address it would ask that too.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FLUX_URI=") })
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s version: %w: %s", path, err, output)
+	}
+	if strings.Contains(string(output), "stand-in") {
+		return "", fmt.Errorf("%s=1, but %s is the stand-in: put a real flux before it on PATH", RealVariable, path)
+	}
+	line, _, _ := strings.Cut(string(output), "\n")
+	return strings.Join(strings.Fields(line), " "), nil
+}
 
 // folder is where Main lets the program be built.
 var folder string

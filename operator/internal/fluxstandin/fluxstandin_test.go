@@ -266,10 +266,19 @@ func TestJobsFailWithTheirRankAndCanBeCanceled(t *testing.T) {
 	p.broker(0)
 	follower := p.broker(1)
 	p.awaitOnline("0-1")
+	p.must("submit", "-N2", "sleep", "60")
+	p.await("0-1", "resource", "list", "-s", "allocated", "-no", "{ranks}")
+	follower.signal(syscall.SIGTERM)
+	p.await("FAILED", p.jobs("{status}")...)
+	follower.code()
+
+	follower = p.broker(1)
+	p.awaitOnline("0-1")
 	id := p.must("submit", "-N2", "sleep", "60")
 	p.await("0-1", "resource", "list", "-s", "allocated", "-no", "{ranks}")
 	follower.signal(syscall.SIGKILL)
-	p.await("FAILED", p.jobs("{status}")...)
+	p.await("FAILED", append(p.jobs("{status}"), "-c1")...)
+	p.await("FAILED", "jobs", "-no", "{status}", id) // a job that is named is listed
 	if _, stderr, code := p.ask("job", "attach", id); code != 128+9 || !strings.Contains(stderr, "node failure on rank 1") {
 		t.Errorf("attach: %q, %d, want the node's failure, and 137 of the other task, which is killed", stderr, code)
 	}
@@ -376,6 +385,14 @@ func TestBrokerFindsItsRankInTheConfiguration(t *testing.T) {
 	cmd.Env = append(os.Environ(), "FLUX_STANDIN_DIR="+filepath.Join(p.folder, "instance"))
 	if output, err := cmd.CombinedOutput(); string(output) != "0\nall 5 10 0-4\n" {
 		t.Errorf("flux broker: %q, %v, want rank 0 of 5 with 10 cores", output, err)
+	}
+	if err := os.Remove(r); err != nil {
+		t.Fatal(err)
+	}
+	follower := exec.Command(p.flux, "broker", "-c", p.folder, "-Srundir="+p.folder)
+	follower.Env = append(cmd.Env, "FLUX_STANDIN_RANK=1")
+	if output, err := follower.CombinedOutput(); err == nil || !strings.Contains(string(output), r) {
+		t.Errorf("a follower without R: %q, %v, want an error that names the file", output, err)
 	}
 	if err := os.WriteFile(filepath.Join(p.folder, "broker.toml"), []byte("refuse me\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,8 @@ type State struct {
 	Joined map[int32]int64 `json:"joined"`
 	// Started is when the lead started, in seconds since 1970.
 	Started int64 `json:"started"`
+	// Saved is the file that the lead keeps the state in; empty: none.
+	Saved string `json:"saved,omitempty"`
 
 	Drained map[int32]string `json:"drained"`
 	// Stopped says that no pending job may start.

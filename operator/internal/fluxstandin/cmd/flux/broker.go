@@ -132,7 +132,10 @@ func (b *broker) followLead() (int, error) {
 	}
 	defer b.tasks.stop()
 	defer func() { _ = b.socket.Close() }()
-	for b.pause() {
+	for {
+		if !b.pause() {
+			return 0, b.leave()
+		}
 		s, err := b.folder.Read()
 		switch {
 		case err != nil:
@@ -144,7 +147,22 @@ func (b *broker) followLead() (int, error) {
 		}
 		b.tasks.follow(s)
 	}
-	return 0, nil
+}
+
+// leave ends the jobs with tasks here, on all of their ranks, as Flux does when it
+// loses a job's shell.
+func (b *broker) leave() error {
+	_, err := b.folder.Update(func(s *instance.State) bool {
+		changed := false
+		for _, job := range s.Jobs {
+			if own := job.On(b.rank); job.State == instance.Running && own != nil && !own.Done {
+				instance.End(job, fmt.Sprintf("rank %d has left", b.rank))
+				changed = true
+			}
+		}
+		return changed
+	})
+	return err
 }
 
 // join joins the lead that runs, if it does.
@@ -246,6 +264,10 @@ func (b *broker) begin() error {
 		kept.Epoch, kept.Ended, kept.Revision = s.Epoch+1, s.Ended, s.Revision
 		kept.Size, kept.Cores, kept.Started = b.size, b.cores, time.Now().Unix()
 		kept.Joined = map[int32]int64{0: kept.Epoch}
+		kept.Saved = ""
+		if b.stateDir != "" {
+			kept.Saved = b.content()
+		}
 		*s = *kept
 		return true
 	})

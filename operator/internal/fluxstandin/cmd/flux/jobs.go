@@ -61,8 +61,14 @@ func listJobs(args []string) (int, error) {
 		return printStatsLine(jobs)
 	}
 	filter := "pending,running"
-	if o.has("a") {
+	if o.has("a") || len(o.rest) > 0 {
 		filter = "pending,running,inactive"
+	}
+	// Jobs that are named are listed whatever their state, in the order of the names.
+	if len(o.rest) > 0 {
+		if jobs, err = named(s, o.rest); err != nil {
+			return 1, err
+		}
 	}
 	ranks, err := included(o, s)
 	if err != nil {
@@ -90,6 +96,22 @@ func listJobs(args []string) (int, error) {
 	}
 	return 0, printRows(o.text("format", "{id} {name} {status} {ntasks} {nnodes} {ranks}"), !o.has("no-header"), rows,
 		"id", "id.f58", "id.dec", "name", "ranks", "state", "status", "ntasks", "nnodes", "returncode")
+}
+
+func named(s *instance.State, ids []string) ([]*instance.Job, error) {
+	var jobs []*instance.Job
+	for _, text := range ids {
+		id, err := instance.ParseID(text)
+		if err != nil {
+			return nil, err
+		}
+		job := s.Job(id)
+		if job == nil {
+			return nil, fmt.Errorf("JobID %s unknown", id)
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
 }
 
 // generalState is pending, running or inactive. Here no job has dependencies, nor

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,9 +71,10 @@ func queueIdle(args []string) (int, error) {
 	}
 }
 
-// dump saves the state in a form that the stand-in's brokers restore, not Flux's.
+// dump saves the state in a form that the stand-in's brokers restore, not Flux's;
+// with --checkpoint the one that the lead has saved last.
 func dump(args []string) (int, error) {
-	o, err := parseOptions(args, "q/quiet")
+	o, err := parseOptions(args, "q/quiet", "checkpoint")
 	if err != nil {
 		return 2, err
 	}
@@ -83,6 +85,14 @@ func dump(args []string) (int, error) {
 	_, s, err := read()
 	if err != nil {
 		return 0, err
+	}
+	if o.has("checkpoint") {
+		if s.Saved == "" {
+			return 0, errors.New("error fetching checkpoints: No such file or directory")
+		}
+		if s, err = instance.ReadFile(s.Saved); err != nil {
+			return 0, err
+		}
 	}
 	return 0, instance.WriteFile(paths[0], s)
 }

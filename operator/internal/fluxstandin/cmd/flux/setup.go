@@ -101,8 +101,9 @@ func (b *setup) readConfig(folder string) error {
 		if err := b.readHosts(string(text)); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		// The lead alone needs R. Source: src/modules/resource/inventory.c.
-		if path := pathKey.FindStringSubmatch(string(text)); path != nil && b.rank == 0 {
+		// Every rank reads R, and ends without it. Source:
+		// src/modules/resource/resource.c.
+		if path := pathKey.FindStringSubmatch(string(text)); path != nil {
 			if err := b.readR(path[1]); err != nil {
 				return fmt.Errorf("resource.path: %w", err)
 			}

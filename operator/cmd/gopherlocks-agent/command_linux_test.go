@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+)
+
+func TestLeadEndsWithItsCommandInEachMode(t *testing.T) {
+	script := "echo one\nsh -c 'echo two; exit 3'\n"
+	tests := []struct {
+		name   string
+		change func(*agentapi.Config)
+		output string
+		code   int
+		told   int32 // in the termination message
+	}{
+		{"submit", func(c *agentapi.Config) {
+			c.Mode, c.Command, c.Nodes, c.Tasks = agentapi.ModeSubmit, "echo 'hello  world'", 2, 2
+		}, "hello  world\nhello  world\n", 0, 0},
+		{"submit that fails", func(c *agentapi.Config) {
+			c.Mode, c.Command, c.Tasks = agentapi.ModeSubmit, "sh -c 'echo out; exit 3'", 1
+		}, "out\n", 3, 3},
+		{"submit that ends with a code of ours", func(c *agentapi.Config) {
+			c.Mode, c.Command, c.Tasks = agentapi.ModeSubmit, "sh -c 'exit 143'", 1
+		}, "", agentapi.ExitCommand, 143},
+		{"submit by flux run", func(c *agentapi.Config) {
+			c.Mode, c.Command, c.Tasks, c.SubmitCommand = agentapi.ModeSubmit, "echo run", 1, "flux run"
+		}, "run\n", 0, 0},
+		{"launcher", func(c *agentapi.Config) {
+			c.Mode, c.Command = agentapi.ModeLauncher, "flux run -N2 echo $((1+1)); exit 4"
+		}, "2\n2\n", 4, 4},
+		{"batch", func(c *agentapi.Config) {
+			c.Mode, c.Command, c.Nodes, c.Tasks = agentapi.ModeBatch, script, 2, 2
+		}, "one\ntwo\n", 3, 3},
+		{"raw batch", func(c *agentapi.Config) {
+			c.Mode, c.BatchRaw, c.Tasks, c.Command = agentapi.ModeBatch, true, 1, "#!/bin/sh\necho raw; exit 5"
+		}, "raw\n", 5, 5},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMiniCluster(t, func(c *agentapi.Config) { c.Quiet = true; test.change(c) })
+			m.start(1)
+			lead := m.start(0)
+			end := lead.wantCode(test.code)
+			if end.Command == nil || end.Command.ExitCode != test.told {
+				t.Errorf("termination message %q, want the code %d", lead.Termination(), test.told)
+			}
+			// Quiet: nothing but what the application prints, which of two jobs
+			// comes in any order.
+			if got := sorted(lead.Stdout()); got != sorted(test.output) {
+				t.Errorf("stdout %q, want %q", got, test.output)
+			}
+			if got := lead.Stderr(); got != "" && test.code == 0 {
+				t.Errorf("stderr %q, want nothing", got)
+			}
+		})
+	}
+}
+
+func sorted(lines string) string {
+	return strings.Join(slices.Sorted(strings.Lines(lines)), "")
+}
+
+func TestFollowersComeBackAfterTheCommandUntilTheyAreStopped(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.Mode, c.Command, c.Tasks = agentapi.ModeSubmit, "true", 1 })
+	follower := m.start(1)
+	m.start(0).wantCode(0)
+	// Its broker leaves with the lead. An exit with 0 would complete its index.
+	follower.awaitSaid("starting the broker again", 1)
+	follower.Stop()
+	follower.wantCode(agentapi.ExitStopped)
+}
+
+func TestLoudRanksSayWhatTheyDo(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Command, c.Tasks, c.Timed = agentapi.ModeSubmit, "echo hello", 1, true
+		c.Pre, c.BrokerPre, c.Post = "echo pre", "echo brokerPre", "echo post"
+	})
+	lead := m.start(0)
+	lead.wantCode(0)
+	if want := "pre\nbrokerPre\nhello\npost\n"; lead.Stdout() != want {
+		t.Errorf("stdout %q, want %q", lead.Stdout(), want)
+	}
+	for _, want := range []string{"started the broker", "rank 0 is up", "real "} {
+		if !strings.Contains(lead.Stderr(), want) {
+			t.Errorf("stderr does not say %q", want)
+		}
+	}
+}
+
+func TestBatchWritesTheOutputOfItsJobsToTheLogsFolder(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Tasks, c.Command = agentapi.ModeBatch, 1, "echo one\nsh -c 'echo two >&2'\n"
+	})
+	m.config.Logs = m.shared + "/logs"
+	m.start(0).wantCode(0)
+	for file, want := range map[string]string{"job-0.out": "one\n", "job-1.err": "two\n"} {
+		if got := m.read(fmt.Sprintf("logs/%s", file)); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+}

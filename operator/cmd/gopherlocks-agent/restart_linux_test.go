@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+)
+
+func (m *miniCluster) read(name string) string {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.shared, name))
+	m.must(err)
+	return string(text)
+}
+
+// keepsState gives the lead a folder that outlives its pod.
+func keepsState(t *testing.T) func(*agentapi.Config) {
+	folder := t.TempDir()
+	return func(c *agentapi.Config) { c.StateDir = filepath.Join(folder, "state") }
+}
+
+func TestStoppedLeadComesBackWithItsQueueAndDrains(t *testing.T) {
+	m := newMiniCluster(t, keepsState(t))
+	ranks := m.startUp(3)
+	lead := ranks[0]
+	lead.ask("resource", "drain", "2", "bad", "disk")
+	done := lead.ask("submit", "true")
+	lead.awaitStatus(done, "COMPLETED")
+	running := lead.submitHeld("-N2")
+	lead.awaitStatus(running.id, "RUN")
+	pending := lead.ask("submit", "-N2", "true")
+	lead.awaitStatus(pending, "SCHED")
+
+	lead.Stop()
+	if end := lead.wantCode(agentapi.ExitStopped); end.Command != nil {
+		t.Errorf("a lead stopped from outside says that its command has ended: %q", lead.Termination())
+	}
+	lead = m.start(0) // with another address
+	lead.awaitOnline("0-2")
+	for _, follower := range ranks[1:] {
+		if follower.Ended() {
+			t.Errorf("rank %d has ended with its lead", follower.number)
+		}
+	}
+	lead.awaitDrained("2 bad disk")
+	lead.awaitStatus(done, "COMPLETED")
+	lead.awaitStatus(running.id, "CANCELED")
+	lead.awaitStatus(pending, "COMPLETED")
+}
+
+func TestKilledLeadComesBackWithItsQueue(t *testing.T) {
+	m := newMiniCluster(t, keepsState(t))
+	ranks := m.startUp(2)
+	lead := ranks[0]
+	pending := lead.ask("submit", "-N3", "--job-name=is-kept", "true")
+	lead.awaitStatus(pending, "SCHED")
+	lead.awaitCheckpoint("is-kept")
+	lead.Kill()
+	lead = m.start(0)
+	ranks[1].awaitSaid("starting the broker again", 1)
+	lead.awaitOnline("0-1")
+	lead.awaitStatus(pending, "SCHED")
+	m.start(2)
+	lead.awaitStatus(pending, "COMPLETED")
+}
+
+func TestKilledLeadWithoutStateStartsAnew(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	ranks := m.startUp(2)
+	ranks[0].ask("submit", "-N3", "true")
+	ranks[0].Kill()
+	lead := m.start(0)
+	lead.awaitOnline("0-1")
+	if got := lead.ask("jobs", "-a", "-no", "{id}"); got != "" {
+		t.Errorf("jobs %q, want none", got)
+	}
+}
+
+func TestBrokerOfAFollowerIsStartedAgain(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	ranks := m.startUp(2)
+	lead, follower := ranks[0], ranks[1]
+	follower.awaitSaid("rank 1 is up", 1)
+	m.must(syscall.Kill(follower.brokerPID(), syscall.SIGKILL))
+	follower.awaitSaid("rank 1 is up", 2)
+	lead.awaitOnline("0-1")
+	if got := lead.ask("run", "-N2", "echo", "ran"); got != "ran\nran" {
+		t.Errorf("a job on both ranks printed %q", got)
+	}
+	if follower.Ended() {
+		t.Error("the pod has ended with its broker")
+	}
+}
+
+func TestArchiveIsWrittenAndRestored(t *testing.T) {
+	folder := t.TempDir()
+	archive := filepath.Join(folder, "archives", "state.tgz")
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.ArchivePath = archive })
+	lead := m.start(0)
+	lead.awaitOnline("0")
+	done := lead.ask("submit", "true")
+	lead.awaitStatus(done, "COMPLETED")
+	pending := lead.ask("submit", "-N2", "true")
+	lead.awaitStatus(pending, "SCHED")
+	lead.Stop()
+	lead.wantCode(agentapi.ExitStopped)
+	if info, err := os.Stat(archive); err != nil || info.Size() == 0 {
+		t.Fatalf("the archive: %v, %v", info, err)
+	}
+
+	lead = m.start(0)
+	lead.awaitOnline("0")
+	lead.awaitStatus(done, "COMPLETED")
+	lead.awaitStatus(pending, "SCHED")
+	m.start(1)
+	lead.awaitStatus(pending, "COMPLETED") // its queue has been started
+}
+
+// awaitCheckpoint waits until the state folder holds the job of a name: the
+// broker's checkpoint is as old as fluxconf lets it be.
+func (r *rank) awaitCheckpoint(jobName string) {
+	r.m.t.Helper()
+	file := filepath.Join(r.m.t.TempDir(), "checkpoint.tar") // not compressed
+	r.m.await(func() string {
+		if _, err := r.try("dump", "--quiet", "--checkpoint", file); err != nil {
+			return err.Error() // there may be none yet
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(text, []byte(jobName)) {
+			return fmt.Sprintf("the last checkpoint does not have the job %s: %v", jobName, err)
+		}
+		return ""
+	})
+}
+
+// brokerPID finds the broker of the rank.
+func (r *rank) brokerPID() int {
+	r.m.t.Helper()
+	brokers := r.Processes("broker --config-path=")
+	if len(brokers) != 1 {
+		r.m.t.Fatalf("processes %v are the broker, want one", brokers)
+	}
+	return brokers[0]
+}
