@@ -9,7 +9,7 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy plan cluster tools tools-kind env demo images test test-unit test-node test-kind test-e2e bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools tools-kind env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -75,6 +75,10 @@ test-kind: tools-kind ## Clusters of kind on a container engine of their own, an
 
 test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
+
+test-flux: ## The tests of all that calls flux, with the real one on PATH (CONTRIBUTING.md)
+	@FLUX_TEST_REAL=1 $(GO) test -count=1 -p 1 -timeout 20m ./operator/internal/fluxconf ./operator/internal/fluxcli \
+		./operator/internal/agent/... ./operator/cmd/gopherlocks-agent
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) GOPHERLOCKS_KWOK=$$($(TOOLCHAIN) kwok) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
