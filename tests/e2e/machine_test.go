@@ -88,10 +88,10 @@ func clusterProcesses(t testing.TB) []string {
 		if err != nil {
 			continue // It has ended.
 		}
-		if isOfTestAPIServer(content) {
+		program := filepath.Base(string(content[:max(strings.IndexByte(string(content), 0), 0)]))
+		if isOfTest(program, content) {
 			continue
 		}
-		program := filepath.Base(string(content[:max(strings.IndexByte(string(content), 0), 0)]))
 		if slices.ContainsFunc(programs, func(p string) bool { return strings.HasPrefix(program, p) }) {
 			found = append(found, strings.ReplaceAll(string(content), "\x00", " "))
 		}
@@ -99,10 +99,11 @@ func clusterProcesses(t testing.TB) []string {
 	return found
 }
 
-// isOfTestAPIServer tells the processes of tests/api, which is no cluster and may
-// run beside this package.
-func isOfTestAPIServer(commandLine []byte) bool {
-	return bytes.Contains(commandLine, []byte("/k8s_test_framework_")) || bytes.Contains(commandLine, []byte("/gopherlocks-api-test-"))
+// isOfTest tells the tests of other packages, and the processes of tests/api: they
+// are no cluster, and may run beside this package.
+func isOfTest(program string, commandLine []byte) bool {
+	return strings.HasSuffix(program, ".test") ||
+		bytes.Contains(commandLine, []byte("/k8s_test_framework_")) || bytes.Contains(commandLine, []byte("/gopherlocks-api-test-"))
 }
 
 func lines(t testing.TB, path string) []string {
