@@ -54,7 +54,7 @@ func TestLeadEndsWithItsCommandInEachMode(t *testing.T) {
 			if got := sorted(lead.Stdout()); got != sorted(test.output) {
 				t.Errorf("stdout %q, want %q", got, test.output)
 			}
-			if got := lead.Stderr(); got != "" && test.code == 0 {
+			if got := lead.Stderr(); got != "" {
 				t.Errorf("stderr %q, want nothing", got)
 			}
 		})
@@ -102,5 +102,55 @@ func TestBatchWritesTheOutputOfItsJobsToTheLogsFolder(t *testing.T) {
 		if got := m.read(fmt.Sprintf("logs/%s", file)); got != want {
 			t.Errorf("%s: %q, want %q", file, got, want)
 		}
+	}
+}
+
+func TestQuietRanksPrintNothingWhenTheyAreStopped(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.Quiet = true })
+	ranks := m.startUp(2)
+	if got := ranks[0].ask("run", "-N2", "echo", "ran"); got != "ran\nran" {
+		t.Errorf("a job on both ranks printed %q", got)
+	}
+	for _, rank := range []*rank{ranks[1], ranks[0]} {
+		rank.Stop()
+		rank.wantCode(agentapi.ExitStopped)
+		if said := rank.Stdout() + rank.Stderr(); said != "" {
+			t.Errorf("rank %d has printed %q", rank.number, said)
+		}
+	}
+}
+
+func TestConfigurationThatFluxRefusesIsToldAndNotTriedAgain(t *testing.T) {
+	for number := range 2 {
+		m := newMiniCluster(t, func(*agentapi.Config) {})
+		m.config.BrokerConfig = "refuse me"
+		end := m.start(number).wantCode(agentapi.ExitUnusable)
+		if !strings.Contains(end.Message, "flux refuses the brokers' configuration") || !strings.Contains(end.Message, "broker.toml") {
+			t.Errorf("rank %d says %q", number, end.Message)
+		}
+	}
+}
+
+// TestDebuggingSaysMore is for what people switch on to find a fault.
+func TestDebuggingSaysMore(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Command, c.Tasks, c.Debug, c.Zeromq = agentapi.ModeSubmit, "echo hello", 1, true, true
+	})
+	lead := m.start(0)
+	lead.wantCode(0)
+	if !strings.Contains(lead.Stdout(), "hello\n") {
+		t.Errorf("stdout %q", lead.Stdout())
+	}
+}
+
+func TestPrefixRunsAroundTheBroker(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Command, c.Prefix = agentapi.ModeLauncher, "echo prefix $OF_THE_PREFIX", "env OF_THE_PREFIX=works"
+		c.Quiet = true
+	})
+	lead := m.start(0)
+	lead.wantCode(0)
+	if got := lead.Stdout(); got != "prefix works\n" {
+		t.Errorf("stdout %q", got)
 	}
 }

@@ -60,10 +60,10 @@ func TestShrinkingThroughTheEndpointLosesNoJob(t *testing.T) {
 func TestACanceledShrinkUndrains(t *testing.T) {
 	m := newMiniCluster(t, func(*agentapi.Config) {})
 	lead := m.startUp(2)[0]
-	if report := m.drain(agentapi.DrainRequest{Ranks: "1"}); report.Busy != "" {
-		t.Errorf("rank 1 runs nothing, and is reported as %+v", report)
+	if report := m.drain(agentapi.DrainRequest{Ranks: "1-3"}); report.Busy != "" { // 2 and 3 have not come yet
+		t.Errorf("ranks 1-3 run nothing, and are reported as %+v", report)
 	}
-	lead.awaitDrained("1 " + endpoint.ReasonShrink)
+	lead.awaitDrained("1-3 " + endpoint.ReasonShrink)
 	m.drain(agentapi.DrainRequest{})
 	lead.awaitDrained("")
 	if got := lead.ask("run", "-N2", "echo", "ran"); got != "ran\nran" {
@@ -140,5 +140,16 @@ func TestKilledFollowerIsNoticedAndComesBack(t *testing.T) {
 	lead.awaitOnline("0-2")
 	if got := lead.ask("run", "-N3", "hostname"); len(strings.Fields(got)) != 3 {
 		t.Errorf("a job on three ranks printed %q", got)
+	}
+}
+
+func TestFollowerWithoutALeadEndsAtOnce(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	follower := m.start(1)
+	follower.awaitSaid("started the broker", 1)
+	follower.Stop()
+	follower.wantCode(agentapi.ExitStopped)
+	if strings.Contains(follower.Stderr(), "draining this rank") {
+		t.Error("a rank that is in no instance has tried to drain itself, which takes all of its time")
 	}
 }

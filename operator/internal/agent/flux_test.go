@@ -112,6 +112,8 @@ func standInFlux(args []string) int {
 		writeInstance("queue", "started")
 	case command == "resource status":
 		fmt.Println(readInstance("online"))
+	case command == "resource eventlog":
+		fmt.Print(readInstance("eventlog"))
 	case command == "resource list":
 		fmt.Println(readInstance("allocated"))
 	case command == "resource undrain":

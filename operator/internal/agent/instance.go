@@ -59,7 +59,8 @@ func (o own) isUp(ctx context.Context, socket string) bool {
 }
 
 // undrainOurs undoes a drain of ours from before the rank went. An
-// administrator's stays.
+// administrator's stays, and so does one that the operator has wished since: it
+// counts on the rank getting no job.
 func (o own) undrainOurs(ctx context.Context) error {
 	drained, err := o.flux.Drained(ctx)
 	if err != nil {
@@ -67,6 +68,15 @@ func (o own) undrainOurs(ctx context.Context) error {
 	}
 	if o.ranks.Minus(drained.Because(agentapi.DrainReason)).Len() > 0 {
 		return nil
+	}
+	if o.ranks.Minus(drained.Because(endpoint.ReasonStopping)).Len() > 0 {
+		since, err := o.flux.DrainedSinceOnline(ctx)
+		if err != nil {
+			return err
+		}
+		if o.ranks.Minus(since).Len() == 0 {
+			return nil
+		}
 	}
 	o.log.Print("undraining this rank: it has come back")
 	return o.flux.Undrain(ctx, o.ranks)

@@ -36,6 +36,21 @@ func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
 	}
 }
 
+func TestDrainSinceTheReturnStays(t *testing.T) {
+	for reason, stays := range map[string]bool{endpoint.ReasonShrink: true, endpoint.ReasonStopping: false} {
+		root := testRoot(t)
+		writeInstance("drained", "drained=1 "+reason)
+		writeInstance("eventlog", `{"name":"online","context":{"idset":"1"}}`+"\n"+`{"name":"drain","context":{"idset":"1"}}`+"\n")
+		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
+		must(t, err)
+		o := own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}
+		must(t, o.undrainOurs(t.Context()))
+		if got := readInstance("drained") != ""; got != stays {
+			t.Errorf("reason %q: still drained %v, want %v", reason, got, stays)
+		}
+	}
+}
+
 func TestLeadServesTheOperator(t *testing.T) {
 	root := testRoot(t)
 	l := launch(t, root, 0, func(c *agentapi.Config) { c.Mode = agentapi.ModeInteractive })

@@ -48,7 +48,10 @@ func submitLine(cfg agentapi.Config) string {
 }
 
 // batchLine submits the script, prints its output as it comes and ends with its
-// exit code. Sources: flux-batch(1), --output; flux-job(1), attach.
+// exit code. With quiet neither the subinstance's broker nor the command that
+// prints the output add lines of theirs when the script fails.
+// Sources: flux-batch(1), --output and --broker-opts; flux-job(1), attach, which has
+// no option for that; flux-watch(1).
 func batchLine(cfg agentapi.Config, script string) string {
 	flags := sizeFlags(cfg)
 	if len(flags) == 0 {
@@ -57,8 +60,12 @@ func batchLine(cfg agentapi.Config, script string) string {
 	if cfg.OptionFlags != "" {
 		flags = append(flags, cfg.OptionFlags)
 	}
-	return fmt.Sprintf(`id=$(flux batch %s --output=kvs %s) && exec flux job attach "$id"`,
-		strings.Join(flags, " "), quote(script))
+	follow := "flux job attach"
+	if cfg.Quiet {
+		flags = append(flags, fmt.Sprintf("--broker-opts=-Slog-stderr-level=%[1]d,-Slog-critical-level=%[1]d", logNothing))
+		follow = "flux watch"
+	}
+	return fmt.Sprintf(`id=$(flux batch %s --output=kvs %s) && exec %s "$id"`, strings.Join(flags, " "), quote(script), follow)
 }
 
 func sizeFlags(cfg agentapi.Config) []string {

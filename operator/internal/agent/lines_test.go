@@ -42,6 +42,10 @@ func TestCommandLine(t *testing.T) {
 			agentapi.Config{Mode: agentapi.ModeBatch, Command: "a"},
 			`id=$(flux batch -n1 --output=kvs '/r/batch.sh') && exec flux job attach "$id"`,
 		},
+		"quiet batch": {
+			agentapi.Config{Mode: agentapi.ModeBatch, Command: "a", Tasks: 1, Quiet: true},
+			`id=$(flux batch -n1 --broker-opts=-Slog-stderr-level=-1,-Slog-critical-level=-1 --output=kvs '/r/batch.sh') && exec flux watch "$id"`,
+		},
 		"no command":  {agentapi.Config{Mode: agentapi.ModeSubmit, Nodes: 2}, ""},
 		"interactive": {agentapi.Config{Mode: agentapi.ModeInteractive, Command: "ignored"}, ""},
 	} {

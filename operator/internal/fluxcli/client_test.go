@@ -155,6 +155,25 @@ func TestDrainAndUndrainAreIdempotent(t *testing.T) {
 	}
 }
 
+func TestDrainsSinceRanksCameOnlineAreKnown(t *testing.T) {
+	f := newInstance(t)
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { return nil }, ""},
+		{func() error { return f.Drain(t.Context(), ranks(t, "1-3"), "ours: going") }, "1-3"},
+		{func() error { return f.Undrain(t.Context(), ranks(t, "2")) }, "1,3"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.DrainedSinceOnline(t.Context()); err != nil || got.String() != step.want {
+			t.Errorf("drained since they are online: %q, %v, want %q", got, err, step.want)
+		}
+	}
+}
+
 func TestRanksOutOfRangeAreAnErrorThatNamesTheCommand(t *testing.T) {
 	f := newInstance(t)
 	err := f.Drain(t.Context(), ranks(t, "3-4"), "ours: going")

@@ -89,6 +89,29 @@ func TestParseDrains(t *testing.T) {
 	}
 }
 
+func TestParseDrainedSinceOnline(t *testing.T) {
+	// As flux-core 0.88 printed it.
+	output := `{"timestamp":1795651818.3610907,"name":"restart","context":{"ranks":"0-3","online":"","nodelist":"x-0,x-1,x-2,x-3"}}
+{"timestamp":1795651818.5797532,"name":"online","context":{"idset":"0"}}
+{"timestamp":1795651818.6136234,"name":"resource-define","context":{"method":"dynamic-discovery"}}
+{"timestamp":1795651818.9517763,"name":"drain","context":{"idset":"0-2","nodelist":"x-0,x-1,x-2","reason":"hello","overwrite":0}}
+{"timestamp":1795651819.834275,"name":"online","context":{"idset":"1,3"}}
+{"timestamp":1795651820.834275,"name":"drain","context":{"idset":"3","nodelist":"x-3","overwrite":0}}
+{"timestamp":1795651820.934275,"name":"undrain","context":{"idset":"0","nodelist":"x-0","overwrite":0}}
+`
+	if got, err := parseDrainedSinceOnline(output); err != nil || got.String() != "2-3" {
+		t.Errorf("%q, %v, want 2-3", got, err)
+	}
+	if got, err := parseDrainedSinceOnline(output + output[:strings.Index(output, "\n")+1]); err != nil || got.Len() > 0 {
+		t.Errorf("after a restart: %q, %v, want none", got, err)
+	}
+	for _, bad := range []string{"no JSON\n", `{"name":"drain","context":{"idset":"x"}}`} {
+		if got, err := parseDrainedSinceOnline(bad); err == nil {
+			t.Errorf("%q is read as %q, want an error", bad, got)
+		}
+	}
+}
+
 func TestDrainsAreChosenByReason(t *testing.T) {
 	drains, err := parseDrains("drained=0-1,5 gopherlocks: going\ndrained=2 not gopherlocks: this\ndrained=3 \ndrained=7 gopherlocks:\n")
 	if err != nil {
@@ -164,6 +187,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		_, _ = parseRanks(output)
+		_, _ = parseDrainedSinceOnline(output)
 		_, _ = parseVersion(output)
 		_, _ = parseStats(output)
 	})

@@ -2,6 +2,7 @@ package fluxcli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -108,6 +109,55 @@ func parseDrains(output string) (Drains, error) {
 		drains = append(drains, Drain{Ranks: ranks, Reason: strings.TrimSpace(reason)})
 	}
 	return drains, nil
+}
+
+// DrainedSinceOnline are the ranks that were drained after they came online last.
+// An older Flux does not tell, and then there are none.
+func (c *Client) DrainedSinceOnline(ctx context.Context) (fluxconf.Set, error) {
+	if !c.version.AtLeast(resourceEventlog) {
+		return fluxconf.Set{}, nil
+	}
+	output, err := c.run(ctx, "resource", "eventlog", "--format", "json")
+	if err != nil {
+		return fluxconf.Set{}, err
+	}
+	return parseDrainedSinceOnline(output)
+}
+
+// parseDrainedSinceOnline reads events in their order.
+// Source: Flux RFC 28, and src/modules/resource/reslog.c of flux-core 0.88.
+func parseDrainedSinceOnline(output string) (fluxconf.Set, error) {
+	var since fluxconf.Set
+	for line := range strings.Lines(output) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		var event struct {
+			Name    string `json:"name"`
+			Context struct {
+				IDs string `json:"idset"`
+			} `json:"context"`
+		}
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			return since, fmt.Errorf("output of flux resource eventlog: %w", err)
+		}
+		if event.Name == "restart" { // all ranks come online anew
+			since = fluxconf.Set{}
+			continue
+		}
+		if event.Name != "online" && event.Name != "drain" && event.Name != "undrain" {
+			continue
+		}
+		ranks, err := fluxconf.Parse(event.Context.IDs)
+		if err != nil {
+			return since, fmt.Errorf("output of flux resource eventlog: %w", err)
+		}
+		since = since.Minus(ranks)
+		if event.Name == "drain" {
+			since = since.Union(ranks)
+		}
+	}
+	return since, nil
 }
 
 // Allocated are those of ranks that run jobs, or clean up after one.

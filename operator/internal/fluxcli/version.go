@@ -20,6 +20,9 @@ var (
 	// jobsInclude brought "flux jobs --include". Jobs lists all running jobs of an
 	// older one and chooses itself.
 	jobsInclude = Version{0, 66, 0}
+	// resourceEventlog brought "flux resource eventlog" in JSON lines that say when
+	// ranks came online.
+	resourceEventlog = Version{0, 72, 0}
 )
 
 // String is the version as Flux prints it, such as 0.88.0.

@@ -37,10 +37,24 @@ type State struct {
 	Saved string `json:"saved,omitempty"`
 
 	Drained map[int32]string `json:"drained"`
+	// Events are what has happened to ranks, in order.
+	Events []Event `json:"events,omitempty"`
 	// Stopped says that no pending job may start.
 	Stopped bool   `json:"stopped"`
 	NextID  ID     `json:"nextID"`
 	Jobs    []*Job `json:"jobs"`
+}
+
+// Event is that ranks came online, or were drained or undrained.
+type Event struct {
+	Name string `json:"name"`
+	// Ranks in Flux's form.
+	Ranks string `json:"ranks"`
+}
+
+// Note adds an event.
+func (s *State) Note(name string, ranks fmt.Stringer) {
+	s.Events = append(s.Events, Event{name, ranks.String()})
 }
 
 // JobState is where a job is in its life.

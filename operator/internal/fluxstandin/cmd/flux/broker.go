@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -178,6 +179,7 @@ func (b *broker) join() error {
 		}
 		b.epoch = s.Epoch
 		s.Joined[b.rank] = s.Epoch
+		s.Note("online", fluxconf.Range(b.rank, b.rank+1))
 		return true
 	})
 	return errors.Join(err, refused)
@@ -268,6 +270,8 @@ func (b *broker) begin() error {
 		if b.stateDir != "" {
 			kept.Saved = b.content()
 		}
+		kept.Note("restart", fluxconf.Set{})
+		kept.Note("online", fluxconf.Range(0, 1))
 		*s = *kept
 		return true
 	})

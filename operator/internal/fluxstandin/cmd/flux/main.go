@@ -29,7 +29,7 @@ Usage: flux COMMAND [OPTIONS] ...
 
   broker [-c DIR] [-S NAME=VALUE] [PROGRAM ...]   start start -s N [PROGRAM ...]
   submit | run | batch                            watch | cancel | jobs
-  resource drain | undrain | status | list        job stats | attach
+  resource drain | undrain | status | list | eventlog        job stats | attach
   queue stop | start | status | idle              dump | config get
   uptime | getattr | version
 
@@ -75,7 +75,7 @@ func run(args []string) (int, error) {
 		"uptime": uptime, "version": printVersion, "watch": watchJobs,
 		"job":      subcommands(map[string]func([]string) (int, error){"attach": attach, "stats": jobStats}),
 		"queue":    subcommands(map[string]func([]string) (int, error){"idle": queueIdle, "start": queueStart, "status": queueStatus, "stop": queueStop}),
-		"resource": subcommands(map[string]func([]string) (int, error){"drain": drain, "list": resourceList, "status": resourceStatus, "undrain": undrain}),
+		"resource": subcommands(map[string]func([]string) (int, error){"drain": drain, "eventlog": eventlog, "list": resourceList, "status": resourceStatus, "undrain": undrain}),
 	}
 	command, known := commands[args[0]]
 	if !known {

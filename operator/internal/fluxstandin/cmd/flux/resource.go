@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -35,6 +37,7 @@ func drain(args []string) (int, error) {
 		for rank := range ranks.All() {
 			if reason, drained := s.Drained[rank]; !drained || reason == "" || o.has("force") {
 				s.Drained[rank] = strings.Join(o.rest[1:], " ")
+				s.Note("drain", fluxconf.Range(rank, rank+1))
 			}
 		}
 	})
@@ -66,11 +69,34 @@ func undrain(args []string) (int, error) {
 		for rank := range ranks.All() {
 			delete(s.Drained, rank)
 		}
+		s.Note("undrain", ranks)
 	})
 	if err == nil {
 		err = refused
 	}
 	return 0, err
+}
+
+// eventlog prints what has happened to ranks, without times. Source: Flux RFC 28.
+func eventlog(args []string) (int, error) {
+	o, err := parseOptions(args, "f/format=")
+	if err != nil {
+		return 2, err
+	}
+	if o.text("format", "") != "json" {
+		return 2, usagef("the stand-in for Flux plays \"resource eventlog --format json\" only")
+	}
+	_, s, err := read()
+	if err != nil {
+		return 0, err
+	}
+	for _, event := range s.Events {
+		line := map[string]any{"name": event.Name, "context": map[string]string{"idset": event.Ranks}}
+		if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
 }
 
 func targets(s *instance.State, text string) (fluxconf.Set, error) {

@@ -82,7 +82,7 @@ func runJob(args []string) (int, error) {
 
 // batch submits a script and prints the job's ID.
 func batch(args []string) (int, error) {
-	o, err := parseOptions(args, append([]string{"nslots=", "wrap"}, jobOptions...)...)
+	o, err := parseOptions(args, append([]string{"nslots=", "wrap", "broker-opts="}, jobOptions...)...)
 	if err != nil {
 		return 2, err
 	}
@@ -213,10 +213,15 @@ func watchJobs(args []string) (int, error) {
 	if err != nil {
 		return 1, err
 	}
+	if len(o.rest) > 0 {
+		if jobs, err = named(s, o.rest); err != nil {
+			return 1, err
+		}
+	}
 	code := 0
 	for i := range jobs {
 		job := jobs[len(jobs)-1-i]
-		if !o.has("all") && job.State == instance.Inactive {
+		if !o.has("all") && len(o.rest) == 0 && job.State == instance.Inactive {
 			continue
 		}
 		one, err := follow(c, job.ID, true)
