@@ -58,7 +58,7 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
 	// Nodes are given up sooner than after 50 s: see nodes_test.go. Those of kwok
 	// have the time, also where they share a busy machine.
-	gracePeriod := "10s"
+	gracePeriod := "20s"
 	if os.Getenv(kwokVariable) != "" {
 		gracePeriod = "5m"
 	}

@@ -73,7 +73,8 @@ func (n *nodes) start(node string) {
 	n.beat(node)
 }
 
-// beat makes the node report until it is lost.
+// beat makes the node report until it is lost. As a kubelet does, it also says that
+// it is ready when somebody else has said otherwise.
 func (n *nodes) beat(node string) {
 	ctx, cancel := context.WithCancel(n.t.Context())
 	n.beats[node] = cancel
@@ -82,6 +83,7 @@ func (n *nodes) beat(node string) {
 		for ctx.Err() == nil {
 			renewed := fmt.Sprintf(`{"spec":{"renewTime":%q}}`, time.Now().UTC().Format(metav1.RFC3339Micro))
 			_ = world.client.Patch(ctx, lease, client.RawPatch("application/merge-patch+json", []byte(renewed)))
+			_ = sayReady(ctx, n.name(node)) // what fails is tried again with the next beat
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -90,27 +92,32 @@ func (n *nodes) beat(node string) {
 	}()
 }
 
+// sayReady makes the condition of a node true, which its kubelet writes.
+func sayReady(ctx context.Context, name string) error {
+	var object corev1.Node
+	if err := world.client.Get(ctx, client.ObjectKey{Name: name}, &object); err != nil {
+		return err
+	}
+	if conditions := object.Status.Conditions; len(conditions) == 1 && conditions[0].Status == corev1.ConditionTrue {
+		return nil
+	}
+	object.Status.Conditions = []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now(),
+	}}
+	return world.client.Status().Update(ctx, &object)
+}
+
 // lose makes the node fall silent.
 func (n *nodes) lose(node string) {
 	n.beats[node]()
 	world.kubelet.setSilent(n.name(node), true)
 }
 
-// comeBack makes the node report again, and waits until it is ready: then its
-// condition, which its kubelet writes, is true again.
+// comeBack makes the node report again, and waits until it has said that it is ready.
 func (n *nodes) comeBack(node string) {
 	n.t.Helper()
 	n.beat(node)
-	var object corev1.Node
-	eventually(n.t, func() error {
-		if err := world.client.Get(n.t.Context(), client.ObjectKey{Name: n.name(node)}, &object); err != nil {
-			return err
-		}
-		object.Status.Conditions = []corev1.NodeCondition{{
-			Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now(),
-		}}
-		return world.client.Status().Update(n.t.Context(), &object)
-	})
+	eventually(n.t, func() error { return sayReady(n.t.Context(), n.name(node)) })
 	world.kubelet.setSilent(n.name(node), false)
 }
 
