@@ -28,7 +28,6 @@ func testImagesOfARegistry(t *testing.T, w *workspace) {
 	if w.provider == kind {
 		t.Skip("the registry is served in the network of an embedded node only")
 	}
-	size := w.miniCluster(t).Spec.Size
 	references := w.publish(t, w.serveRegistry(t))
 	for _, key := range []string{"operatorImage", "agentImage"} {
 		w.run(t, "pulumi", "config", "set", key, references[key])
@@ -38,6 +37,8 @@ func testImagesOfARegistry(t *testing.T, w *workspace) {
 	// A command is run by the agent; the image's own entrypoint is not.
 	w.run(t, "pulumi", "config", "set", "command", "/gopherlocks-demo-workload")
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	// What somebody else has scaled before is by now as configured again.
+	size := w.miniCluster(t).Spec.Size
 	eventually(t, time.Minute, func() string { return w.differing(t, references, true) })
 	w.waitForSize(t, size)
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
