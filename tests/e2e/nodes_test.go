@@ -17,6 +17,9 @@ import (
 // TestNodesComeAndGo is one story too, on a cluster of its own: a control plane,
 // which takes no ranks, and two workers, one of which is lost again and again.
 func TestNodesComeAndGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the loss of a node takes its time; make test-kind tries it")
+	}
 	if chosenProvider(t) != kind {
 		t.Skipf("needs several nodes: set %s=%s", providerVariable, kind)
 	}
