@@ -93,14 +93,22 @@ func TestEndpointTellsOfTheQueueToWhoKnowsTheSecret(t *testing.T) {
 	m.release(running)
 }
 
-func TestFollowerStoppedFromOutsideWaitsForItsJob(t *testing.T) {
-	m := newMiniCluster(t, func(*agentapi.Config) {})
+// stopFollowerAtWork stops a follower while a job runs on it and on the lead, and
+// waits until it has drained itself.
+func stopFollowerAtWork(t *testing.T) (m *miniCluster, lead, follower *rank, job heldJob) {
+	t.Helper()
+	m = newMiniCluster(t, func(*agentapi.Config) {})
 	ranks := m.startUp(2)
-	lead, follower := ranks[0], ranks[1]
-	job := lead.submitHeld("-N2")
+	lead, follower = ranks[0], ranks[1]
+	job = lead.submitHeld("-N2")
 	lead.awaitStatus(job.id, "RUN")
 	follower.Stop()
 	lead.awaitDrained("1 " + endpoint.ReasonStopping)
+	return m, lead, follower, job
+}
+
+func TestFollowerStoppedFromOutsideWaitsForItsJob(t *testing.T) {
+	m, lead, follower, job := stopFollowerAtWork(t)
 	if follower.Ended() {
 		t.Error("the rank has gone while its job ran")
 	}
@@ -114,13 +122,7 @@ func TestFollowerStoppedFromOutsideWaitsForItsJob(t *testing.T) {
 }
 
 func TestFollowerStoppedInAHurryLeavesItsJob(t *testing.T) {
-	m := newMiniCluster(t, func(*agentapi.Config) {})
-	ranks := m.startUp(2)
-	lead, follower := ranks[0], ranks[1]
-	job := lead.submitHeld("-N2")
-	lead.awaitStatus(job.id, "RUN")
-	follower.Stop()
-	lead.awaitDrained("1 " + endpoint.ReasonStopping)
+	_, lead, follower, job := stopFollowerAtWork(t)
 	follower.Stop() // again
 	follower.wantCode(agentapi.ExitStopped)
 	lead.awaitStatus(job.id, "FAILED")

@@ -53,8 +53,9 @@ func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32, f Featur
 }
 
 // podFailurePolicy keeps an intended stop (scaling down, eviction, node drain),
-// and the loss or restart of a node, from counting as a failure. With Flux, the first other exit code of the lead is
-// the end: it is the command's, or says that trying again does not help.
+// and the loss or restart of a node, from counting as a failure. With Flux, the
+// first other exit code of the lead is the end: it is the command's, or says that
+// trying again does not help.
 // agentapi.ExitTryAgain counts against backoffLimit.
 //
 // Only the rank's container decides: others may end as they like.
