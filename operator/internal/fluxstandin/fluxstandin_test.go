@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
@@ -136,6 +138,26 @@ func awaitFile(t *testing.T, path string) {
 		}
 	}
 	t.Fatalf("no file %s for 20 s", path)
+}
+
+// awaitSaved waits until the lead has saved the instance as it is now: what it has
+// not saved is lost when it is killed, as with Flux.
+func (p *pretend) awaitSaved(content string) {
+	p.t.Helper()
+	now, err := instance.ReadFile(filepath.Join(p.folder, "instance", "state.json"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		saved, err := instance.ReadFile(content)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if saved.Revision >= now.Revision {
+			return
+		}
+	}
+	p.t.Fatalf("the lead has not saved revision %d for 20 s", now.Revision)
 }
 
 // jobs lists the jobs of all states.
@@ -320,6 +342,7 @@ func TestStateSurvivesAsWithFlux(t *testing.T) {
 	pending := p.must("submit", "-N2", "true")
 	running := p.must("submit", "sleep", "60")
 	p.await(running+" RUN\n"+pending+" SCHED", p.jobs("{id} {status}")...)
+	p.awaitSaved(filepath.Join(state, "content.sqlite"))
 
 	lead.signal(syscall.SIGKILL)
 	lead.code()
