@@ -34,7 +34,7 @@ func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
 func environment(t *tree, cluster providerChoice, lookup func(string) (string, bool)) []export {
 	get := func(name string) string { value, _ := lookup(name); return value }
 	exports := []export{
-		{"PATH", prependPath(t.bin, get("PATH"))},
+		{"PATH", appendMissing(prependPath(t.bin, get("PATH")), systemFolders)},
 		{"GOPHERLOCKS_BIN", t.bin},
 		{"GOPHERLOCKS_CLUSTER_PROVIDER", cluster.name},
 		{"GOPHERLOCKS_CLUSTER_REASON", cluster.reason},
@@ -125,6 +125,19 @@ func (t *tree) kindExports() []export {
 func prependPath(dir, path string) string {
 	rest := slices.DeleteFunc(filepath.SplitList(path), func(entry string) bool { return entry == dir })
 	return strings.Join(append([]string{dir}, rest...), string(filepath.ListSeparator))
+}
+
+// appendMissing puts folders last in a PATH, unless they are in it: programs are
+// to be found where missingPackages looks for them. `su` without `-` leaves the
+// PATH of a plain user.
+func appendMissing(path string, folders []string) string {
+	entries := filepath.SplitList(path)
+	for _, folder := range folders {
+		if !slices.Contains(entries, folder) {
+			entries = append(entries, folder)
+		}
+	}
+	return strings.Join(entries, string(filepath.ListSeparator))
 }
 
 // addFlags adds flags to a list that is separated by spaces, unless they are

@@ -34,7 +34,7 @@ func exportsOf(t *testing.T, provider string, vars map[string]string) map[string
 func TestEnvironmentSelectsTheTree(t *testing.T) {
 	got := exportsOf(t, "embedded", map[string]string{"PATH": "/usr/bin:/tree/.gopherlocks/bin:/bin", "GOFLAGS": "-mod=mod -buildvcs=auto"})
 	for name, want := range map[string]string{
-		"PATH":                      "/tree/.gopherlocks/bin:/usr/bin:/bin",
+		"PATH":                      "/tree/.gopherlocks/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
 		"GOPHERLOCKS_BIN":           "/tree/.gopherlocks/bin",
 		"KUBECONFIG":                "/tree/.gopherlocks/kubeconfig",
 		"PULUMI_BACKEND_URL":        "file:///tree/.gopherlocks/pulumi",

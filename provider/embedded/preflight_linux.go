@@ -3,13 +3,13 @@ package embedded
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
+	"github.com/gopherlocks/gopherlocks/provider/internal/searchpath"
 )
 
 // machine is what the machine has to offer.
@@ -44,7 +44,7 @@ func checkMachine(binDir string) (machine, error) {
 		missing = append(missing, "root (run pulumi as root)")
 	}
 	for _, item := range distributionPrograms {
-		if _, err := exec.LookPath(item.program); err != nil {
+		if _, err := searchpath.Look(item.program); err != nil {
 			missing = append(missing, "the program "+item.program)
 			packages = append(packages, item.packageName)
 		}

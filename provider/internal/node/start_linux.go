@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 
+	"github.com/gopherlocks/gopherlocks/provider/internal/searchpath"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
@@ -45,12 +47,18 @@ func Start(executable string, dir state.Dir) (*Handle, error) {
 	defer eventsWriter.Close()
 	cmd := exec.Command(executable, commandName, string(dir))
 	cmd.Dir = "/"
+	// Not ours: it has the stack's passphrase, the credentials of clouds and the
+	// like, and /proc would show them for as long as the cluster lives.
+	cmd.Env = append(proxyEnv(), "PATH="+searchpath.Complete(os.Getenv("PATH")))
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	// The order is that of controlFD and eventsFD.
 	cmd.ExtraFiles = []*os.File{controlReader, eventsWriter}
 	// A session of its own: signals to the process group of pulumi or of a
 	// terminal do not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true}
+	if err := keepFiles(); err != nil {
+		return nil, errors.Join(err, control.Close(), eventsReader.Close())
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the supervisor in new namespaces: %w", err), control.Close(), eventsReader.Close())
 	}
@@ -58,6 +66,24 @@ func Start(executable string, dir state.Dir) (*Handle, error) {
 	// as long as this process lives.
 	go func() { _ = cmd.Wait() }()
 	return &Handle{PID: cmd.Process.Pid, Events: eventsReader, control: control, cmd: cmd}, nil
+}
+
+// keepFiles keeps files that this process was given by its own maker from the
+// programs that it starts: the supervisor would hold on to them, and to locks on
+// them such as flock(1)'s, for as long as the cluster lives. Go opens its own
+// files that way. Not by close_range(2), whose flag for this needs Linux 5.11.
+func keepFiles() error {
+	const folder, firstOther = "/proc/self/fd", 3
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("keeping files from the supervisor: %w", err)
+	}
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= firstOther {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // Proceed tells the supervisor that its network interface is there.
