@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/provider/hostsettings"
 	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
-	"github.com/gopherlocks/gopherlocks/provider/internal/hostsettings"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/node"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
@@ -93,7 +93,7 @@ func createNew(ctx context.Context, spec Spec, machine machine, progress Progres
 // claim decides about the cluster's subnet, and records it before anyone else
 // can decide for the same.
 func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Record, error) {
-	err := hostsettings.Machine.Claim(ctx, dir, func(claimed []netip.Prefix) (netip.Prefix, error) {
+	err := hostsettings.Machine.Claim(ctx, string(dir), func(claimed []netip.Prefix) (netip.Prefix, error) {
 		used, err := network.UsedPrefixes(network.LinkName(string(dir)))
 		if err != nil {
 			return netip.Prefix{}, err

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/provider/hostsettings"
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
-	"github.com/gopherlocks/gopherlocks/provider/internal/hostsettings"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/node"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
@@ -45,28 +46,42 @@ func removeAll(ctx context.Context, ref Ref) error {
 // folder then, so that it can be called again.
 func removeExceptLogs(ctx context.Context, ref Ref) error {
 	dir := ref.dir()
-	record, err := state.Load(dir)
-	if err != nil {
+	record, recordErr := state.Load(dir)
+	if recordErr != nil {
 		// Without a readable record, as after the loss of the folder, all that
 		// follows from the name can still be removed.
 		record = state.Record{Name: ref.Name}
-		record.Subnet, _ = hostsettings.Machine.Claimed(dir)
 	}
 	config := nodeconfig.Cluster{Dir: dir, Record: record, Link: network.LinkName(string(dir))}
-	errs := []error{
+	firewallErr := network.CloseFirewall(ref.Name, config.Link)
+	if errors.Is(recordErr, os.ErrNotExist) && errors.Is(firewallErr, exec.ErrNotFound) {
+		// Where there is no iptables, no cluster was ever made.
+		firewallErr = nil
+	}
+	err := errors.Join(
 		node.Stop(ctx, dir, false),
 		removeCgroups(ctx, config.CgroupName()),
 		network.Disconnect(config.Link),
-	}
-	if plan, err := network.NewPlan(record.Subnet); err == nil {
-		errs = append(errs, network.CloseFirewall(ref.Name, config.Link, plan))
-	}
-	errs = append(errs, hostsettings.Machine.Release(ctx, dir), removeKubeconfigCopy(record))
-	if err := errors.Join(errs...); err != nil {
+		firewallErr,
+		hostsettings.Machine.Release(ctx, string(dir)),
+		removeKubeconfigCopy(record),
+	)
+	if err != nil {
 		return fmt.Errorf("removing cluster %s: %w", ref.Name, err)
 	}
-	if err := os.RemoveAll(string(dir)); err != nil {
-		return fmt.Errorf("removing the state of cluster %s: %w", ref.Name, err)
+	return removeState(dir)
+}
+
+// removeState removes the folder of a cluster that is gone from the machine, its
+// record first: if this is interrupted, what is left is no cluster any more, which
+// a creation or another deletion takes away.
+func removeState(dir state.Dir) error {
+	err := os.Remove(dir.Record())
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = os.RemoveAll(string(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("removing the state of the cluster in %s: %w", dir, err)
 	}
 	return nil
 }

@@ -14,16 +14,23 @@ import (
 // probeCommand makes the test's program the workload of a pod.
 const probeCommand = "probe"
 
+// testCommands are what else the test's program can be called for.
+var testCommands = map[string]func(args []string) error{
+	probeCommand: func([]string) error { return probe() },
+}
+
 // TestMain lets the test's own program be the supervisor of the nodes that it
-// makes, and the program of a pod in them.
+// makes, the program of a pod in them, and the other testCommands.
 func TestMain(m *testing.M) {
 	RunNode()
-	if len(os.Args) == 2 && os.Args[1] == probeCommand {
-		if err := probe(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	if len(os.Args) > 1 {
+		if command, ok := testCommands[os.Args[1]]; ok {
+			if err := command(os.Args[2:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -1,5 +1,5 @@
 // Package network plans a cluster's addresses and joins its node to the machine
-// by a veth pair, one masquerade rule and two forward rules.
+// by a veth pair and a few rules of the machine's firewall.
 //
 // A cluster owns one block of addresses, split in halves: the upper half is for
 // pods; the lower half is split again into the link between machine and node

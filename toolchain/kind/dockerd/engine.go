@@ -6,8 +6,9 @@
 // stopped: its data, socket and logs are one folder, it runs in mount and
 // process namespaces of its own, and it neither touches the firewall nor
 // forwards packets. So its containers reach each other and this machine, and
-// nothing else. Settings of the kernel that nodes change are put back. Containers get no CAP_SYS_RESOURCE where this process has none
-// to give.
+// nothing else. Settings of the kernel that nodes change are put back, unless an
+// embedded cluster needs them too. Containers get no CAP_SYS_RESOURCE where this
+// process has none to give.
 package dockerd
 
 import (
@@ -72,11 +73,11 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("a Docker Engine of its own needs root")
 	}
-	if err := e.prepare(); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		return fmt.Errorf("preparing the Docker Engine in %s: %w", e.Dir, err)
 	}
 	if err := e.spawn(unpacked); err != nil {
-		return fmt.Errorf("starting the Docker Engine in %s: %w", e.Dir, err)
+		return errors.Join(fmt.Errorf("starting the Docker Engine in %s: %w", e.Dir, err), e.restoreSettings(ctx))
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -88,7 +89,7 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 			return nil
 		}
 		if !e.Running() {
-			return fmt.Errorf("the Docker Engine in %s has ended; its log is %s", e.Dir, e.LogFile())
+			return errors.Join(fmt.Errorf("the Docker Engine in %s has ended; its log is %s", e.Dir, e.LogFile()), e.restoreSettings(ctx))
 		}
 		select {
 		case <-ctx.Done():
@@ -99,7 +100,7 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 }
 
 // prepare fills the folder.
-func (e Engine) prepare() error {
+func (e Engine) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(e.Dir, "bin"), 0o700); err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (e Engine) prepare() error {
 		os.WriteFile(e.init(), program, 0o755),
 		os.WriteFile(e.runtime(), program, 0o755),
 		os.WriteFile(filepath.Join(e.Dir, "daemon.json"), config, 0o600),
-		e.rememberSettings(),
+		e.rememberSettings(ctx),
 	)
 }
 
@@ -183,7 +184,7 @@ func (e Engine) Stop(ctx context.Context, unpacked string) error {
 	if err := removeCgroups(e.cgroup()); err != nil {
 		return fmt.Errorf("removing the control groups of the Docker Engine in %s: %w", e.Dir, err)
 	}
-	if err := e.restoreSettings(); err != nil {
+	if err := e.restoreSettings(ctx); err != nil {
 		return fmt.Errorf("undoing what nodes have changed of the machine: %w", err)
 	}
 	if err := os.RemoveAll(e.Dir); err != nil {
