@@ -73,6 +73,9 @@ type Cluster struct {
 	Subnet            netip.Prefix
 	KubeconfigFile    string
 	HPASyncPeriod     time.Duration
+	// NameServers are where the cluster's DNS asks about the world; none without a
+	// network.
+	NameServers []string
 }
 
 // Progress is told what is being waited for, in a few words.
@@ -90,8 +93,8 @@ func Create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 	return create(ctx, spec, progress)
 }
 
-// Update makes an existing cluster what spec says, and starts it if it does not
-// run. It restarts the node when its programs or its flags change; objects,
+// Update makes an existing cluster what spec says, starts it if it does not run,
+// and mends its Drift. It restarts the node when its programs or its flags change; objects,
 // images and certificates stay. After a failure all state stays.
 func Update(ctx context.Context, spec Spec, progress Progress) (Cluster, error) {
 	if err := spec.Validate(); err != nil {
@@ -116,6 +119,27 @@ func ProgramsChanged(ref Ref, binDir string) (bool, error) {
 		return false, err
 	}
 	return programsChanged(ref.dir(), binDir)
+}
+
+// Drift is what the machine's surroundings have changed since a running cluster
+// was made, and what Update mends while the node runs on. The zero value is none.
+type Drift struct {
+	// NameServers are the machine's, where they are no longer those of the cluster:
+	// it has moved to another network.
+	NameServers []string
+	// NetworkClosed says that the cluster's rules in the machine's firewall are not
+	// there, or that the machine forwards no packets any more: someone has loaded
+	// the machine's settings anew. Pods can't reach the world then.
+	NetworkClosed bool
+}
+
+// FindDrift looks at the surroundings of a cluster. One that does not run has no
+// drift: it gets all anew when it is started.
+func FindDrift(ref Ref) (Drift, error) {
+	if err := ref.Validate(); err != nil {
+		return Drift{}, err
+	}
+	return findDrift(ref)
 }
 
 // Delete removes the cluster with all that it made on the machine, in whatever

@@ -136,7 +136,7 @@ func configure(spec Spec, record state.Record, machine machine) (state.Record, e
 	}
 	record.PauseImage = pause.Reference
 	record.MTU = network.DefaultMTU()
-	record.Upstreams = findUpstreams(resolverFiles)
+	record.Upstreams = chooseUpstreams(record.Upstreams, findUpstreams(resolverFiles))
 	record.CNIBinDir = machine.cniBinDir
 	record.RestrictOOMScoreAdj = machine.restrictOOMScoreAdj
 	record.HPASyncPeriod = spec.HPASyncPeriod
@@ -227,5 +227,6 @@ func describe(ref Ref, record state.Record) (Cluster, error) {
 		Subnet:            record.Subnet,
 		KubeconfigFile:    record.KubeconfigFile,
 		HPASyncPeriod:     record.HPASyncPeriod,
+		NameServers:       record.Upstreams,
 	}, nil
 }

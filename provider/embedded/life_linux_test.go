@@ -30,6 +30,8 @@ func TestClusterLivesAndLeavesNoTrace(t *testing.T) {
 	first.create()
 	first.requireKubeconfigCopy()
 	t.Run("pods reach services by name", func(t *testing.T) { first.requireProbe(t, "probe") })
+	t.Run("a machine in another network takes its clusters along", func(t *testing.T) { first.requireMove(t) })
+	t.Run("lost firewall rules are mended", func(t *testing.T) { first.requireMendedFirewall(t) })
 	t.Run("ended components are started again", func(t *testing.T) {
 		first.killComponent(t, nodeconfig.Kubelet)
 		first.killComponent(t, nodeconfig.Scheduler)

@@ -27,6 +27,16 @@ func findUpstreams(files []string) []string {
 	return nil
 }
 
+// chooseUpstreams returns the name servers for a cluster that has some already.
+// Where the machine has none, as one without a network, the cluster keeps its own:
+// they are no worse.
+func chooseUpstreams(have, found []string) []string {
+	if len(found) == 0 {
+		return have
+	}
+	return found
+}
+
 // parseNameServers returns the IPv4 name servers of a resolv.conf(5) that are
 // not on the loopback: the node has no IPv6.
 func parseNameServers(data []byte) []string {

@@ -22,4 +22,6 @@ func update(context.Context, Spec, Progress) (Cluster, error) { return Cluster{}
 
 func inspect(Ref) (Cluster, error) { return Cluster{}, errUnsupported() }
 
+func findDrift(Ref) (Drift, error) { return Drift{}, errUnsupported() }
+
 func remove(context.Context, Ref, Progress) error { return errUnsupported() }

@@ -47,6 +47,9 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		return Cluster{}, err
 	}
 	if running && !changed && record.HPASyncPeriod == spec.HPASyncPeriod {
+		if record, err = mendDrift(dir, record, progress); err != nil {
+			return Cluster{}, err
+		}
 		if record, err = moveKubeconfigCopy(record, spec.KubeconfigFile); err != nil {
 			return Cluster{}, err
 		}

@@ -59,6 +59,9 @@ type EmbeddedClusterState struct {
 	StateDir          string `pulumi:"stateDir"`
 	ContainerdAddress string `pulumi:"containerdAddress"`
 	Running           bool   `pulumi:"running"`
+
+	NameServers []string `pulumi:"nameServers,optional"`
+	NetworkOpen *bool    `pulumi:"networkOpen,optional"`
 }
 
 // Annotate documents the resource.
@@ -111,6 +114,10 @@ func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
 	a.Describe(&s.StateDir, "Folder of the cluster's state, with its logs in `logs`.")
 	a.Describe(&s.ContainerdAddress, "Path of the socket of the node's containerd.")
 	a.Describe(&s.Running, "Whether the node runs. An update starts a node that does not, with its state.")
+	a.Describe(&s.NameServers, "Name servers that the cluster's DNS asks about the world: the machine's. An update follows the "+
+		"machine to another network while the node runs on.")
+	a.Describe(&s.NetworkOpen, "Whether the machine lets the packets of a running cluster through. An update adds firewall rules "+
+		"that are lost, and turns forwarding on again.")
 }
 
 // WireDependencies says which outputs a preview knows.
@@ -222,6 +229,7 @@ func (*EmbeddedCluster) Update(
 		state := req.State
 		state.BinDir, state.KubeconfigFile = req.Inputs.BinDir, req.Inputs.KubeconfigFile
 		state.HPASyncPeriodSeconds, state.Running = req.Inputs.HPASyncPeriodSeconds, true
+		state.mend(findDrift(ctx, parseID(req.ID)))
 		return infer.UpdateResponse[EmbeddedClusterState]{Output: state}, nil
 	}
 	spec, err := req.Inputs.spec()
@@ -237,7 +245,7 @@ func (*EmbeddedCluster) Update(
 
 // Read reports whether the cluster is there and runs.
 func (*EmbeddedCluster) Read(
-	_ context.Context, req infer.ReadRequest[EmbeddedClusterArgs, EmbeddedClusterState],
+	ctx context.Context, req infer.ReadRequest[EmbeddedClusterArgs, EmbeddedClusterState],
 ) (infer.ReadResponse[EmbeddedClusterArgs, EmbeddedClusterState], error) {
 	var response infer.ReadResponse[EmbeddedClusterArgs, EmbeddedClusterState]
 	ref := parseID(req.ID)
@@ -255,6 +263,8 @@ func (*EmbeddedCluster) Read(
 		response.Inputs = importArgs(cluster)
 	}
 	response.State = buildState(response.Inputs, cluster)
+	open := !findDrift(ctx, ref).NetworkClosed
+	response.State.NetworkOpen = &open
 	return response, nil
 }
 
@@ -330,5 +340,16 @@ func buildState(args EmbeddedClusterArgs, cluster embedded.Cluster) EmbeddedClus
 	state.StateDir = cluster.StateDir
 	state.ContainerdAddress = cluster.ContainerdAddress
 	state.Running = cluster.Running
+	open := true
+	state.NameServers, state.NetworkOpen = cluster.NameServers, &open
 	return state
+}
+
+// mend is what an update does about drift.
+func (s *EmbeddedClusterState) mend(drift embedded.Drift) {
+	open := true
+	s.NetworkOpen = &open
+	if len(drift.NameServers) > 0 {
+		s.NameServers = drift.NameServers
+	}
 }

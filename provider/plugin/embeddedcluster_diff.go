@@ -19,10 +19,12 @@ type observation struct {
 	// programsChanged says that the programs in binDir are not those that the
 	// cluster was made from.
 	programsChanged bool
+	// drift is what the surroundings of a running cluster have changed.
+	drift embedded.Drift
 }
 
 // Diff also looks at the machine, so that a plain `pulumi up` brings a cluster
-// back that died with the machine.
+// back that died with the machine, and follows a machine to another network.
 func (*EmbeddedCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[EmbeddedClusterArgs, EmbeddedClusterState],
 ) (infer.DiffResponse, error) {
@@ -35,6 +37,9 @@ func (*EmbeddedCluster) Diff(
 		logger.Warningf("the state of cluster %s in %s is lost; a new cluster takes its place", req.State.Name, req.State.StateDir)
 	case !seen.running:
 		logger.Warningf("the node of cluster %s does not run; an update starts it with its state", req.State.Name)
+	case seen.drift.NetworkClosed:
+		logger.Warningf("the pods of cluster %s do not reach the world: firewall rules of the cluster are lost, or the machine "+
+			"forwards no packets any more; an update puts that right", req.State.Name)
 	}
 	return diffCluster(req.State, req.Inputs, seen), nil
 }
@@ -52,7 +57,17 @@ func observe(ctx context.Context, ref embedded.Ref, binDir string) (observation,
 		// A cluster runs on without the folder that it was made from.
 		p.GetLogger(ctx).Warningf("can't tell whether the cluster's programs changed: %v", err)
 	}
-	return observation{exists: true, running: cluster.Running, programsChanged: changed}, nil
+	return observation{exists: true, running: cluster.Running, programsChanged: changed, drift: findDrift(ctx, ref)}, nil
+}
+
+func findDrift(ctx context.Context, ref embedded.Ref) embedded.Drift {
+	drift, err := embedded.FindDrift(ref)
+	if err != nil {
+		// Whatever it is, the cluster can be read, changed and removed without.
+		p.GetLogger(ctx).Warningf("can't tell whether the network around cluster %s changed: %v", ref.Name, err)
+		return embedded.Drift{}
+	}
+	return drift
 }
 
 // diffCluster compares what is with what is asked for.
@@ -80,6 +95,12 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 		changes["stateDir"] = p.PropertyDiff{Kind: p.UpdateReplace}
 	case !seen.running:
 		changes["running"] = p.PropertyDiff{Kind: p.Update}
+	}
+	if len(seen.drift.NameServers) > 0 {
+		changes["nameServers"] = p.PropertyDiff{Kind: p.Update}
+	}
+	if seen.drift.NetworkClosed {
+		changes["networkOpen"] = p.PropertyDiff{Kind: p.Update}
 	}
 	if seen.programsChanged {
 		input("binDir", p.Update)

@@ -124,6 +124,8 @@ func TestDiffOfClusters(t *testing.T) {
 		"a kubeconfig":                    {func(a *EmbeddedClusterArgs, _ *observation) { a.KubeconfigFile = text("/k") }, kinds("kubeconfigFile", p.Update)},
 		"a period":                        {func(a *EmbeddedClusterArgs, _ *observation) { a.HPASyncPeriodSeconds = &seconds }, kinds("hpaSyncPeriodSeconds", p.Update)},
 		"a node that died":                {func(_ *EmbeddedClusterArgs, o *observation) { o.running = false }, kinds("running", p.Update)},
+		"another network":                 {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NameServers = []string{"192.0.2.1"} }, kinds("nameServers", p.Update)},
+		"lost firewall rules":             {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NetworkClosed = true }, kinds("networkOpen", p.Update)},
 		"a lost state":                    {func(_ *EmbeddedClusterArgs, o *observation) { *o = observation{} }, kinds("stateDir", p.UpdateReplace)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/pki"
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
 // Names of the files in the folder of configurations.
@@ -82,6 +83,20 @@ func (c Cluster) Write(bridgeFilter bool) error {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			return fmt.Errorf("writing the configuration %s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// WriteDNS renders what tells a running node of the name servers. CoreDNS looks at
+// its file by itself, and must not see half of it. resolv.conf keeps its inode,
+// which is mounted in the node; kubelet reads it for each new pod.
+func (c Cluster) WriteDNS() error {
+	resolver := filepath.Join(c.Dir.Config(), ResolvFile)
+	if err := os.WriteFile(resolver, []byte(c.resolvConf()), 0o600); err != nil {
+		return fmt.Errorf("writing the configuration %s: %w", ResolvFile, err)
+	}
+	if err := state.WriteFile(filepath.Join(c.Dir.Config(), CorefileFile), []byte(c.corefile())); err != nil {
+		return fmt.Errorf("writing the configuration %s: %w", CorefileFile, err)
 	}
 	return nil
 }
@@ -252,6 +267,7 @@ func (c Cluster) corefile() string {
         disable denial %[3]s
     }
     loop
+    reload 2s 1s
     loadbalance
 }
 `, c.Plan.NodeIP, filepath.Join(c.Dir.Config(), pki.CoreDNS+".kubeconfig"), ClusterDomain, forward)

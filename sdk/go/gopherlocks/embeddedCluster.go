@@ -34,6 +34,10 @@ type EmbeddedCluster struct {
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 	Name pulumi.StringOutput `pulumi:"name"`
+	// Name servers that the cluster's DNS asks about the world: the machine's. An update follows the machine to another network while the node runs on.
+	NameServers pulumi.StringArrayOutput `pulumi:"nameServers"`
+	// Whether the machine lets the packets of a running cluster through. An update adds firewall rules that are lost, and turns forwarding on again.
+	NetworkOpen pulumi.BoolPtrOutput `pulumi:"networkOpen"`
 	// Name of the node.
 	NodeName pulumi.StringOutput `pulumi:"nodeName"`
 	// Whether the node runs. An update starts a node that does not, with its state.
@@ -256,6 +260,16 @@ func (o EmbeddedClusterOutput) KubernetesVersion() pulumi.StringOutput {
 // Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 func (o EmbeddedClusterOutput) Name() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.Name }).(pulumi.StringOutput)
+}
+
+// Name servers that the cluster's DNS asks about the world: the machine's. An update follows the machine to another network while the node runs on.
+func (o EmbeddedClusterOutput) NameServers() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringArrayOutput { return v.NameServers }).(pulumi.StringArrayOutput)
+}
+
+// Whether the machine lets the packets of a running cluster through. An update adds firewall rules that are lost, and turns forwarding on again.
+func (o EmbeddedClusterOutput) NetworkOpen() pulumi.BoolPtrOutput {
+	return o.ApplyT(func(v *EmbeddedCluster) pulumi.BoolPtrOutput { return v.NetworkOpen }).(pulumi.BoolPtrOutput)
 }
 
 // Name of the node.
