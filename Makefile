@@ -9,38 +9,48 @@ WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 
-.PHONY: help up destroy plan cluster tools tools-kind env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools packages programs tools-kind env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-# Also for a stack that is not selected yet.
-up destroy plan: export PULUMI_STACK := $(STACK)
+# Also for a stack that is not selected, and `make env` where one is named.
+up destroy plan demo: export PULUMI_STACK := $(STACK)
+ifneq ($(filter command line environment,$(origin STACK)),)
+cluster env: export PULUMI_STACK := $(STACK)
+endif
 
+# With its preview, so that what a policy or the API server refuses fails before anything is made.
 up: cluster tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
-	@$(WITH_ENV) mkdir -p .gopherlocks/pulumi; \
-	pulumi stack select --create $(STACK); \
-	pulumi up --yes --skip-preview
+	@$(WITH_ENV) pulumi stack select --create $(STACK); \
+	pulumi up --yes
 
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
 	pulumi destroy --yes --skip-preview; \
 	if grep -qs dockerHost .gopherlocks/kind.json; then $(GO) run ./toolchain/kind down; fi
 
+# Neither packages nor a container engine: a plan needs none. A stack that is not there yet is an empty record.
 # Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
-plan: tools ## Say what `make up` would do to the MiniClusters: ranks, jobs, restarts, room
-	@$(WITH_ENV) gopherlocks-plan --stack $(STACK) || [ $$? -eq 2 ]
+plan: programs ## Say what `make up` would do to the MiniClusters: ranks, jobs, restarts, room
+	@$(WITH_ENV) pulumi stack --stack $(STACK) >/dev/null 2>&1 || pulumi stack init --no-select $(STACK) >/dev/null; \
+	gopherlocks-plan --stack $(STACK) || [ $$? -eq 2 ]
 
 cluster: ## Say where the stack's Kubernetes comes from, and why
 	@$(TOOLCHAIN) cluster
 
-tools: ## Install or compile the programs that are needed (cached outside this folder)
-	@$(TOOLCHAIN) packages
-	@$(TOOLCHAIN) tools
+tools: packages programs ## Install or compile the programs that are needed (cached outside this folder)
 	@$(WITH_ENV) case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./toolchain/kind up;; esac
 
-env: ## Shell exports for this project: eval "$(make -s env)"
+packages:
+	@$(TOOLCHAIN) packages
+
+programs:
+	@$(TOOLCHAIN) tools
+	@mkdir -p .gopherlocks/pulumi
+
+env: ## Shell exports for this project, or for one stack with STACK=NAME: eval "$(make -s env)"
 	@$(TOOLCHAIN) env
 
 demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back

@@ -18,11 +18,6 @@ func declare(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range settings.Warnings() {
-		if err := ctx.Log.Warn(warning, nil); err != nil {
-			return err
-		}
-	}
 	environment, err := components.NewEnvironment(ctx, settings)
 	if err != nil {
 		return err

@@ -76,10 +76,10 @@ func (a *answering) start(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	return kubeconfigFile(t, server.URL)
+	return writeKubeconfig(t, server.URL)
 }
 
-func kubeconfigFile(t *testing.T, url string) string {
+func writeKubeconfig(t *testing.T, url string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := os.WriteFile(path, []byte(kubeconfigOf(url)), 0o600); err != nil {

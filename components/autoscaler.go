@@ -17,8 +17,9 @@ func autoscalerName(miniCluster string) string { return miniCluster + "-hpa" }
 func newAutoscaler(ctx *pulumi.Context, name string, args MiniClusterArgs, parent *MiniCluster) error {
 	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, name, &autoscalingv2.HorizontalPodAutoscalerArgs{
 		Metadata: metav1.ObjectMetaArgs{
-			Name:      pulumi.String(autoscalerName(args.Name)),
-			Namespace: parent.Object.Metadata.Namespace(),
+			Name:        pulumi.String(autoscalerName(args.Name)),
+			Namespace:   parent.Object.Metadata.Namespace(),
+			Annotations: signature(args.Stack),
 		},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReferenceArgs{

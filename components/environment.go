@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -29,9 +30,15 @@ type Environment struct {
 // NewEnvironment declares a cluster, metrics-server and the operator in it, and
 // the MiniClusters, from settings that config.Load has checked.
 func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
-	s, at, choice, err := settle(ctx, s)
+	s, at, choice, err := settle(ctx, s, os.Getenv)
 	if err != nil {
 		return nil, err
+	}
+	// Only now it is known what the settings mean.
+	for _, warning := range s.Warnings() {
+		if err := ctx.Log.Warn(warning, nil); err != nil {
+			return nil, err
+		}
 	}
 	// The choice is forgotten last.
 	cluster, err := newClusterFromSettings(ctx, s, at, pulumi.DependsOn([]pulumi.Resource{choice}))
@@ -53,9 +60,10 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 		return nil, err
 	}
 	operator, err := NewOperator(ctx, "operator", OperatorArgs{
-		Image: operatorImage, AgentImage: agentImage, Pull: pullArgs(s),
-		Stack:          at.stack,
-		KeepDefinition: at.keeps(preflight.Definitions, preflight.DefinitionName),
+		Image: operatorImage, AgentImage: agentImage, Pull: pullArgs(s, at),
+		Stack: at.stack,
+		// With the definition everybody's MiniClusters would go.
+		KeepDefinition: s.ClusterProvider == config.ProviderExisting,
 		KeepNamespace:  at.keeps(preflight.Namespaces, operatorNamespace),
 	}, inCluster...)
 	if err != nil {
@@ -74,21 +82,21 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site, opt
 			Kubeconfig: pulumi.String(at.kubeconfig), Context: s.Context, MetricsServedBy: at.metricsServedBy,
 		}}, opts...)
 	}
-	embedded, err := embeddedArgs(ctx.Stack(), s.ClusterName)
+	kubeconfig, err := kubeconfigFile(ctx.Stack())
 	if err != nil {
 		return nil, err
 	}
 	if s.ClusterProvider == config.ProviderKind {
 		return NewCluster(ctx, "cluster", ClusterArgs{Kind: &KindArgs{
-			Name: embedded.Name, KubeconfigFile: embedded.KubeconfigFile, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
+			Name: s.ClusterName, KubeconfigFile: kubeconfig, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
 			Mounts: s.KindMounts,
 		}}, opts...)
 	}
-	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: embedded}, opts...)
+	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: &EmbeddedArgs{Name: s.ClusterName, KubeconfigFile: kubeconfig}}, opts...)
 }
 
 func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, at site, cluster *Cluster) error {
-	args := MetricsServerArgs{Pull: pullArgs(s), Stack: at.stack}
+	args := MetricsServerArgs{Pull: pullArgs(s, at), Stack: at.stack}
 	reference := s.MetricsServerImage
 	switch s.ClusterProvider {
 	case config.ProviderEmbedded:

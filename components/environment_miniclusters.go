@@ -6,6 +6,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	metav1api "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/preflight"
@@ -18,7 +19,7 @@ func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, at site
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := newPullSecrets(ctx, s, namespaces, cluster.ResourceOptions())
+	secrets, err := newPullSecrets(ctx, s, at, namespaces, cluster.ResourceOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func newMiniClustersFromSettings(ctx *pulumi.Context, s config.Settings, at site
 		if formerlyAlone(m, s.MiniClusters) {
 			opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(m.Name)}}))
 		}
-		miniCluster, err := NewMiniCluster(ctx, m.Namespace+"/"+m.Name, miniClusterArgs(m, image), opts...)
+		miniCluster, err := NewMiniCluster(ctx, m.Namespace+"/"+m.Name, miniClusterArgs(m, image, at.stack), opts...)
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +71,9 @@ func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, at si
 		if declared[m.Namespace] != nil {
 			continue
 		}
-		annotations, own := keptOrSigned(at.keeps(preflight.Namespaces, m.Namespace), at.stack)
+		// Kubernetes' own cannot be deleted, in no cluster.
+		kept := m.Namespace == metav1api.NamespaceDefault || at.keeps(preflight.Namespaces, m.Namespace)
+		annotations, own := keptOrSigned(kept, at.stack)
 		own = append(own, pulumi.Protect(protected[m.Namespace]), pulumi.Aliases(aliases[m.Namespace]))
 		namespace, err := corev1.NewNamespace(ctx, m.Namespace, &corev1.NamespaceArgs{
 			Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(m.Namespace), Annotations: annotations},
@@ -85,9 +88,9 @@ func newNamespaces(ctx *pulumi.Context, miniClusters []config.MiniCluster, at si
 
 // newPullSecrets declares, once in each namespace, the Secret that images are
 // pulled with, where the stack makes it.
-func newPullSecrets(ctx *pulumi.Context, s config.Settings, namespaces map[string]*corev1.Namespace, opts []pulumi.ResourceOption) (map[string][]pulumi.Resource, error) {
+func newPullSecrets(ctx *pulumi.Context, s config.Settings, at site, namespaces map[string]*corev1.Namespace, opts []pulumi.ResourceOption) (map[string][]pulumi.Resource, error) {
 	declared := map[string][]pulumi.Resource{}
-	pull := pullArgs(s)
+	pull := pullArgs(s, at)
 	for _, m := range s.MiniClusters {
 		if _, done := declared[m.Namespace]; done || pull == nil {
 			continue
@@ -114,7 +117,7 @@ func formerlyAlone(m config.MiniCluster, all []config.MiniCluster) bool {
 	return false
 }
 
-func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput) MiniClusterArgs {
+func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput, stack string) MiniClusterArgs {
 	args := MiniClusterArgs{
 		Name:                m.Name,
 		Namespace:           pulumi.String(m.Namespace),
@@ -130,6 +133,7 @@ func miniClusterArgs(m config.MiniCluster, image pulumi.StringInput) MiniCluster
 		Command:             pulumi.String(m.Command),
 		Resources:           m.Resources,
 		ImagePullSecret:     pulumi.String(m.ImagePullSecret),
+		Stack:               stack,
 	}
 	if m.Autoscale {
 		args.Autoscale = &AutoscaleArgs{CPUTarget: m.CPUTarget, ScaleDownStabilization: m.ScaleDownStabilization}

@@ -91,26 +91,3 @@ func TestStacksOfOneMiniClusterKeepTheirObjects(t *testing.T) {
 		t.Errorf("another namespace was formerly %q", former)
 	}
 }
-
-func TestClusterIsNamedAfterStackAndFolder(t *testing.T) {
-	t.Chdir(t.TempDir())
-	first, err := embeddedArgs("dev", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := embeddedArgs("dev", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	elsewhere, err := embeddedArgs("dev", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first.Name != again.Name || first.Name == elsewhere.Name || !strings.HasPrefix(first.Name, "dev-") || len(first.Name) != len("dev-")+6 {
-		t.Errorf("names = %q, again %q, elsewhere %q", first.Name, again.Name, elsewhere.Name)
-	}
-	if given, err := embeddedArgs("dev", "mine"); err != nil || given.Name != "mine" {
-		t.Errorf("a given name became %+v, %v", given, err)
-	}
-}

@@ -75,6 +75,13 @@ func object(kind preflight.Resource, namespace, name string) preflight.Object {
 	return preflight.Object{Resource: kind, Namespace: namespace, Name: name}
 }
 
+// signedObject bears the stack's name.
+func signedObject(kind preflight.Resource, namespace, name string) preflight.Object {
+	o := object(kind, namespace, name)
+	o.Signed = true
+	return o
+}
+
 func roleObject(kind preflight.Resource, namespace, name string, rules []v1.PolicyRule) preflight.Object {
 	o := object(kind, namespace, name)
 	o.Rules = rules
@@ -96,8 +103,10 @@ func deploymentObject(namespace, name string) preflight.Object {
 func operatorObjects(everywhere v1.ClusterRole, atHome v1.Role) []preflight.Object {
 	clusterRole := roleObject(kindClusterRole, "", operatorName, everywhere.Rules)
 	role := roleObject(kindRole, operatorNamespace, operatorName, atHome.Rules)
+	definition := object(preflight.Definitions, "", preflight.DefinitionName)
+	definition.Stays = true
 	return []preflight.Object{
-		object(preflight.Definitions, "", preflight.DefinitionName),
+		definition,
 		object(preflight.Namespaces, "", operatorNamespace),
 		object(kindServiceAccount, operatorNamespace, operatorName),
 		clusterRole,
@@ -110,6 +119,8 @@ func operatorObjects(everywhere v1.ClusterRole, atHome v1.Role) []preflight.Obje
 
 func metricsServerObjects() []preflight.Object {
 	own := roleObject(kindClusterRole, "", metricsServerRole, metricsServerRules)
+	deployment := deploymentObject(metricsServerNamespace, metricsServerName)
+	deployment.Signed = true
 	return []preflight.Object{
 		object(kindServiceAccount, metricsServerNamespace, metricsServerName),
 		roleObject(kindClusterRole, "", metricsReaderRole, metricsReaderRules),
@@ -120,7 +131,7 @@ func metricsServerObjects() []preflight.Object {
 		bindingObject(kindRoleBinding, metricsServerNamespace, metricsAuthReaderBinding,
 			roleObject(kindRole, metricsServerNamespace, authReaderRole, authReaderRules)),
 		object(kindService, metricsServerNamespace, metricsServerName),
-		deploymentObject(metricsServerNamespace, metricsServerName),
+		deployment,
 		object(kindAPIService, "", preflight.MetricsAPIName),
 	}
 }
@@ -132,9 +143,9 @@ func miniClusterObjects(s config.Settings) (objects []preflight.Object) {
 			seen[m.Namespace] = true
 			objects = append(objects, object(preflight.Namespaces, "", m.Namespace))
 		}
-		objects = append(objects, object(kindMiniCluster, m.Namespace, m.Name))
+		objects = append(objects, signedObject(kindMiniCluster, m.Namespace, m.Name))
 		if m.Autoscale {
-			objects = append(objects, object(kindAutoscaler, m.Namespace, autoscalerName(m.Name)))
+			objects = append(objects, signedObject(kindAutoscaler, m.Namespace, autoscalerName(m.Name)))
 		}
 	}
 	return objects
@@ -152,7 +163,7 @@ func addPullSecrets(w *preflight.Wishes, s config.Settings) {
 		seen[at] = true
 		switch {
 		case s.RegistryCredentials != "" && name == s.ImagePullSecret:
-			*to = append(*to, object(kindSecret, namespace, name))
+			*to = append(*to, signedObject(kindSecret, namespace, name))
 		case to != &w.MetricsServer: // Only an installed metrics-server needs it.
 			w.PullSecrets = append(w.PullSecrets, at)
 		}

@@ -17,18 +17,20 @@ import (
 const miniClustersPath = "/apis/flux-framework.org/v1alpha2/namespaces/ns/miniclusters/"
 
 // liveMiniCluster is one of size 4.
-const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a"}, "spec": {"size": 4}}`
+const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a", "annotations": {"flux-framework.org/pulumi-stack": "` + thisStack + `"}}, "spec": {"size": 4}}`
 
 func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 	fixed, autoscaled, free := described("ns", "fixed"), described("ns", "autoscaled"), described("ns", "free")
 	fixed.Size, autoscaled.Size = pulumi.IntRef(2), pulumi.IntRef(2)
 	autoscaled.Autoscale, autoscaled.CPUTarget, autoscaled.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	// All are asked whose they are, in any case.
+	owners := []string{miniClustersPath + "autoscaled", miniClustersPath + "fixed", miniClustersPath + "free"}
 	for _, c := range []struct {
 		preview bool
 		want    []string
 	}{
-		{true, []string{miniClustersPath + "fixed"}},
-		{false, nil},
+		{true, slices.Insert(slices.Clone(owners), 1, miniClustersPath+"fixed")},
+		{false, owners},
 	} {
 		server := &answering{objects: map[string]string{miniClustersPath + "fixed": liveMiniCluster}}
 		if err := declareOn(t, server.start(t), c.preview, fixed, autoscaled, free); err != nil {

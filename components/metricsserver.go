@@ -35,7 +35,7 @@ type MetricsServerArgs struct {
 	// Pull says how the image is pulled from a private registry. Default (nil): it is
 	// not.
 	Pull *PullArgs
-	// Stack is noted on the APIService in the annotation of
+	// Stack is noted on Deployment and APIService in the annotation of
 	// preflight.AnnotationStack, so that the stack finds again what it has made.
 	// Default: nothing is noted.
 	Stack string
@@ -145,8 +145,10 @@ func newMetricsServerDeployment(
 			FailureThreshold:    pulumi.Int(15),
 		}
 	}
+	meta := metricsServerMeta()
+	meta.Annotations = signature(args.Stack)
 	deployment, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
-		Metadata: metricsServerMeta(),
+		Metadata: meta,
 		Spec: appsv1.DeploymentSpecArgs{
 			Selector: metav1.LabelSelectorArgs{MatchLabels: metricsServerLabels()},
 			Template: corev1.PodTemplateSpecArgs{

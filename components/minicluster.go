@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apiextensions"
@@ -74,6 +75,9 @@ type MiniClusterArgs struct {
 	// kubernetes.io/dockerconfigjson, by which the images of the ranks' pods are
 	// pulled. Default (nil or ""): none.
 	ImagePullSecret pulumi.StringInput
+
+	// Stack is noted on the MiniCluster and its HPA, as in OperatorArgs.
+	Stack string
 }
 
 // AutoscaleArgs say how an HPA chooses the size, between MinSize and MaxSize.
@@ -258,6 +262,7 @@ func (a MiniClusterArgs) annotations() pulumi.StringMap {
 	if a.Autoscale == nil {
 		annotations["pulumi.com/patchForce"] = pulumi.String("true")
 	}
+	maps.Copy(annotations, signature(a.Stack))
 	return annotations
 }
 

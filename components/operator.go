@@ -10,13 +10,14 @@ import (
 	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/crds"
 	"github.com/gopherlocks/gopherlocks/operator/rbac"
 )
 
 const (
 	operatorName      = "gopherlocks-operator"
-	operatorNamespace = "gopherlocks-system"
+	operatorNamespace = config.OperatorNamespace
 )
 
 // OperatorArgs describe the operator's installation.
@@ -31,14 +32,17 @@ type OperatorArgs struct {
 	// Default (nil): they are not.
 	Pull *PullArgs
 
-	// Stack is noted on definition, namespace and Deployment in the annotation of
+	// Stack is noted on namespace and Deployment in the annotation of
 	// preflight.AnnotationStack, so that the stack finds again what it has made.
 	// Default: nothing is noted.
 	Stack string
-	// KeepDefinition and KeepNamespace say that the definition and the namespace
-	// were there before: they are used, not noted as the stack's, and stay when the
-	// component goes. Default: false.
-	KeepDefinition, KeepNamespace bool
+	// KeepDefinition says that the definition stays when the component goes, and with
+	// it the MiniClusters of others: they would all be deleted with it. Default:
+	// false, as in a cluster that goes too.
+	KeepDefinition bool
+	// KeepNamespace says that the namespace was there before: it is used, not noted
+	// as the stack's, and stays when the component goes. Default: false.
+	KeepNamespace bool
 }
 
 // Operator is the MiniCluster CRD and the operator that acts on it.
@@ -102,15 +106,11 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 // newDefinition declares the definition of MiniClusters. What an older version or
 // another operator has set of it is overruled: the API server has one.
 func newDefinition(ctx *pulumi.Context, name string, args OperatorArgs, child pulumi.ResourceOption) ([]pulumi.Resource, error) {
-	annotations, kept := keptOrSigned(args.KeepDefinition, args.Stack)
-	given := map[string]string{}
-	if args.Stack != "" {
-		given["pulumi.com/patchForce"] = "true"
+	annotations := map[string]string{}
+	if args.KeepDefinition {
+		annotations["pulumi.com/patchForce"] = "true"
 	}
-	for key := range annotations {
-		given[key] = args.Stack
-	}
-	return newManifests(ctx, name, manifests{stream: crds.MiniCluster, annotations: given}, append(kept, child)...)
+	return newManifests(ctx, name, manifests{stream: crds.MiniCluster, annotations: annotations}, child, pulumi.RetainOnDelete(args.KeepDefinition))
 }
 
 func newOperatorRBAC(

@@ -23,80 +23,101 @@ const (
 	proposalReasonVariable = "GOPHERLOCKS_CLUSTER_REASON"
 )
 
-// settle finds out which cluster the stack has, and what is in it. One that is
-// configured is looked at before anything is declared: it may be refused.
-func settle(ctx *pulumi.Context, s config.Settings) (config.Settings, site, pulumi.Resource, error) {
-	if s.ClusterProvider == config.ProviderAuto {
-		s, choice, err := chooseProvider(ctx, s, os.Getenv)
-		if err != nil {
-			return s, site{}, nil, err
-		}
-		at, err := newSite(ctx, s)
-		return s, at, choice, err
-	}
-	at, err := newSite(ctx, s)
+// settle finds out which cluster the stack has, and what is in it. Where that is
+// configured, or make was told, everything is looked at before the choice is
+// declared: one that cannot be must not become what the stack has.
+func settle(ctx *pulumi.Context, s config.Settings, getenv func(string) string) (config.Settings, site, pulumi.Resource, error) {
+	args, wish, err := choiceArgs(ctx.Stack(), s, getenv)
 	if err != nil {
 		return s, site{}, nil, err
 	}
-	s, choice, err := chooseProvider(ctx, s, os.Getenv)
+	var at site
+	if wish != config.ProviderAuto {
+		wished, errWish := s.On(wish)
+		if errWish == nil {
+			at, errWish = newSite(ctx, wished)
+		}
+		if errWish != nil && wish != s.ClusterProvider {
+			errWish = fmt.Errorf("CLUSTER=%s cannot be, and stack %s keeps the cluster that it has (leave CLUSTER out to go on with that):\n%w", wish, ctx.Stack(), errWish)
+		}
+		if errWish != nil {
+			return s, site{}, nil, errWish
+		}
+	}
+	s, choice, err := chooseProvider(ctx, s, args)
+	if err == nil && wish == config.ProviderAuto {
+		at, err = newSite(ctx, s)
+	}
 	return s, at, choice, err
 }
 
-// chooseProvider replaces the provider auto of the settings. The choice is a
-// resource, so that it is part of the stack: made once, known to previews, and
-// the same whatever the machine is like later.
-func chooseProvider(ctx *pulumi.Context, s config.Settings, getenv func(string) string) (config.Settings, pulumi.Resource, error) {
-	args, err := choiceArgs(ctx.Stack(), s.ClusterProvider, getenv)
-	if err != nil {
-		return s, nil, err
-	}
+// chooseProvider replaces the provider auto of the settings, and gives the cluster
+// its name. The choice is a resource, so that it is part of the stack: made once,
+// known to previews, and the same whatever the machine is like later and wherever
+// the project's folder is.
+func chooseProvider(ctx *pulumi.Context, s config.Settings, args *gopherlocks.ClusterChoiceArgs) (config.Settings, pulumi.Resource, error) {
 	choice, err := gopherlocks.NewClusterChoice(ctx, "cluster", args)
 	if err != nil {
 		return s, nil, fmt.Errorf("choice of a cluster: %w", err)
 	}
-	// What is declared depends on the answer, so it must be waited for.
-	answer, err := internals.UnsafeAwaitOutput(ctx.Context(), choice.ClusterProvider)
+	provider, err := awaitText(ctx, choice.ClusterProvider)
 	if err != nil {
-		return s, nil, fmt.Errorf("choice of a cluster: %w", err)
+		return s, nil, err
 	}
-	provider, ok := answer.Value.(string)
-	if !ok {
-		return s, nil, fmt.Errorf("choice of a cluster: the plugin has not answered (%v)", answer.Value)
+	if s.ClusterName, err = awaitText(ctx, choice.ClusterName.Elem()); err != nil {
+		return s, nil, err
 	}
-	if provider == s.ClusterProvider {
-		return s, choice, nil
+	configured := s.ClusterProvider
+	if s, err = s.On(provider); err != nil && configured == config.ProviderAuto {
+		return s, nil, fmt.Errorf("the cluster of stack %s is %s, so nothing was changed; correct the configuration, or take another cluster "+
+			"(make up CLUSTER=%s, %s or %s):\n%w", ctx.Stack(), provider, config.ProviderKind, config.ProviderEmbedded, config.ProviderExisting, err)
 	}
-	if s, err = s.On(provider); err != nil {
-		return s, nil, fmt.Errorf("the cluster of stack %s is %s, so nothing was changed:\n%w", ctx.Stack(), provider, err)
-	}
-	return s, choice, nil
+	return s, choice, err
 }
 
-// choiceArgs ask for what is configured, or what make was told.
-func choiceArgs(stack, configured string, getenv func(string) string) (*gopherlocks.ClusterChoiceArgs, error) {
+// awaitText waits for an answer of the plugin: what is declared depends on it.
+func awaitText(ctx *pulumi.Context, output pulumi.StringOutput) (string, error) {
+	answer, err := internals.UnsafeAwaitOutput(ctx.Context(), output)
+	if err != nil {
+		return "", fmt.Errorf("choice of a cluster: %w", err)
+	}
+	text, ok := answer.Value.(string)
+	if !ok {
+		return "", fmt.Errorf("choice of a cluster: the plugin has not answered (%v)", answer.Value)
+	}
+	return text, nil
+}
+
+// choiceArgs ask for what is configured, or what make was told, which is the wish.
+func choiceArgs(stack string, s config.Settings, getenv func(string) string) (args *gopherlocks.ClusterChoiceArgs, wish string, err error) {
 	folder, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("folder of the project: %w", err)
+		return nil, "", fmt.Errorf("folder of the project: %w", err)
 	}
-	args := &gopherlocks.ClusterChoiceArgs{
-		Wish: pulumi.String(configured),
+	args = &gopherlocks.ClusterChoiceArgs{
 		// Where `make env` and the rest of the toolchain look.
-		RecordFile: pulumi.String(filepath.Join(folder, stateFolder, "clusterProvider."+stack)),
+		RecordFile:   pulumi.String(filepath.Join(folder, stateFolder, "clusterProvider."+stack)),
+		NameProposal: pulumi.String(clusterName(stack, folder)),
 	}
-	wish := getenv(wishVariable)
+	if s.ClusterName != "" {
+		args.ClusterName = pulumi.String(s.ClusterName)
+	}
+	wish = s.ClusterProvider
+	told := getenv(wishVariable)
 	switch {
-	case configured != config.ProviderAuto:
-		if wish != "" && wish != config.ProviderAuto && wish != configured {
-			return nil, fmt.Errorf("gopherlocks:clusterProvider: %q is configured, and CLUSTER=%s is asked for: leave one of them out", configured, wish)
+	case wish != config.ProviderAuto:
+		if told != "" && told != config.ProviderAuto && told != wish {
+			return nil, "", fmt.Errorf("gopherlocks:clusterProvider: %q is configured, and CLUSTER=%s is asked for: leave one of them out", wish, told)
 		}
 		args.Reason = pulumi.String("the configuration of stack " + stack + " says so")
-	case wish != "" && wish != config.ProviderAuto:
-		args.Wish, args.Reason = pulumi.String(wish), pulumi.String("CLUSTER says so")
+	case told != "" && told != config.ProviderAuto:
+		wish, args.Reason = told, pulumi.String("CLUSTER says so")
 	case getenv(proposalVariable) == config.ProviderEmbedded || getenv(proposalVariable) == config.ProviderKind:
 		args.Proposal = pulumi.String(getenv(proposalVariable))
 		if reason := getenv(proposalReasonVariable); reason != "" {
 			args.Reason = pulumi.String(reason)
 		}
 	}
-	return args, nil
+	args.Wish = pulumi.String(wish)
+	return args, wish, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gopherlocks/gopherlocks/config"
 )
@@ -24,7 +25,7 @@ func chosen(t *testing.T, s config.Settings, env map[string]string, answer strin
 	}
 	var got config.Settings
 	err := r.run(func(ctx *pulumi.Context) (err error) {
-		got, _, err = chooseProvider(ctx, s, func(name string) string { return env[name] })
+		got, _, _, err = settle(ctx, s, func(name string) string { return env[name] })
 		return err
 	})
 	return got, r.asked[clusterChoice+" cluster"], err
@@ -85,11 +86,87 @@ func TestWishAgainstTheConfigurationIsRefused(t *testing.T) {
 	}
 }
 
+// TestWishThatCannotBeDeclaresNothing: what is declared becomes what the stack has,
+// and the next make up would go on with it.
+func TestWishThatCannotBeDeclaresNothing(t *testing.T) {
+	on := config.Settings{
+		ClusterProvider: "auto", OperatorImage: "o", AgentImage: "a", Kubeconfig: "/nowhere/kubeconfig",
+		MiniClusters: []config.MiniCluster{described("a", "b")},
+	}
+	for name, c := range map[string]struct {
+		settings config.Settings
+		wish     string
+		want     string
+	}{
+		"no images":                {onOneMiniCluster("auto"), "existing", "gopherlocks:operatorImage: is not set"},
+		"no kubeconfig":            {on, "existing", "gopherlocks:kubeconfig: give the path"},
+		"a kubeconfig for nothing": {on, "kind", "gopherlocks:kubeconfig: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mustRefuse(t, func(ctx *pulumi.Context) error {
+				_, _, _, err := settle(ctx, c.settings, func(name string) string { return map[string]string{wishVariable: c.wish}[name] })
+				return err
+			}, c.want, "CLUSTER="+c.wish+" cannot be, and stack dev keeps the cluster that it has (leave CLUSTER out")
+		})
+	}
+}
+
+// TestClusterKeepsTheNameOfItsChoice: the proposal is another one in another folder.
+func TestClusterKeepsTheNameOfItsChoice(t *testing.T) {
+	r := newRecorder()
+	r.outputs[clusterChoice] = resource.NewPropertyMapFromMap(map[string]any{"clusterProvider": "embedded", "clusterName": "dev-former"})
+	s := onOneMiniCluster("auto")
+	s.OperatorImage, s.AgentImage, s.MetricsServer = "operator", "agent", "skip"
+	t.Chdir(t.TempDir())
+	if err := r.run(func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, s)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := r.get(t, clusterChoice, "cluster")
+	asked.want(t, map[string]any{"nameProposal": clusterName("dev", folder), "clusterName": nil})
+	r.get(t, "gopherlocks:index:EmbeddedCluster", "cluster").want(t, map[string]any{
+		"name": "dev-former", "kubeconfigFile": filepath.Join(folder, ".gopherlocks/kubeconfig.dev"),
+	})
+	r.get(t, "gopherlocks:index:ClusterReservation", "cluster").want(t, map[string]any{"name": "dev-former"})
+
+	s.ClusterName = "mine"
+	if _, asked, err := chosen(t, s, nil, "embedded"); err != nil || asked.at("clusterName") != "mine" {
+		t.Errorf("a name that is configured is asked for as %v (%v)", asked.at("clusterName"), err)
+	}
+}
+
+func TestClusterIsNamedAfterStackAndFolder(t *testing.T) {
+	for stack, want := range map[string]string{
+		"dev":                   "dev-",
+		"feature_x":             "feature-x-",
+		"Team.A":                "team-a-",
+		"_":                     "stack-",
+		strings.Repeat("a", 90): strings.Repeat("a", 33) + "-",
+	} {
+		name := clusterName(stack, "/here")
+		if !strings.HasPrefix(name, want) || len(name) != len(want)+6 || name != clusterName(stack, "/here") || name == clusterName(stack, "/there") {
+			t.Errorf("the cluster of stack %s is called %q, want %s and a hash of the folder", stack, name, want)
+		}
+		if faults := validation.IsDNS1123Label(name); len(faults) > 0 || len(name) > 40 {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+	if clusterName("feature_x", "/here") == clusterName("feature-x", "/here") {
+		t.Error("two stacks have one cluster")
+	}
+}
+
 // TestChosenClusterHasItsOwnDemands: with auto the stack may have an existing
 // cluster, and then nothing of this machine can be put there.
 func TestChosenClusterHasItsOwnDemands(t *testing.T) {
 	_, _, err := chosen(t, onOneMiniCluster("auto"), nil, "existing")
-	if err == nil || !strings.Contains(err.Error(), "gopherlocks:operatorImage: is not set") {
+	if err == nil || !strings.Contains(err.Error(), "gopherlocks:operatorImage: is not set") || !strings.Contains(err.Error(), "make up CLUSTER=kind") {
 		t.Errorf("the error is %v", err)
 	}
 }

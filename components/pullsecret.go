@@ -18,15 +18,17 @@ type PullArgs struct {
 	// Credentials is the content of a Docker configuration, of which the Secret is
 	// made. It is treated as a secret. Default (nil): somebody else makes the Secret.
 	Credentials pulumi.StringInput
+	// Stack is noted on a Secret that is made, as in OperatorArgs.
+	Stack string
 }
 
 // pullArgs are those of the stack's configuration; nil when images are pulled
 // without a Secret.
-func pullArgs(s config.Settings) *PullArgs {
+func pullArgs(s config.Settings, at site) *PullArgs {
 	if s.ImagePullSecret == "" {
 		return nil
 	}
-	args := &PullArgs{Secret: s.ImagePullSecret}
+	args := &PullArgs{Secret: s.ImagePullSecret, Stack: at.stack}
 	if s.RegistryCredentials != "" {
 		args.Credentials = pulumi.ToSecret(pulumi.String(s.RegistryCredentials)).(pulumi.StringOutput)
 	}
@@ -41,7 +43,7 @@ func newPullSecret(ctx *pulumi.Context, name string, namespace pulumi.StringInpu
 	}
 	content := pulumi.ToSecret(pull.Credentials).(pulumi.StringOutput)
 	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:   metav1.ObjectMetaArgs{Name: pulumi.String(pull.Secret), Namespace: namespace},
+		Metadata:   metav1.ObjectMetaArgs{Name: pulumi.String(pull.Secret), Namespace: namespace, Annotations: signature(pull.Stack)},
 		Type:       pulumi.String("kubernetes.io/dockerconfigjson"),
 		StringData: pulumi.StringMap{".dockerconfigjson": content},
 	}, opts...)

@@ -34,6 +34,9 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	outputs := args.Inputs.Copy()
 	if wish, ok := outputs["wish"]; ok && args.TypeToken == clusterChoice {
 		outputs["clusterProvider"] = wish // r.outputs say what becomes of auto
+		if _, wished := outputs["clusterName"]; !wished {
+			outputs["clusterName"] = outputs["nameProposal"]
+		}
 	}
 	for key, value := range r.outputs[args.TypeToken] {
 		outputs[key] = value

@@ -30,14 +30,21 @@ func signed(r registration) any {
 }
 
 func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
-	s := existingSettings(described("hpc", "a"))
-	s.MetricsServer = preflight.MetricsAuto
+	a := described("hpc", "a")
+	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	s := existingSettings(a)
+	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsAuto, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	r := onAnswering(t, &answering{}, s)
 	for _, c := range []struct{ token, name string }{
 		{namespaceToken, "hpc"},
 		{namespaceToken, "operator-namespace"},
-		{definitionToken, "operator-customresourcedefinition"},
+		{miniClusterObject, "hpc/a"},
+		{hpaObject, "hpc/a-hpa"},
+		{secretToken, "operator-registry"},
+		{secretToken, "metrics-server-registry"},
+		{secretToken, "hpc/registry"},
 		{"kubernetes:apps/v1:Deployment", "operator"},
+		{"kubernetes:apps/v1:Deployment", "metrics-server"},
 		{"kubernetes:apiregistration.k8s.io/v1:APIService", "metrics-server"},
 	} {
 		made := r.get(t, c.token, c.name)
@@ -45,6 +52,61 @@ func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, made.rpc.GetRetainOnDelete())
 		}
 	}
+}
+
+// TestDefinitionStays: with it, the MiniClusters of everybody would go.
+func TestDefinitionStays(t *testing.T) {
+	r := onExisting(t, described("hpc", "a"))
+	if crd := r.get(t, definitionToken, "operator-customresourcedefinition"); !crd.rpc.GetRetainOnDelete() {
+		t.Error("it goes with the stack")
+	}
+}
+
+// TestNamespaceOfEverybodyStays: Kubernetes does not let anybody delete it.
+func TestNamespaceOfEverybodyStays(t *testing.T) {
+	r := newRecorder()
+	s := onOneMiniCluster("embedded")
+	s.MiniClusters[0].Namespace = "default"
+	s.OperatorImage, s.AgentImage, s.MetricsServer = "operator", "agent", preflight.MetricsSkip
+	if err := r.run(func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, s)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !r.get(t, namespaceToken, "default").rpc.GetRetainOnDelete() {
+		t.Error("it goes with its last MiniCluster")
+	}
+	if crd := r.get(t, definitionToken, "operator-customresourcedefinition"); crd.rpc.GetRetainOnDelete() {
+		t.Error("the definition outlives a cluster of this machine in the state")
+	}
+}
+
+// TestWhatOthersHaveMadeIsNotTaken, whatever it is.
+func TestWhatOthersHaveMadeIsNotTaken(t *testing.T) {
+	server := &answering{objects: map[string]string{
+		"/apis/flux-framework.org/v1alpha1/namespaces/hpc/miniclusters/a":              there("flux-framework.org/v1alpha1", "MiniCluster", "a", ""),
+		"/apis/autoscaling/v2/namespaces/hpc/horizontalpodautoscalers/a-hpa":           there("autoscaling/v2", "HorizontalPodAutoscaler", "a-hpa", "organization/gopherlocks/other"),
+		namespacePath + "hpc/secrets/registry":                                         there("v1", "Secret", "registry", ""),
+		"/apis/apps/v1/namespaces/kube-system/deployments/metrics-server":              there("apps/v1", "Deployment", "metrics-server", ""),
+		"/apis/apps/v1/namespaces/gopherlocks-system/deployments/gopherlocks-operator": there("apps/v1", "Deployment", "gopherlocks-operator", ""),
+		"/apis/flux-framework.org/v1alpha2/namespaces/hpc/miniclusters/b":              there("flux-framework.org/v1alpha2", "MiniCluster", "b", thisStack),
+	}}
+	a := described("hpc", "a")
+	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	s := existingSettings(a, described("hpc", "b"))
+	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsAuto, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
+	s.Kubeconfig = server.start(t)
+	mustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := NewEnvironment(ctx, s)
+		if err != nil && strings.Count(err.Error(), "Exists)") != 5 {
+			t.Errorf("not five problems: %v", err)
+		}
+		return err
+	}, "miniclusters.flux-framework.org hpc/a is there already and bears no stack's name",
+		"horizontalpodautoscalers.autoscaling hpc/a-hpa is there already and is of the stack organization/gopherlocks/other",
+		"secrets hpc/registry is there already", "deployments.apps kube-system/metrics-server is there already",
+		"the operator is there already and bears no stack's name")
 }
 
 func TestWhatWasThereBeforeIsNotSignedAndStays(t *testing.T) {
@@ -106,9 +168,9 @@ func TestExistingClusterIsJudgedBeforeAnythingIsDeclared(t *testing.T) {
 		want       []string
 	}{
 		"no kubeconfig":       {"/nowhere/kubeconfig", []string{"gopherlocks:kubeconfig: give the path of a kubeconfig that can be read"}},
-		"nobody answers":      {kubeconfigFile(t, gone.URL), []string{`gopherlocks:context: the cluster of context "it" (` + gone.URL + `) does not answer`, "connection refused", "kubectl --context it version"}},
-		"expired credentials": {kubeconfigFile(t, refusing.URL), []string{`refuses the credentials of user "it"`, "log in again", "kubectl --context it auth whoami"}},
-		"another certificate": {kubeconfigFile(t, distrusted.URL), []string{"cannot be trusted", "certificate-authority"}},
+		"nobody answers":      {writeKubeconfig(t, gone.URL), []string{`gopherlocks:context: the cluster of context "it" (` + gone.URL + `) does not answer`, "connection refused", "kubectl --context it version"}},
+		"expired credentials": {writeKubeconfig(t, refusing.URL), []string{`refuses the credentials of user "it"`, "log in again", "kubectl --context it auth whoami"}},
+		"another certificate": {writeKubeconfig(t, distrusted.URL), []string{"cannot be trusted", "certificate-authority"}},
 		"all problems at once": {limited.start(t), []string{
 			"cannot take this stack, so nothing was changed", "(ForeignDefinition)",
 			"create clusterrolebindings.rbac.authorization.k8s.io (cluster-wide)", "watch pods (namespace gopherlocks-system)",
@@ -132,7 +194,7 @@ func TestWishesAreWhatIsDeclared(t *testing.T) {
 	a, b := described("hpc", "a"), described("other", "b")
 	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
 	s := existingSettings(a, b)
-	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {}}`
+	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	wishes, err := wishesOf(s, thisStack)
 	if err != nil {
 		t.Fatal(err)

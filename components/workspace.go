@@ -6,24 +6,49 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 )
 
 // stateFolder holds what belongs to one checkout of the project; git ignores
 // it. `make env` points KUBECONFIG into it.
 const stateFolder = ".gopherlocks"
 
-// embeddedArgs names the embedded cluster of a stack after the stack and the
-// folder of the project, so that each checkout has a cluster of its own, and
-// an interrupted `pulumi up` finds the one that it had begun.
-func embeddedArgs(stack, name string) (*EmbeddedArgs, error) {
+// kubeconfigFile is where the kubeconfig of a stack's own cluster is kept, as
+// toolchain/env.go has it too: each stack has its own.
+func kubeconfigFile(stack string) (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("folder of the project: %w", err)
+		return "", fmt.Errorf("folder of the project: %w", err)
 	}
-	if name == "" {
-		name = fmt.Sprintf("%s-%x", stack, sha256.Sum256([]byte(folder)))[:len(stack)+1+6]
+	return filepath.Join(folder, stateFolder, "kubeconfig."+stack), nil
+}
+
+// hashLength is how many characters tell checkouts apart, and maxClusterName what
+// a cluster's name has at most: it becomes a part of paths, interfaces and nodes.
+const (
+	hashLength     = 6
+	maxClusterName = 40
+)
+
+var notOfName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// clusterName proposes a name for a stack's cluster, after the stack and the folder
+// of the project, so that each checkout has a cluster of its own, and an interrupted
+// `pulumi up` finds the one that it had begun. Stacks may be called by more than
+// clusters may.
+func clusterName(stack, folder string) string {
+	of := strings.Trim(notOfName.ReplaceAllString(strings.ToLower(stack), "-"), "-")
+	of = strings.TrimRight(of[:min(len(of), maxClusterName-hashLength-1)], "-")
+	if of == "" {
+		of = "stack"
 	}
-	return &EmbeddedArgs{Name: name, KubeconfigFile: filepath.Join(folder, stateFolder, "kubeconfig")}, nil
+	// Stacks whose names become the same are told apart likewise.
+	what := folder
+	if of != stack {
+		what += "\x00" + stack
+	}
+	return fmt.Sprintf("%s-%x", of, sha256.Sum256([]byte(what)))[:len(of)+1+hashLength]
 }
 
 // findProgram finds a program that `make tools` has built.

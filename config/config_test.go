@@ -65,7 +65,7 @@ func load(t *testing.T, changes map[string]string) (Settings, error) {
 	t.Helper()
 	values := defaults(t)
 	maps.Copy(values, changes)
-	return read(func(key string) string { return values[key] }, slices.Collect(maps.Keys(values)))
+	return read(func(key string) string { return values[key] }, slices.Collect(maps.Keys(values)), false)
 }
 
 func mustLoad(t *testing.T, changes map[string]string) Settings {
@@ -110,7 +110,7 @@ func TestEveryKeyOfTheProjectIsReadAndDocumented(t *testing.T) {
 	_, _ = read(func(key string) string {
 		asked = append(asked, "gopherlocks:"+key)
 		return ""
-	}, nil)
+	}, nil, false)
 	declared := project(t)
 	slices.Sort(asked)
 	if keys := slices.Sorted(maps.Keys(declared)); !slices.Equal(asked, keys) {
@@ -152,18 +152,26 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"bad name":              {map[string]string{"name": "Flux_Sample"}, []string{`gopherlocks:name: "Flux_Sample"`}},
 		"name of a digit":       {map[string]string{"name": "2fast"}, []string{`gopherlocks:name: "2fast"`}},
 		"bad namespace":         {map[string]string{"namespace": "x.y"}, []string{`gopherlocks:namespace: "x.y"`}},
-		"long name":             {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
-		"long stabilization":    {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},
-		"negative drain":        {map[string]string{"drainTimeoutSeconds": "-1"}, []string{"gopherlocks:drainTimeoutSeconds: drainTimeoutSeconds -1 must be from 0"}},
-		"unknown placement":     {map[string]string{"placement": "pack"}, []string{`gopherlocks:placement: "pack" is not a placement; take "Spread", "OnePerNode" or "Any"`}},
-		"bad topology key":      {map[string]string{"topologyKey": "a zone"}, []string{`gopherlocks:topologyKey: "a zone": name part must consist of`}},
-		"zones for any node":    {map[string]string{"placement": "Any", "topologyKey": "zone"}, []string{"gopherlocks:topologyKey: topologyKey zone has no meaning with placement Any"}},
-		"one node for two":      {map[string]string{"placement": "OnePerNode", "clusterProvider": "embedded"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
-		"two workers for three": {map[string]string{"placement": "OnePerNode", "clusterProvider": "kind", "size": "3"}, []string{"each of 3 ranks a node of its own, and the cluster has 2 for ranks; raise kindWorkers"}},
-		"misspelt key":          {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
-		"misspelt twice":        {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
-		"key of nothing":        {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
-		"all kinds at once":     {map[string]string{"maxsize": "3", "cpuTarget": "x", "size": "9", "flux": "true"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:cpuTarget: "x"`, "gopherlocks:size: size 9 must be at most maxSize 4", "gopherlocks:image"}},
+		"operator's namespace":  {map[string]string{"namespace": "gopherlocks-system"}, []string{`gopherlocks:namespace: "gopherlocks-system" belongs to the operator or to Kubernetes itself`}},
+		"Kubernetes' namespace": {map[string]string{"miniClusters": `[{"name": "a", "namespace": "kube-system"}]`}, []string{`gopherlocks:miniClusters[0].namespace: "kube-system" belongs`}},
+		"bad cluster name":      {map[string]string{"clusterName": "my_cluster"}, []string{`gopherlocks:clusterName: "my_cluster"`}},
+		"long cluster name":     {map[string]string{"clusterName": strings.Repeat("a", 41)}, []string{"gopherlocks:clusterName: ", "has 41 characters, of at most 40"}},
+		"context for nothing":   {map[string]string{"clusterProvider": "kind", "context": "prod"}, []string{"gopherlocks:context: is about a cluster that you have, and the stack's is kind: pulumi config set clusterProvider existing, or pulumi config rm context"}},
+		"kubeconfig for nothing, and a definition": {map[string]string{"clusterProvider": "embedded", "kubeconfig": "k", "takeOverCRD": "true"}, []string{"gopherlocks:kubeconfig: is about", "gopherlocks:takeOverCRD: is about"}},
+		"nobody serves metrics":                    {map[string]string{"clusterProvider": "embedded", "metricsServer": "skip"}, []string{"gopherlocks:metricsServer: is skip, and autoscale on"}},
+		"no mode of metrics":                       {map[string]string{"metricsServer": "true"}, []string{`gopherlocks:metricsServer: "true" is not auto, install or skip`}},
+		"long name":                                {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
+		"long stabilization":                       {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},
+		"negative drain":                           {map[string]string{"drainTimeoutSeconds": "-1"}, []string{"gopherlocks:drainTimeoutSeconds: drainTimeoutSeconds -1 must be from 0"}},
+		"unknown placement":                        {map[string]string{"placement": "pack"}, []string{`gopherlocks:placement: "pack" is not a placement; take "Spread", "OnePerNode" or "Any"`}},
+		"bad topology key":                         {map[string]string{"topologyKey": "a zone"}, []string{`gopherlocks:topologyKey: "a zone": name part must consist of`}},
+		"zones for any node":                       {map[string]string{"placement": "Any", "topologyKey": "zone"}, []string{"gopherlocks:topologyKey: topologyKey zone has no meaning with placement Any"}},
+		"one node for two":                         {map[string]string{"placement": "OnePerNode", "clusterProvider": "embedded"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
+		"two workers for three":                    {map[string]string{"placement": "OnePerNode", "clusterProvider": "kind", "size": "3"}, []string{"each of 3 ranks a node of its own, and the cluster has 2 for ranks; raise kindWorkers"}},
+		"misspelt key":                             {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
+		"misspelt twice":                           {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
+		"key of nothing":                           {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
+		"all kinds at once":                        {map[string]string{"maxsize": "3", "cpuTarget": "x", "size": "9", "flux": "true"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:cpuTarget: "x"`, "gopherlocks:size: size 9 must be at most maxSize 4", "gopherlocks:image"}},
 	} {
 		t.Run(name, func(t *testing.T) { mustRefuse(t, c.changes, c.want...) })
 	}
@@ -191,6 +199,56 @@ func TestASizeThatNobodyChoseIsNotToBlame(t *testing.T) {
 
 func TestWithoutAutoscalingItsSettingsDoNotMatter(t *testing.T) {
 	mustLoad(t, map[string]string{"autoscale": "false", "cpuTarget": "0", "resources": "{}"})
+}
+
+// TestALimitIsARequestToo: the API server makes one of it.
+func TestALimitIsARequestToo(t *testing.T) {
+	mustLoad(t, map[string]string{"resources": `{"limits": {"cpu": "1"}}`})
+}
+
+func TestNamespacesOfEverybodyAreTaken(t *testing.T) {
+	mustLoad(t, map[string]string{"namespace": "default"})
+}
+
+func TestSecretsOfAnEmptyPassphraseAreNone(t *testing.T) {
+	environment := func(vars map[string]string) func(string) (string, bool) {
+		return func(name string) (string, bool) { value, ok := vars[name]; return value, ok }
+	}
+	empty := environment(map[string]string{passphraseVariable: ""})
+	file := []byte("config:\n  gopherlocks:size: 2\nencryptionsalt: v1:abc\n")
+	for name, c := range map[string]struct {
+		lookup func(string) (string, bool)
+		file   []byte
+		want   bool
+	}{
+		"an empty one":         {empty, file, true},
+		"one of their own":     {environment(map[string]string{passphraseVariable: "x"}), file, false},
+		"one in a file":        {environment(map[string]string{"PULUMI_CONFIG_PASSPHRASE_FILE": "/f"}), file, false},
+		"a key of a service":   {empty, []byte("secretsprovider: awskms://x\nencryptedkey: abc\n"), false},
+		"a backend that keeps": {empty, nil, false},
+	} {
+		if got := hasEmptyPassphrase(c.lookup, c.file); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+
+	s := mustLoad(t, map[string]string{"image": "i", "operatorImage": "o", "agentImage": "a"})
+	s.EmptyPassphrase, s.RegistryCredentials = true, `{"auths": {"r": {"auth": "x"}}}`
+	if _, err := s.On(ProviderExisting); err == nil || !strings.Contains(err.Error(), "gopherlocks:registryCredentials: is stored with an empty passphrase") {
+		t.Errorf("credentials: %v", err)
+	}
+	on, err := s.On(ProviderKind)
+	if w := on.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0], "gopherlocks:registryCredentials is stored with an empty passphrase") {
+		t.Errorf("on kind: %q, %v", w, err)
+	}
+	s.RegistryCredentials = ""
+	on, err = s.On(ProviderExisting)
+	if w := on.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0], "whoever has its state can read the kubeconfig") {
+		t.Errorf("a kubeconfig: %q, %v", w, err)
+	}
+	if on, _ = s.On(ProviderEmbedded); len(on.Warnings()) != 0 {
+		t.Errorf("on a cluster of this machine: %q", on.Warnings())
+	}
 }
 
 func TestOnlyAFixedSizeIsTheConfigurations(t *testing.T) {
@@ -222,6 +280,9 @@ func TestWhatMaySurpriseIsWarnedOf(t *testing.T) {
 		"in a list": {
 			map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "size": 3}]`},
 			"gopherlocks:miniClusters[1].size 3 is only the size to begin with",
+		},
+		"mounts of no cluster of kind": {
+			map[string]string{"clusterProvider": "embedded", "kindMounts": `[{"hostPath": "/data"}]`}, "gopherlocks:kindMounts does nothing here: the cluster is embedded, not kind",
 		},
 		"nothing of an application": {map[string]string{"selfScaling": "true", "autoscale": "false"}, ""},
 	} {

@@ -16,13 +16,15 @@ import (
 func Load(ctx *pulumi.Context) (Settings, error) {
 	all := pulumiconfig.New(ctx, "")
 	credentials := ctx.Project() + ":" + credentialsKey
+	// Without a file there is no passphrase to judge.
+	stackFile, _ := os.ReadFile("Pulumi." + ctx.Stack() + ".yaml")
 	settings, err := read(func(key string) string {
 		if key != credentialsKey {
 			return all.Get(key)
 		}
 		value, _ := ctx.GetConfig(credentials) // Without the warning that it is a secret.
 		return value
-	}, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)))
+	}, stackKeys(ctx.Project(), os.Getenv(pulumi.EnvConfig)), hasEmptyPassphrase(os.LookupEnv, stackFile))
 	if settings.RegistryCredentials != "" && !ctx.IsConfigSecret(credentials) {
 		err = errors.Join(err, errPlainCredentials)
 	}
@@ -51,8 +53,9 @@ func stackKeys(project, variable string) (keys []string) {
 
 // read reads the settings from get, which answers "" for a key without value,
 // and checks them. Defaults are not its business: Pulumi fills them in from
-// Pulumi.yaml. Keys that are given and never asked for are errors.
-func read(get func(key string) string, given []string) (Settings, error) {
+// Pulumi.yaml. Keys that are given and never asked for are errors. What else the
+// check needs is whether the stack's passphrase is empty.
+func read(get func(key string) string, given []string, emptyPassphrase bool) (Settings, error) {
 	p := parser{get: get}
 	own, credentials := p.own(), p.text(p.key(credentialsKey))
 	if own.ImagePullSecret == "" && credentials != "" {
@@ -76,6 +79,8 @@ func read(get func(key string) string, given []string) (Settings, error) {
 
 		ImagePullSecret:     own.ImagePullSecret,
 		RegistryCredentials: credentials,
+
+		EmptyPassphrase: emptyPassphrase,
 
 		TakeOverCRD: p.boolean(p.key("takeOverCRD")),
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -17,6 +18,9 @@ const maxStabilization = 3600
 // maxNameLength leaves room for the rank in a pod's host name, a DNS label:
 // "-99999" at most, as sizes end at bounds.Limit.
 const maxNameLength = validation.DNS1035LabelMaxLength - 6
+
+// OperatorNamespace is where the operator is installed.
+const OperatorNamespace = "gopherlocks-system"
 
 // MiniCluster describes one MiniCluster and who chooses its size.
 type MiniCluster struct {
@@ -102,6 +106,10 @@ func checkNames(m MiniCluster) (found []Problem) {
 	for _, fault := range validation.IsDNS1123Label(m.Namespace) {
 		found = append(found, problem("namespace", "%q: %s", m.Namespace, fault))
 	}
+	// The namespace of a MiniCluster is the stack's, and goes with its last one.
+	if m.Namespace == OperatorNamespace || strings.HasPrefix(m.Namespace, "kube-") {
+		found = append(found, problem("namespace", "%q belongs to the operator or to Kubernetes itself; take another namespace", m.Namespace))
+	}
 	return found
 }
 
@@ -134,7 +142,7 @@ func checkAutoscaling(m MiniCluster) (found []Problem) {
 	if m.ScaleDownStabilization < 0 || m.ScaleDownStabilization > maxStabilization {
 		found = append(found, problem("scaleDownStabilization", "scaleDownStabilization %d must be from 0 to %d (seconds)", m.ScaleDownStabilization, maxStabilization))
 	}
-	if cpu := m.Resources["requests"]["cpu"]; !isPositiveQuantity(cpu) {
+	if cpu := m.Resources.request("cpu"); !isPositiveQuantity(cpu) {
 		found = append(found, problem("resources", "requests.cpu %q must be more than 0: autoscaling measures CPU use in percent of it", cpu))
 	}
 	return found

@@ -72,17 +72,11 @@ func (p *parser) boolean(v value) bool {
 	return b
 }
 
-// metrics reads who brings metrics-server. Once there was only true and false.
+// metrics reads who brings metrics-server.
 func (p *parser) metrics(v value) preflight.Metrics {
 	switch mode := preflight.Metrics(v.text); mode {
 	case preflight.MetricsAuto, preflight.MetricsInstall, preflight.MetricsSkip:
 		return mode
-	}
-	switch v.text {
-	case "true":
-		return preflight.MetricsInstall
-	case "false":
-		return preflight.MetricsSkip
 	}
 	p.fail(v, fmt.Sprintf("%s, %s or %s", preflight.MetricsAuto, preflight.MetricsInstall, preflight.MetricsSkip))
 	return ""

@@ -40,6 +40,9 @@ func checkCredentials(s Settings) []error {
 	if err := checkDockerConfig(s.RegistryCredentials); err != nil {
 		return []error{invalid(credentialsKey, "%w", err)}
 	}
+	if s.EmptyPassphrase && s.ClusterProvider == ProviderExisting {
+		return []error{invalid(credentialsKey, "is stored with an empty passphrase, by which everybody can read it: %s", givePassphrase)}
+	}
 	return nil
 }
 

@@ -13,10 +13,9 @@ import (
 
 const dockerConfig = `{"auths": {"registry.example": {"auth": "bmFtZTpwYXNzd29yZA=="}}}`
 
-func TestMetricsServerHasOldNamesToo(t *testing.T) {
+func TestMetricsServerHasModes(t *testing.T) {
 	for text, want := range map[string]preflight.Metrics{
 		"auto": preflight.MetricsAuto, "install": preflight.MetricsInstall, "skip": preflight.MetricsSkip,
-		"true": preflight.MetricsInstall, "false": preflight.MetricsSkip,
 	} {
 		if got := mustLoad(t, map[string]string{"metricsServer": text}).MetricsServer; got != want {
 			t.Errorf("metricsServer %s is %s, want %s", text, got, want)

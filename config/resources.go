@@ -10,6 +10,16 @@ import (
 // Resources are requests and limits by resource name, as in a container.
 type Resources map[string]map[string]string
 
+// request is how much of a resource a rank is given; empty for nothing. Of a request
+// that is not set, the API server makes the limit one, as policy autoscaler-requests
+// has it too.
+func (r Resources) request(name string) string {
+	if quantity := r["requests"][name]; quantity != "" {
+		return quantity
+	}
+	return r["limits"][name]
+}
+
 func checkResources(m MiniCluster) (found []Problem) {
 	for _, kind := range slices.Sorted(maps.Keys(m.Resources)) {
 		if kind != "requests" && kind != "limits" {

@@ -20,7 +20,7 @@ const (
 // Pulumi.yaml documents each key and its default.
 type Settings struct {
 	ClusterProvider string
-	ClusterName     string // empty: derived from stack and folder
+	ClusterName     string // empty: the one that the stack has, or derived from stack and folder
 	KindWorkers     int    // nodes besides the control plane
 	KindNodeImage   string // empty: as the resource KindCluster chooses
 	KindMounts      []KindMount
@@ -42,6 +42,9 @@ type Settings struct {
 	// RegistryCredentials, a Docker configuration, is what that Secret is made of;
 	// empty when somebody else makes it. Treat it as a secret.
 	RegistryCredentials string
+
+	// EmptyPassphrase says that the stack's secrets are encrypted with none.
+	EmptyPassphrase bool
 
 	// TakeOverCRD lets an existing cluster's definition of MiniClusters be replaced.
 	TakeOverCRD bool

@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // validate reports every setting that cannot work, all at once.
 func (s Settings) validate() (errs []error) {
 	errs = append(errs, checkProvider(s)...)
+	errs = append(errs, checkClusterName(s)...)
 	for _, m := range s.MiniClusters {
 		for _, p := range slices.Concat(m.Check(), checkRankImage(s, m), checkRoom(s, m)) {
 			if !m.malformed[p.Field] {
@@ -34,15 +39,53 @@ func invalid(key, format string, args ...any) error {
 func checkProvider(s Settings) []error {
 	switch s.ClusterProvider {
 	case ProviderEmbedded:
-		return nil
-	case ProviderAuto, ProviderKind:
+		return checkOwnCluster(s)
+	case ProviderAuto:
 		return checkKind(s)
+	case ProviderKind:
+		return append(checkKind(s), checkOwnCluster(s)...)
 	case ProviderExisting:
 		return checkOperatorImages(s)
 	default:
 		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q, %q, %q or %q",
 			s.ClusterProvider, ProviderAuto, ProviderEmbedded, ProviderKind, ProviderExisting)}
 	}
+}
+
+// checkOwnCluster refuses for a cluster of this machine what belongs to one that is
+// there already: whoever says it means that one.
+func checkOwnCluster(s Settings) (errs []error) {
+	for _, given := range []struct {
+		key string
+		set bool
+	}{{"kubeconfig", s.Kubeconfig != ""}, {"context", s.Context != ""}, {"takeOverCRD", s.TakeOverCRD}} {
+		if given.set {
+			errs = append(errs, invalid(given.key, "is about a cluster that you have, and the stack's is %s: pulumi config set clusterProvider %s, or pulumi config rm %s",
+				s.ClusterProvider, ProviderExisting, given.key))
+		}
+	}
+	if autoscales := slices.ContainsFunc(s.MiniClusters, func(m MiniCluster) bool { return m.Autoscale }); autoscales && s.MetricsServer == preflight.MetricsSkip {
+		errs = append(errs, invalid("metricsServer", "is %s, and autoscale on: nothing else serves metrics in a cluster of this machine. "+
+			"Take %s, or autoscale false", preflight.MetricsSkip, preflight.MetricsAuto))
+	}
+	return errs
+}
+
+// maxClusterName is for how many characters there is room in what a cluster of this
+// machine is made of.
+const maxClusterName = 40
+
+func checkClusterName(s Settings) (errs []error) {
+	if s.ClusterName == "" {
+		return nil
+	}
+	for _, fault := range validation.IsDNS1123Label(s.ClusterName) {
+		errs = append(errs, invalid("clusterName", "%q: %s", s.ClusterName, fault))
+	}
+	if len(s.ClusterName) > maxClusterName {
+		errs = append(errs, invalid("clusterName", "%q has %d characters, of at most %d", s.ClusterName, len(s.ClusterName), maxClusterName))
+	}
+	return errs
 }
 
 func checkKind(s Settings) (errs []error) {

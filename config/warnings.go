@@ -4,7 +4,7 @@ import "fmt"
 
 // Warnings are what works but may surprise, a sentence each.
 func (s Settings) Warnings() []string {
-	var all []string
+	all := append(s.passphraseWarnings(), s.kindWarnings()...)
 	for _, m := range s.MiniClusters {
 		all = append(all, m.warnings()...)
 		if nodes, known := s.nodesForRanks(); known && m.Placement == PlacementOnePerNode && m.MaxSize > nodes {
@@ -14,6 +14,35 @@ func (s Settings) Warnings() []string {
 		}
 	}
 	return all
+}
+
+// passphraseWarnings are about secrets that everybody can read.
+func (s Settings) passphraseWarnings() []string {
+	switch {
+	case !s.EmptyPassphrase:
+		return nil
+	case s.ClusterProvider == ProviderExisting:
+		return []string{"the passphrase of the stack is empty: whoever has its state can read the kubeconfig of the cluster; " + givePassphrase}
+	case s.RegistryCredentials != "":
+		return []string{"gopherlocks:" + credentialsKey + " is stored with an empty passphrase: whoever has the stack's file can read it; " + givePassphrase}
+	}
+	return nil
+}
+
+// kindWarnings are about settings that only a cluster of kind has.
+func (s Settings) kindWarnings() (found []string) {
+	if s.ClusterProvider == ProviderKind || s.ClusterProvider == ProviderAuto {
+		return nil
+	}
+	for _, given := range []struct {
+		key string
+		set bool
+	}{{"kindNodeImage", s.KindNodeImage != ""}, {"kindMounts", len(s.KindMounts) > 0}} {
+		if given.set {
+			found = append(found, fmt.Sprintf("gopherlocks:%s does nothing here: the cluster is %s, not %s", given.key, s.ClusterProvider, ProviderKind))
+		}
+	}
+	return found
 }
 
 func (m MiniCluster) warnings() (found []string) {

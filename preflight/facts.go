@@ -9,9 +9,11 @@
 //
 // Whose an object is, the object itself says: what a stack makes bears the stack's
 // name in [AnnotationStack]. The program cannot read Pulumi's state, and whatever
-// is there without that name was there before, as far as anybody can tell. Such an
-// object may be used and stays when the stack goes. That errs on the side of
-// leaving something behind.
+// is there without that name was there before, as far as anybody can tell. Such a
+// namespace is used and stays when the stack goes; any other object is a problem,
+// since Pulumi would take it for the stack's, change it, and delete it in the end.
+// That errs on the side of leaving something behind. The definition of MiniClusters
+// stays in any case: with it all of them would go, whoever made them.
 package preflight
 
 import "slices"
@@ -50,6 +52,8 @@ type Facts struct {
 	FluxOperatorsUnknown string
 	// Operator is our operator's Deployment; nil when there is none.
 	Operator *Owned
+	// Objects are those of the wishes that are there, of the signed ones.
+	Objects map[ObjectID]Owned
 	// MetricsAPI is nil when nobody serves metrics.
 	MetricsAPI *MetricsAPI
 	// Namespaces are those of the wishes that exist, by name.
@@ -72,7 +76,6 @@ type Owned struct {
 
 // Definition is a CustomResourceDefinition of MiniClusters.
 type Definition struct {
-	Owned
 	// Ours says that it is Gopherlocks' and not the Flux Operator's, whoever
 	// installed it.
 	Ours bool
@@ -96,9 +99,6 @@ type MetricsAPI struct {
 	Owned
 	// Service is what answers; empty for one that the API server has built in.
 	Service string
-	// ByPulumi says that some Pulumi program made it, though it bears no stack's
-	// name.
-	ByPulumi bool
 	// Unavailable says why it does not answer; empty when it does.
 	Unavailable string
 }

@@ -16,26 +16,15 @@ func installsMetricsServer(w Wishes, f Facts) bool {
 	}
 }
 
-// checkMetricsServer refuses to install a second one, and to guess whose one is
-// that a program made before they left their names.
+// checkMetricsServer refuses to install a second one.
 func checkMetricsServer(w Wishes, f Facts) []Problem {
 	m := f.MetricsAPI
-	if m == nil || m.Stack == w.Stack {
+	if m == nil || m.Stack == w.Stack || w.Metrics != MetricsInstall {
 		return nil
 	}
-	unsigned := m.Stack == "" && m.ByPulumi
-	switch {
-	case w.Metrics == MetricsInstall && !unsigned:
-		return []Problem{{ReasonMetricsServerExists, fmt.Sprintf(
-			"metricsServer is %s, and %s serves %s already, which this stack has not made. Use that one: pulumi config set "+
-				"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), MetricsAPIName, MetricsAuto)}}
-	case w.Metrics == MetricsAuto && unsigned:
-		return []Problem{{ReasonMetricsServerMaker, fmt.Sprintf(
-			"%s serves %s, and a Pulumi program has made it that left no name. If it was this stack: pulumi config set "+
-				"metricsServer %s; otherwise: pulumi config set metricsServer %s",
-			m.servedBy(), MetricsAPIName, MetricsInstall, MetricsSkip)}}
-	}
-	return nil
+	return []Problem{{ReasonMetricsServerExists, fmt.Sprintf(
+		"metricsServer is %s, and %s serves %s already, which this stack has not made. Use that one: pulumi config set "+
+			"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), MetricsAPIName, MetricsAuto)}}
 }
 
 // servedBy names who answers, as a reader may look for it.

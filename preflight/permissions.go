@@ -24,7 +24,21 @@ type Object struct {
 	// Watches are the kinds that Pulumi watches in the namespace until the object
 	// is ready, besides its own.
 	Watches []Resource
+	// Signed says that it bears the stack's name, so that one of somebody else's is
+	// told from it.
+	Signed bool
+	// Stays says that it is not deleted when the stack goes.
+	Stays bool
 }
+
+// ObjectID names an object.
+type ObjectID struct {
+	Resource
+	Namespace, Name string
+}
+
+// ID of the object.
+func (o Object) ID() ObjectID { return ObjectID{o.Resource, o.Namespace, o.Name} }
 
 func (o Object) isNamespace() bool { return o.Group == "" && o.Resource.Resource == "namespaces" }
 
@@ -78,9 +92,12 @@ func needs(objects []Object, kept func(Object) bool) []Need {
 			// To the API server, a request about one namespace is one in it.
 			named.Namespace = o.Name
 		}
-		if kept(o) {
+		switch {
+		case kept(o):
 			found = appendVerbs(found, named, verbsKept...)
-		} else {
+		case o.Stays:
+			found = appendVerbs(appendVerbs(found, at, verbsOfAll...), named, verbsKept...)
+		default:
 			found = appendVerbs(appendVerbs(found, at, verbsOfAll...), named, verbsOfOne...)
 		}
 		for _, r := range o.Watches {

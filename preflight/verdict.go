@@ -20,8 +20,9 @@ const (
 	ReasonForeignDefinition   Reason = "ForeignDefinition"
 	ReasonStoredVersion       Reason = "StoredVersion"
 	ReasonOtherStack          Reason = "OtherStack"
+	ReasonOperatorExists      Reason = "OperatorExists"
+	ReasonObjectExists        Reason = "ObjectExists"
 	ReasonMetricsServerExists Reason = "MetricsServerExists"
-	ReasonMetricsServerMaker  Reason = "MetricsServerMakerUnknown"
 	ReasonPullSecretMissing   Reason = "PullSecretMissing"
 )
 
@@ -89,7 +90,7 @@ func Judge(w Wishes, f Facts) Verdict {
 			v.kept[Namespaces] = append(v.kept[Namespaces], name)
 		}
 	}
-	if f.Definition != nil && f.Definition.Stack != w.Stack {
+	if f.Definition != nil {
 		v.kept[Definitions] = []string{DefinitionName}
 	}
 	v.Notices = notices(w, f, v)
@@ -97,6 +98,7 @@ func Judge(w Wishes, f Facts) Verdict {
 	if v.InstallMetricsServer {
 		objects = slices.Concat(objects, w.MetricsServer)
 	}
+	v.Problems = append(v.Problems, checkObjects(w, f, objects)...)
 	v.Needs = needs(objects, func(o Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
 	return v
 }
@@ -164,13 +166,38 @@ func (d Definition) count() string {
 
 // checkStack refuses to install a second operator: a cluster has one.
 func checkStack(w Wishes, f Facts) []Problem {
-	if f.Operator == nil || f.Operator.Stack == "" || f.Operator.Stack == w.Stack {
+	switch {
+	case f.Operator == nil || f.Operator.Stack == w.Stack:
 		return nil
+	case f.Operator.Stack == "":
+		return []Problem{{ReasonOperatorExists, "the operator is there already and bears no stack's name, and a cluster has one operator. Declare " +
+			"these MiniClusters by the component MiniCluster alone (docs/components.md), or if it is to be this stack's, hand it over: " +
+			"docs/existing-clusters.md#what-was-there-before-stays"}}
 	}
 	return []Problem{{ReasonOtherStack, fmt.Sprintf(
 		"the operator there belongs to the stack %s, and a cluster has one operator. Let that stack have these MiniClusters too, "+
 			"declare them by the component MiniCluster alone (docs/components.md), or if %s has become %s, hand over what it made: "+
 			"docs/existing-clusters.md#another-name-for-the-stack", f.Operator.Stack, f.Operator.Stack, w.Stack)}}
+}
+
+// checkObjects refuses to take what somebody else has made.
+func checkObjects(w Wishes, f Facts, objects []Object) (found []Problem) {
+	for _, o := range objects {
+		owner, there := f.Objects[o.ID()]
+		if !o.Signed || !there || owner.Stack == w.Stack {
+			continue
+		}
+		whose := "bears no stack's name"
+		if owner.Stack != "" {
+			whose = "is of the stack " + owner.Stack
+		}
+		kind := Permission{Resource: o.Resource}.what()
+		found = append(found, Problem{ReasonObjectExists, fmt.Sprintf(
+			"%s %s/%s is there already and %s: an update would change it, and pulumi destroy delete it. Take another name, remove it, or "+
+				"let this stack have it: kubectl annotate --overwrite -n %s %s %s %s=%s",
+			kind, o.Namespace, o.Name, whose, o.Namespace, kind, o.Name, AnnotationStack, w.Stack)})
+	}
+	return found
 }
 
 func checkPullSecrets(_ Wishes, f Facts) (found []Problem) {
@@ -212,9 +239,6 @@ func notices(w Wishes, f Facts, v Verdict) (lines []string) {
 	}
 	for _, name := range v.kept[Namespaces] {
 		lines = append(lines, fmt.Sprintf("namespace %s is not of this stack: pulumi destroy will leave it", name))
-	}
-	for _, name := range v.kept[Definitions] {
-		lines = append(lines, fmt.Sprintf("definition %s is not of this stack: pulumi destroy will leave it with all MiniClusters that are not", name))
 	}
 	slices.Sort(lines)
 	return lines

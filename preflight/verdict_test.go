@@ -14,17 +14,26 @@ func wishes(change ...func(*Wishes)) Wishes {
 		Stack:   "org/gopherlocks/mine",
 		Metrics: MetricsAuto, Autoscales: true, Served: []string{"v1alpha2", "v1alpha1"},
 		Objects: []Object{
-			{Resource: Definitions, Name: DefinitionName},
+			{Resource: Definitions, Name: DefinitionName, Stays: true},
 			{Resource: Namespaces, Name: "gopherlocks-system"},
 			{Resource: Namespaces, Name: "hpc"},
 			{Resource: Resource{"apps", "deployments"}, Namespace: "gopherlocks-system", Name: "operator"},
+			sample,
 		},
-		MetricsServer: []Object{{Resource: Resource{"apiregistration.k8s.io", "apiservices"}, Name: MetricsAPIName}},
+		MetricsServer: []Object{{Resource: Resource{"apps", "deployments"}, Namespace: "kube-system", Name: "metrics-server", Signed: true}, {Resource: Resource{"apiregistration.k8s.io", "apiservices"}, Name: MetricsAPIName}},
 	}
 	for _, c := range change {
 		c(&w)
 	}
 	return w
+}
+
+// sample is a MiniCluster of the wishes.
+var sample = Object{Resource: Resource{"flux-framework.org", "miniclusters"}, Namespace: "hpc", Name: "sample", Signed: true}
+
+// there is an object of a stack.
+func there(o Object, of Owned) func(*Facts) {
+	return func(f *Facts) { f.Objects = map[ObjectID]Owned{o.ID(): of} }
 }
 
 // facts are those of an empty cluster.
@@ -105,20 +114,33 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 			wishes(), facts(func(f *Facts) { f.Operator = &theirs }),
 			[]string{"belongs to the stack org/gopherlocks/theirs", "(OtherStack)"},
 		},
-		"not our own operator":   {wishes(), facts(func(f *Facts) { f.Operator = &mine }), nil},
-		"not one without a name": {wishes(), facts(func(f *Facts) { f.Operator = &Owned{} }), nil},
+		"not our own operator": {wishes(), facts(func(f *Facts) { f.Operator = &mine }), nil},
+		"an operator without a name": {
+			wishes(), facts(func(f *Facts) { f.Operator = &Owned{} }),
+			[]string{"the operator is there already and bears no stack's name", "component MiniCluster alone", "(OperatorExists)"},
+		},
+		"a MiniCluster that somebody has made": {
+			wishes(), facts(there(sample, Owned{})),
+			[]string{
+				"miniclusters.flux-framework.org hpc/sample is there already and bears no stack's name", "Take another name",
+				"kubectl annotate --overwrite -n hpc miniclusters.flux-framework.org sample flux-framework.org/pulumi-stack=org/gopherlocks/mine", "(ObjectExists)",
+			},
+		},
+		"a MiniCluster of another stack": {
+			wishes(), facts(there(sample, theirs)), []string{"hpc/sample is there already and is of the stack org/gopherlocks/theirs", "(ObjectExists)"},
+		},
+		"not our own MiniCluster": {wishes(), facts(there(sample, mine)), nil},
+		"a metrics-server that serves nothing": {
+			wishes(), facts(there(wishes().MetricsServer[0], Owned{})), []string{"deployments.apps kube-system/metrics-server is there already", "(ObjectExists)"},
+		},
+		"not one that is not to be installed": {wishes(metrics(MetricsSkip)), facts(there(wishes().MetricsServer[0], Owned{})), nil},
 		"a second metrics-server": {
 			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{})),
 			[]string{"Service kube-system/metrics-server serves v1beta1.metrics.k8s.io already", "metricsServer auto", "(MetricsServerExists)"},
 		},
 		"a second metrics-server of another stack": {
-			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{Owned: theirs, ByPulumi: true})), []string{"(MetricsServerExists)"},
+			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{Owned: theirs})), []string{"(MetricsServerExists)"},
 		},
-		"to guess about an unnamed one of Pulumi": {
-			wishes(), facts(metricsAPI(MetricsAPI{ByPulumi: true})), []string{"metricsServer install; otherwise: pulumi config set metricsServer skip", "(MetricsServerMakerUnknown)"},
-		},
-		"not to go on with an unnamed one of Pulumi": {wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{ByPulumi: true})), nil},
-		"not to skip it": {wishes(metrics(MetricsSkip)), facts(metricsAPI(MetricsAPI{ByPulumi: true})), nil},
 		"a pull secret that is not there": {
 			wishes(), facts(func(f *Facts) { f.SecretsMissing = []NamespacedName{{"hpc", "registry"}} }),
 			[]string{`imagePullSecret "registry" is not in namespace hpc`, "kubectl create secret docker-registry -n hpc registry", "(PullSecretMissing)"},
@@ -161,7 +183,7 @@ func TestMetricsServerIsInstalledWhereNobodyElseServesMetrics(t *testing.T) {
 		"auto, and nobody does":     {MetricsAuto, facts(), true, ""},
 		"auto, and somebody does":   {MetricsAuto, facts(metricsAPI(MetricsAPI{})), false, "Service kube-system/metrics-server"},
 		"auto, and another stack":   {MetricsAuto, facts(metricsAPI(MetricsAPI{Owned: theirs})), false, "Service kube-system/metrics-server of the stack org/gopherlocks/theirs"},
-		"auto, and this stack has":  {MetricsAuto, facts(metricsAPI(MetricsAPI{Owned: mine, ByPulumi: true})), true, ""},
+		"auto, and this stack has":  {MetricsAuto, facts(metricsAPI(MetricsAPI{Owned: mine})), true, ""},
 		"auto, and it is built in":  {MetricsAuto, facts(func(f *Facts) { f.MetricsAPI = &MetricsAPI{} }), false, "the API server itself"},
 		"install, and nobody does":  {MetricsInstall, facts(), true, ""},
 		"install, and so it did":    {MetricsInstall, facts(metricsAPI(MetricsAPI{Owned: mine})), true, ""},
@@ -209,8 +231,8 @@ func TestWhatWasThereBeforeStays(t *testing.T) {
 			t.Errorf("asks for %s of what stays", n.Permission)
 		}
 	}
-	if v := Judge(wishes(), facts(definition(Definition{Owned: mine, Ours: true}))); v.Keeps(Definitions, DefinitionName) {
-		t.Error("the definition that the stack has made stays")
+	if slices.ContainsFunc(Judge(wishes(), facts()).Needs, func(n Need) bool { return n.Name == DefinitionName && n.Verb == "delete" }) {
+		t.Error("asks to delete the definition, which stays in any case")
 	}
 	if v := Judge(wishes(), facts(func(f *Facts) { f.Namespaces = map[string]Owned{"hpc": theirs} })); !v.Keeps(Namespaces, "hpc") {
 		t.Error("the namespace of another stack goes")
@@ -249,9 +271,6 @@ func TestReadersAreToldWhatIsLeftAlone(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.facts.Definition != nil {
-				c.want = append([]string{"definition miniclusters.flux-framework.org is not of this stack: pulumi destroy will leave it with all MiniClusters that are not"}, c.want...)
-			}
 			if got := Judge(c.wishes, c.facts).Notices; !slices.Equal(got, c.want) {
 				t.Errorf("notices = %q, want %q", got, c.want)
 			}

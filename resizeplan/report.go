@@ -41,7 +41,7 @@ type Report struct {
 	MiniClusters []MiniCluster `json:"miniClusters"`
 	// Refusals are those that concern no MiniCluster in particular.
 	Refusals []Finding `json:"refusals,omitempty"`
-	// Warnings are of policies that do not refuse.
+	// Warnings are of policies that do not refuse, of the program, and of the preview.
 	Warnings []Finding `json:"warnings,omitempty"`
 	// OtherChanges is the number of other resources that change.
 	OtherChanges int `json:"otherChanges"`

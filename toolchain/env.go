@@ -20,18 +20,18 @@ func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
 	if _, err := os.Stat(t.bin); err != nil {
 		return fmt.Errorf("no programs in %s; run `make tools` first", t.bin)
 	}
-	for _, e := range environment(t, t.clusterProvider(ctx), os.LookupEnv) {
+	for _, e := range environment(t, t.clusterProvider(ctx), t.selectedStack(os.Getenv), os.LookupEnv) {
 		fmt.Fprintf(out, "export %s=%s\n", e.name, quoteShell(e.value))
 	}
 	return nil
 }
 
-// environment returns the exports for a tree whose stack has the given cluster
+// environment returns the exports for a tree whose selected stack has the given cluster
 // provider, which the program is to take if it may choose: the tools are those
 // of that one. What the user has chosen by hand stays. PULUMI_HOME is left alone:
 // with a backend that is named by PULUMI_BACKEND_URL, Pulumi writes no
 // credentials there, and the user's plugins are to be found.
-func environment(t *tree, cluster providerChoice, lookup func(string) (string, bool)) []export {
+func environment(t *tree, cluster providerChoice, stack string, lookup func(string) (string, bool)) []export {
 	get := func(name string) string { value, _ := lookup(name); return value }
 	exports := []export{
 		{"PATH", appendMissing(prependPath(t.bin, get("PATH")), systemFolders)},
@@ -39,15 +39,24 @@ func environment(t *tree, cluster providerChoice, lookup func(string) (string, b
 		{"GOPHERLOCKS_CLUSTER_PROVIDER", cluster.name},
 		{"GOPHERLOCKS_CLUSTER_REASON", cluster.reason},
 	}
-	if cluster.name == "embedded" || cluster.name == "kind" {
-		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig")})
+	switch {
+	case cluster.name == "embedded" || cluster.name == "kind":
+		// Each stack has its own, as the program has it too (components/workspace.go).
+		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig."+stack)})
+	case filepath.Dir(get("KUBECONFIG")) == t.state:
+		// That of another stack leads to the wrong cluster: empty is the user's own.
+		exports = append(exports, export{"KUBECONFIG", ""})
+	}
+	if chosen := get("PULUMI_STACK"); chosen != "" {
+		exports = append(exports, export{"PULUMI_STACK", chosen})
 	}
 	if cluster.name == "kind" {
 		exports = append(exports, t.kindExports()...)
 	}
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
 	// Pulumi refuses to start without a passphrase, or a file with one; an empty
-	// one will do for a stack without secrets of its own.
+	// one will do for a stack without secrets of its own. The program says of others
+	// that it will not (package config).
 	_, hasPassphrase := lookup("PULUMI_CONFIG_PASSPHRASE")
 	if _, hasFile := lookup("PULUMI_CONFIG_PASSPHRASE_FILE"); !hasPassphrase && !hasFile {
 		exports = append(exports, export{"PULUMI_CONFIG_PASSPHRASE", ""})

@@ -22,7 +22,7 @@ func exportsOf(t *testing.T, provider string, vars map[string]string) map[string
 	t.Helper()
 	tree := &tree{root: "/tree", bin: "/tree/.gopherlocks/bin", state: "/tree/.gopherlocks"}
 	exports := map[string]string{}
-	for _, e := range environment(tree, providerChoice{name: provider}, lookupIn(vars)) {
+	for _, e := range environment(tree, providerChoice{name: provider}, "dev", lookupIn(vars)) {
 		if _, twice := exports[e.name]; twice {
 			t.Errorf("%s is set twice", e.name)
 		}
@@ -36,7 +36,7 @@ func TestEnvironmentSelectsTheTree(t *testing.T) {
 	for name, want := range map[string]string{
 		"PATH":                      "/tree/.gopherlocks/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
 		"GOPHERLOCKS_BIN":           "/tree/.gopherlocks/bin",
-		"KUBECONFIG":                "/tree/.gopherlocks/kubeconfig",
+		"KUBECONFIG":                "/tree/.gopherlocks/kubeconfig.dev",
 		"PULUMI_BACKEND_URL":        "file:///tree/.gopherlocks/pulumi",
 		"PULUMI_CONFIG_PASSPHRASE":  "",
 		"PULUMI_SKIP_UPDATE_CHECK":  "true",
@@ -50,6 +50,17 @@ func TestEnvironmentSelectsTheTree(t *testing.T) {
 	}
 	if _, ok := got["PULUMI_HOME"]; ok {
 		t.Error("PULUMI_HOME is changed: the user's plugins are lost")
+	}
+}
+
+// TestEnvironmentOfAStackLeadsToItsCluster, also after that of another stack.
+func TestEnvironmentOfAStackLeadsToItsCluster(t *testing.T) {
+	const ours = "/tree/.gopherlocks/kubeconfig.flux"
+	if got := exportsOf(t, "kind", map[string]string{"KUBECONFIG": ours, "PULUMI_STACK": "dev"}); got["KUBECONFIG"] != "/tree/.gopherlocks/kubeconfig.dev" || got["PULUMI_STACK"] != "dev" {
+		t.Errorf("of dev after flux: KUBECONFIG=%s, PULUMI_STACK=%s", got["KUBECONFIG"], got["PULUMI_STACK"])
+	}
+	if got, set := exportsOf(t, "existing", map[string]string{"KUBECONFIG": ours})["KUBECONFIG"]; !set || got != "" {
+		t.Errorf("of an existing cluster after flux: KUBECONFIG=%s", got)
 	}
 }
 
@@ -200,7 +211,7 @@ func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for provider, wanted := range map[string]bool{"kind": true, "embedded": false} {
-		found := slices.Contains(environment(tree, providerChoice{name: provider}, lookupIn(nil)), want[0])
+		found := slices.Contains(environment(tree, providerChoice{name: provider}, "dev", lookupIn(nil)), want[0])
 		if found != wanted {
 			t.Errorf("%s: DOCKER_HOST set: %v", provider, found)
 		}

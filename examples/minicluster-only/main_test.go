@@ -6,29 +6,53 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/policies/rules"
 )
 
 // engine makes every resource at once, as it was asked for.
 type engine struct {
 	mu       sync.Mutex
 	declared map[string]resource.PropertyMap // inputs by type and name
+	stack    rules.Stack                     // the same, as policies see it
 }
 
 func (e *engine) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.declared[args.TypeToken+" "+args.Name] = args.Inputs
+	e.stack.Resources = append(e.stack.Resources, rules.Resource{
+		URN: args.TypeToken + " " + args.Name, Type: args.TypeToken, Inputs: args.Inputs.Mappable(), IgnoreChanges: args.RegisterRPC.GetIgnoreChanges(),
+	})
 	return args.Name + "-id", args.Inputs, nil
 }
 
 func (e *engine) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-func TestProgramDeclaresAMiniClusterAndItsAutoscalerOnly(t *testing.T) {
+// run runs the program, which must succeed.
+func run(t *testing.T) *engine {
+	t.Helper()
 	e := &engine{declared: map[string]resource.PropertyMap{}}
 	inContext := func(run *pulumi.RunInfo) { run.Config = map[string]string{"minicluster-only:context": "mine"} }
 	if err := pulumi.RunErr(declare, pulumi.WithMocks("minicluster-only", "test", e), inContext); err != nil {
 		t.Fatal(err)
 	}
+	return e
+}
+
+// TestPoliciesHaveNothingAgainstIt, as they are without any configuration.
+func TestPoliciesHaveNothingAgainstIt(t *testing.T) {
+	stack := run(t).stack
+	stack.Complete = true
+	for _, rule := range rules.All() {
+		for _, finding := range rule.Run(stack, nil) {
+			t.Errorf("%s: %s: %s", rule.Name, finding.URN, finding.Message)
+		}
+	}
+}
+
+func TestProgramDeclaresAMiniClusterAndItsAutoscalerOnly(t *testing.T) {
+	e := run(t)
 	for _, want := range []string{
 		"pulumi:providers:kubernetes cluster",
 		"kubernetes:core/v1:Namespace simulations",

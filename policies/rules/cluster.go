@@ -15,7 +15,7 @@ import (
 var clusterRules = []Rule{
 	{
 		Name:        "metrics-server",
-		Description: "The cluster of an autoscaler has metrics-server, or another source of CPU and memory metrics.",
+		Description: "A cluster that the stack makes or equips has metrics-server, or another source of CPU and memory metrics, for autoscalers.",
 		Level:       Mandatory,
 		Options: []Option{{Name: "provided", Schema: map[string]any{
 			"type": "boolean", "default": false,
@@ -36,14 +36,13 @@ var clusterRules = []Rule{
 }
 
 // configMetricsServer is the key of our program's configuration that says
-// whether it installs metrics-server: "skip", which was "false" once, means that
-// the cluster has one.
+// whether it installs metrics-server: "skip" means that the cluster has one.
 const configMetricsServer = "gopherlocks:metricsServer"
 
 const metricsServer = "metrics-server"
 
 func checkMetricsServer(s Stack, settings Settings) []Finding {
-	if !s.Complete || settings.boolean("provided") || slices.Contains([]string{"skip", "false"}, s.Config[configMetricsServer]) {
+	if !s.Complete || settings.boolean("provided") || s.Config[configMetricsServer] == "skip" || !slices.ContainsFunc(s.Resources, equips) {
 		return nil
 	}
 	provided := slices.ContainsFunc(s.Resources, providesMetrics)
@@ -55,11 +54,18 @@ func checkMetricsServer(s Stack, settings Settings) []Finding {
 		}
 		if len(metrics) > 0 && !provided {
 			r.violation(a.Resource, ReasonMetricsServerMissing, "this stack has an autoscaler and no metrics-server: install it, "+
-				"or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer skip)")
+				"or say that the cluster has one (option provided of this policy, or pulumi config set "+configMetricsServer+" skip)")
 			break // The others miss the same.
 		}
 	}
 	return r
+}
+
+// equips says whether a resource is what a stack makes or equips a cluster with.
+// Metrics of a cluster that has MiniClusters of the stack and nothing else of it are
+// somebody else's business.
+func equips(r Resource) bool {
+	return r.Type == typeClusterComponent || r.Type == typeOperatorComponent || isOwnCluster(&r)
 }
 
 // providesMetrics says whether a resource is a source of the metrics of pods.

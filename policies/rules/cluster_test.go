@@ -1,27 +1,24 @@
 package rules
 
 const missing = `h: MetricsServerMissing: this stack has an autoscaler and no metrics-server: install it, ` +
-	`or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer skip)`
+	`or say that the cluster has one (option provided of this policy, or pulumi config set gopherlocks:metricsServer skip)`
 
 var clusterCases = []testCase{
-	{rule: "metrics-server", kind: violating, name: "none", stack: []string{cluster, scaler("")}, want: []string{missing}},
+	{rule: "metrics-server", kind: violating, name: "none", stack: []string{`embedded e {name: dev}`, cluster, scaler("")}, want: []string{missing}},
 	{
-		rule: "metrics-server", kind: violating, name: "the program was to install it", config: map[string]string{"gopherlocks:metricsServer": "true"},
-		stack: []string{scaler("")}, want: []string{missing},
+		rule: "metrics-server", kind: violating, name: "the program was to install it", config: map[string]string{"gopherlocks:metricsServer": "install"},
+		stack: []string{`operator o {}`, scaler("")}, want: []string{missing},
 	},
-	{rule: "metrics-server", kind: conforming, name: "more to come", running: true, stack: []string{scaler("")}},
-	{rule: "metrics-server", kind: conforming, name: "component", stack: []string{scaler(""), `metrics s {}`}},
-	{rule: "metrics-server", kind: conforming, name: "Deployment", stack: []string{scaler(""), `deploy s {metadata: {name: metrics-server}}`}},
-	{rule: "metrics-server", kind: conforming, name: "APIService", stack: []string{scaler(""), `api s {spec: {group: metrics.k8s.io}}`}},
-	{rule: "metrics-server", kind: conforming, name: "Helm", stack: []string{scaler(""), `helm s {chart: metrics-server}`}},
-	{rule: "metrics-server", kind: conforming, name: "the cluster has one", settings: Settings{"provided": true}, stack: []string{scaler("")}},
-	{
-		rule: "metrics-server", kind: conforming, name: "the configuration says that the cluster has one",
-		config: map[string]string{"gopherlocks:metricsServer": "false"}, stack: []string{scaler("")},
-	},
+	{rule: "metrics-server", kind: conforming, name: "MiniClusters alone", stack: []string{cluster, scaler("")}},
+	{rule: "metrics-server", kind: conforming, name: "more to come", running: true, stack: []string{`operator o {}`, scaler("")}},
+	{rule: "metrics-server", kind: conforming, name: "component", stack: []string{`operator o {}`, scaler(""), `metrics s {}`}},
+	{rule: "metrics-server", kind: conforming, name: "Deployment", stack: []string{`operator o {}`, scaler(""), `deploy s {metadata: {name: metrics-server}}`}},
+	{rule: "metrics-server", kind: conforming, name: "APIService", stack: []string{`operator o {}`, scaler(""), `api s {spec: {group: metrics.k8s.io}}`}},
+	{rule: "metrics-server", kind: conforming, name: "Helm", stack: []string{`operator o {}`, scaler(""), `helm s {chart: metrics-server}`}},
+	{rule: "metrics-server", kind: conforming, name: "the cluster has one", settings: Settings{"provided": true}, stack: []string{`operator o {}`, scaler("")}},
 	{
 		rule: "metrics-server", kind: conforming, name: "the configuration skips it",
-		config: map[string]string{"gopherlocks:metricsServer": "skip"}, stack: []string{scaler("")},
+		config: map[string]string{"gopherlocks:metricsServer": "skip"}, stack: []string{`operator o {}`, scaler("")},
 	},
 	{
 		rule: "metrics-server", kind: conforming, name: "the program has found one",
@@ -34,13 +31,13 @@ var clusterCases = []testCase{
 		stack:  []string{`taken c {existing: {context: mine}}`, scaler("")}, want: []string{missing},
 	},
 	{rule: "metrics-server", kind: conforming, name: "no autoscaler", stack: []string{cluster}},
-	{rule: "metrics-server", kind: conforming, name: "no metric of pods", stack: []string{scaler(`metrics: [{type: External}]`)}},
+	{rule: "metrics-server", kind: conforming, name: "no metric of pods", stack: []string{`operator o {}`, scaler(`metrics: [{type: External}]`)}},
 	{
-		rule: "metrics-server", kind: notKnown, name: "metrics", stack: []string{scaler(`metrics: "?"`), `metrics s {}`},
+		rule: "metrics-server", kind: notKnown, name: "metrics", stack: []string{`operator o {}`, scaler(`metrics: "?"`), `metrics s {}`},
 		want: []string{`h: NotKnownYet: cannot be checked yet: spec.metrics is not known before the update`},
 	},
 	{
-		rule: "metrics-server", kind: wrongType, name: "metric", stack: []string{scaler(`metrics: [cpu]`), `metrics s {}`},
+		rule: "metrics-server", kind: wrongType, name: "metric", stack: []string{`operator o {}`, scaler(`metrics: [cpu]`), `metrics s {}`},
 		want: []string{`h: Malformed: spec.metrics[0] "cpu" must be an object`},
 	},
 	{

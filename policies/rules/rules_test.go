@@ -46,6 +46,7 @@ var abbreviations = map[string]string{
 	"helm":      typeHelmRelease,
 	"embedded":  "gopherlocks:index:EmbeddedCluster",
 	"taken":     typeClusterComponent,
+	"operator":  typeOperatorComponent,
 	"kind":      "gopherlocks:index:KindCluster",
 }
 

@@ -38,6 +38,7 @@ type Secret struct{ Value any }
 const (
 	typeMiniClusterComponent   = "gopherlocks:components:MiniCluster"
 	typeClusterComponent       = "gopherlocks:components:Cluster"
+	typeOperatorComponent      = "gopherlocks:components:Operator"
 	typeMetricsServerComponent = "gopherlocks:components:MetricsServer"
 	typeAPIService             = "kubernetes:apiregistration.k8s.io/v1:APIService"
 	typeHelmRelease            = "kubernetes:helm.sh/v3:Release"

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -111,17 +112,26 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		create(t, miniCluster(name))
 	}
-	f := look(t, c, namespaced)
-	if len(f.Namespaces) != 2 || f.Namespaces["old"].Stack != "" || f.Namespaces["signed"].Stack != "o/p/s" {
+	wishes := namespaced
+	signed := func(group, resource, namespace, name string) preflight.Object {
+		return preflight.Object{Resource: preflight.Resource{Group: group, Resource: resource}, Namespace: namespace, Name: name, Signed: true}
+	}
+	a, to, secret := signed("flux-framework.org", "miniclusters", "default", "a"), signed("flux-framework.org", "miniclusters", "default", "to-come"), signed("", "secrets", "old", "there")
+	wishes.Objects = append(slices.Clone(wishes.Objects), a, to, secret)
+	f := look(t, c, wishes)
+	if _, comes := f.Objects[to.ID()]; comes || len(f.Objects) != 2 || f.Objects[a.ID()].Stack != "o/p/s" || f.Objects[secret.ID()].Stack != "" {
+		t.Errorf("objects = %+v", f.Objects)
+	}
+	if len(f.Namespaces) != 3 || f.Namespaces["old"].Stack != "" || f.Namespaces["signed"].Stack != "o/p/s" {
 		t.Errorf("namespaces = %+v", f.Namespaces)
 	}
 	if want := []preflight.NamespacedName{{Namespace: "old", Name: "missing"}}; !slices.Equal(f.SecretsMissing, want) {
 		t.Errorf("missing Secrets = %v, want %v", f.SecretsMissing, want)
 	}
-	if d := f.Definition; d == nil || d.Ours || d.Stack != "" || d.MiniClusters != 3 || d.HelmRelease.String() != "hpc/flux" || !slices.Equal(d.Stored, []string{"v1alpha2"}) {
+	if d := f.Definition; d == nil || d.Ours || d.MiniClusters != 3 || d.HelmRelease.String() != "hpc/flux" || !slices.Equal(d.Stored, []string{"v1alpha2"}) {
 		t.Errorf("definition = %+v", d)
 	}
-	if m := f.MetricsAPI; m == nil || m.Service != "kube-system/metrics-server" || m.Stack != "" || m.ByPulumi {
+	if m := f.MetricsAPI; m == nil || m.Service != "kube-system/metrics-server" || m.Stack != "" {
 		t.Errorf("metrics API = %+v", m)
 	}
 	// No Service is behind it, as the aggregator notices by and by.
@@ -131,7 +141,7 @@ func TestWhatIsThereIsFound(t *testing.T) {
 func miniCluster(name string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster",
-		"metadata": map[string]any{"name": name, "namespace": "default"}, "spec": map[string]any{"size": int64(2)},
+		"metadata": map[string]any{"name": name, "namespace": "default", "annotations": map[string]any{preflight.AnnotationStack: "o/p/s"}}, "spec": map[string]any{"size": int64(2)},
 	}}
 }
 
@@ -145,39 +155,21 @@ func metricsAPI() *unstructured.Unstructured {
 	}}
 }
 
-func TestAPIServiceOfAPulumiProgramIsKnown(t *testing.T) {
+func TestOurDefinitionIsKnownByItsLabel(t *testing.T) {
 	c := connect(t, "")
-	service := metricsAPI()
-	err := world.client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(service), client.FieldOwner("pulumi-kubernetes-1a2b3c4d"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = world.client.Delete(context.Background(), service) })
-	if m := look(t, c, preflight.Wishes{}).MetricsAPI; m == nil || !m.ByPulumi {
-		t.Errorf("metrics API = %+v", m)
-	}
-}
-
-func TestOurDefinitionIsKnownAlsoWithoutItsLabel(t *testing.T) {
-	c := connect(t, "")
-	for name, change := range map[string]func(*apiextensionsv1.CustomResourceDefinition){
-		"as it is": func(*apiextensionsv1.CustomResourceDefinition) {},
-		"of old":   func(crd *apiextensionsv1.CustomResourceDefinition) { crd.Labels = nil },
-		"of this stack": func(crd *apiextensionsv1.CustomResourceDefinition) {
-			crd.Annotations[preflight.AnnotationStack] = "o/p/s"
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var crd apiextensionsv1.CustomResourceDefinition
-			if err := yaml.Unmarshal(crds.MiniCluster, &crd); err != nil {
-				t.Fatal(err)
-			}
-			change(&crd)
+	for _, ours := range []bool{true, false} {
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := yaml.Unmarshal(crds.MiniCluster, &crd); err != nil {
+			t.Fatal(err)
+		}
+		if !ours {
+			crd.Labels = nil
+		}
+		t.Run(fmt.Sprint(ours), func(t *testing.T) {
 			// Until that of another test is gone.
 			wait(t, func() bool { return look(t, c, preflight.Wishes{}).Definition == nil })
 			create(t, &crd)
-			d := look(t, c, preflight.Wishes{}).Definition
-			if d == nil || !d.Ours || (d.Stack != "") != (name == "of this stack") {
+			if d := look(t, c, preflight.Wishes{}).Definition; d == nil || d.Ours != ours {
 				t.Errorf("definition = %+v", d)
 			}
 		})

@@ -28,7 +28,7 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 	if err := c.explain(err); err != nil {
 		return preflight.Facts{}, err
 	}
-	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}}
+	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}, Objects: map[preflight.ObjectID]preflight.Owned{}}
 	if version != nil {
 		f.Version = version.GitVersion
 	}
@@ -59,6 +59,20 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 			defer mu.Unlock()
 			f.Namespaces[name] = ownerOf(namespace)
 			return nil
+		})
+	}
+	for _, o := range slices.Concat(w.Objects, w.MetricsServer) {
+		if !o.Signed {
+			continue
+		}
+		read(func() error {
+			owner, err := c.owner(ctx, o)
+			if owner != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				f.Objects[o.ID()] = *owner
+			}
+			return err
 		})
 	}
 	var missing []preflight.NamespacedName
@@ -97,6 +111,31 @@ func ownerOf(o metav1.Object) preflight.Owned {
 	return preflight.Owned{Stack: o.GetAnnotations()[preflight.AnnotationStack]}
 }
 
+// versions are those in which objects of a group are read, v1 of all others. The
+// Flux Operator's definition may have one of them only.
+var versions = map[string][]string{"flux-framework.org": {"v1alpha2", "v1alpha1"}, "autoscaling": {"v2", "v1"}}
+
+// owner returns whose an object is, nil where there is none.
+func (c *Cluster) owner(ctx context.Context, o preflight.Object) (*preflight.Owned, error) {
+	defer c.slot()()
+	all := versions[o.Group]
+	if all == nil {
+		all = []string{"v1"}
+	}
+	for _, version := range all {
+		kind := schema.GroupVersionResource{Group: o.Group, Version: version, Resource: o.Resource.Resource}
+		object, err := c.dynamic.Resource(kind).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		if err == nil {
+			owner := ownerOf(object)
+			return &owner, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
 // whoAmI is the user's name, which API servers tell from 1.28 on.
 func (c *Cluster) whoAmI(ctx context.Context) string {
 	review := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}}
@@ -125,7 +164,8 @@ func (c *Cluster) definition(ctx context.Context) (*preflight.Definition, error)
 	if crd == nil {
 		return nil, err
 	}
-	d := &preflight.Definition{Owned: ownerOf(crd), Ours: isOurs(crd), MiniClusters: -1}
+	// Ours has the label.
+	d := &preflight.Definition{Ours: crd.GetLabels()[preflight.LabelPartOf] == preflight.PartOf, MiniClusters: -1}
 	d.HelmRelease.Namespace = crd.GetAnnotations()["meta.helm.sh/release-namespace"]
 	d.HelmRelease.Name = crd.GetAnnotations()["meta.helm.sh/release-name"]
 	d.Stored, _, _ = unstructured.NestedStringSlice(crd.Object, "status", "storedVersions")
@@ -133,20 +173,6 @@ func (c *Cluster) definition(ctx context.Context) (*preflight.Definition, error)
 		d.MiniClusters = c.count(ctx, schema.GroupVersionResource{Group: "flux-framework.org", Version: version, Resource: "miniclusters"})
 	}
 	return d, nil
-}
-
-// isOurs tells Gopherlocks' definition from the Flux Operator's: by its label, or as
-// the first releases had none, by a field that only ours has.
-func isOurs(crd *unstructured.Unstructured) bool {
-	if crd.GetLabels()[preflight.LabelPartOf] == preflight.PartOf {
-		return true
-	}
-	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
-	return slices.ContainsFunc(versions, func(v any) bool {
-		version, _ := v.(map[string]any)
-		_, found, _ := unstructured.NestedFieldNoCopy(version, "schema", "openAPIV3Schema", "properties", "spec", "properties", "scaleDown")
-		return found
-	})
 }
 
 func servedVersion(crd *unstructured.Unstructured) string {
@@ -248,10 +274,6 @@ func (c *Cluster) metricsAPI(ctx context.Context) (*preflight.MetricsAPI, error)
 	namespace, _, _ := unstructured.NestedString(service.Object, "spec", "service", "namespace")
 	if name, found, _ := unstructured.NestedString(service.Object, "spec", "service", "name"); found {
 		m.Service = namespace + "/" + name
-	}
-	for _, manager := range service.GetManagedFields() {
-		// What Pulumi's provider calls itself with server-side apply.
-		m.ByPulumi = m.ByPulumi || strings.HasPrefix(manager.Manager, "pulumi-kubernetes")
 	}
 	m.Unavailable = unavailable(service)
 	return m, nil

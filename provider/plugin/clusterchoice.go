@@ -48,6 +48,9 @@ type ClusterChoiceArgs struct {
 	Proposal   *string `pulumi:"proposal,optional"`
 	Reason     *string `pulumi:"reason,optional"`
 	RecordFile *string `pulumi:"recordFile,optional"`
+
+	ClusterName  *string `pulumi:"clusterName,optional"`
+	NameProposal *string `pulumi:"nameProposal,optional"`
 }
 
 // ClusterChoiceState are the outputs of a ClusterChoice.
@@ -55,6 +58,7 @@ type ClusterChoiceState struct {
 	ClusterProvider string  `pulumi:"clusterProvider"`
 	Reason          string  `pulumi:"reason"`
 	RecordFile      *string `pulumi:"recordFile,optional"`
+	ClusterName     string  `pulumi:"clusterName,optional"`
 }
 
 // Annotate documents the resource.
@@ -62,7 +66,7 @@ func (c *ClusterChoice) Annotate(a infer.Annotator) {
 	a.SetToken(module, "ClusterChoice")
 	a.Describe(&c, "Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes "+
 		"kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. "+
-		"The choice is known in previews already. Let the cluster depend on it.")
+		"A name for the cluster is remembered likewise, wherever the project's folder goes. The choice is known in previews already. Let the cluster depend on it.")
 }
 
 // Annotate documents the inputs.
@@ -72,6 +76,8 @@ func (args *ClusterChoiceArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Reason, "Why that is the wish, or the proposal, as a clause.")
 	a.Describe(&args.RecordFile, "Absolute path of a file that bears the choice as long as the resource exists, for programs "+
 		"that cannot ask Pulumi.")
+	a.Describe(&args.ClusterName, "Name of the cluster. Default: the one that it has, and the first time the proposal.")
+	a.Describe(&args.NameProposal, "Name that the cluster takes the first time.")
 }
 
 // Annotate documents the outputs.
@@ -79,6 +85,7 @@ func (s *ClusterChoiceState) Annotate(a infer.Annotator) {
 	a.Describe(&s.ClusterProvider, "`embedded`, `kind` or `existing`.")
 	a.Describe(&s.Reason, "Why, as a clause.")
 	a.Describe(&s.RecordFile, "Path of the file that bears the choice.")
+	a.Describe(&s.ClusterName, "Name of the cluster; empty where nobody has given one.")
 }
 
 // Check validates the inputs.
@@ -110,6 +117,7 @@ func (*ClusterChoice) WireDependencies(f infer.FieldSelector, _ *ClusterChoiceAr
 	f.OutputField(&state.ClusterProvider).AlwaysKnown()
 	f.OutputField(&state.Reason).AlwaysKnown()
 	f.OutputField(&state.RecordFile).AlwaysKnown()
+	f.OutputField(&state.ClusterName).AlwaysKnown()
 }
 
 // Create chooses.
@@ -127,6 +135,7 @@ func (*ClusterChoice) Create(
 // choose makes a first choice.
 func (args ClusterChoiceArgs) choose(ctx context.Context, checkEngine func(context.Context) error) ClusterChoiceState {
 	chosen := ClusterChoiceState{RecordFile: args.RecordFile}
+	chosen.name(args)
 	switch {
 	case args.Wish != wishAuto:
 		chosen.ClusterProvider, chosen.Reason = args.Wish, valueOr(args.Reason, wished)
@@ -144,7 +153,7 @@ func (args ClusterChoiceArgs) choose(ctx context.Context, checkEngine func(conte
 	return chosen
 }
 
-// Diff sees nothing but another wish, or that the file of the record is not what
+// Diff sees nothing but another wish or name, or that the file of the record is not what
 // it should be: what proposals say once there is a choice does not matter.
 func (*ClusterChoice) Diff(
 	_ context.Context, req infer.DiffRequest[ClusterChoiceArgs, ClusterChoiceState],
@@ -156,6 +165,9 @@ func (*ClusterChoice) Diff(
 	}
 	if valueOr(chosen.RecordFile, "") != valueOr(req.State.RecordFile, "") || !chosen.isRecorded() {
 		changes["recordFile"] = p.PropertyDiff{Kind: p.Update, InputDiff: true}
+	}
+	if chosen.ClusterName != req.State.ClusterName {
+		changes["clusterName"] = p.PropertyDiff{Kind: p.Update, InputDiff: true}
 	}
 	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
 }
@@ -185,7 +197,19 @@ func (s ClusterChoiceState) follow(args ClusterChoiceArgs) ClusterChoiceState {
 	if args.Wish != wishAuto && args.Wish != s.ClusterProvider {
 		s.ClusterProvider, s.Reason = args.Wish, valueOr(args.Reason, wished)
 	}
+	s.name(args)
 	return s
+}
+
+// name gives the cluster the name that is wished, or the proposed one where it has
+// none yet.
+func (s *ClusterChoiceState) name(args ClusterChoiceArgs) {
+	switch {
+	case valueOr(args.ClusterName, "") != "":
+		s.ClusterName = *args.ClusterName
+	case s.ClusterName == "":
+		s.ClusterName = valueOr(args.NameProposal, "")
+	}
 }
 
 // Delete forgets the choice.

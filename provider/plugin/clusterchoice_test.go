@@ -130,3 +130,46 @@ func TestChoiceOfAClusterStays(t *testing.T) {
 	}
 	mustRecord("")
 }
+
+// TestNameOfAClusterStays: what is proposed later, as from another folder, changes
+// nothing; a name that is wished does, and stays too.
+func TestNameOfAClusterStays(t *testing.T) {
+	server := newProvider(t)
+	inputs := func(name, proposal string) property.Map {
+		values := map[string]property.Value{"wish": property.New("auto"), "proposal": property.New("embedded")}
+		if name != "" {
+			values["clusterName"] = property.New(name)
+		}
+		if proposal != "" {
+			values["nameProposal"] = property.New(proposal)
+		}
+		return property.NewMap(values)
+	}
+	made, err := server.Create(p.CreateRequest{Urn: urn("ClusterChoice"), Properties: inputs("", "dev-here"), DryRun: true})
+	if err != nil || made.Properties.Get("clusterName").AsString() != "dev-here" {
+		t.Fatalf("a preview names it %v (%v)", made.Properties.Get("clusterName"), err)
+	}
+	state := made.Properties
+	for _, step := range []struct {
+		why            string
+		name, proposal string
+		want           string
+	}{
+		{"another folder", "", "dev-elsewhere", "dev-here"},
+		{"a name", "mine", "dev-elsewhere", "mine"},
+		{"no name any more", "", "dev-elsewhere", "mine"},
+	} {
+		diff, err := server.Diff(p.DiffRequest{ID: "it", Urn: urn("ClusterChoice"), State: state, Inputs: inputs(step.name, step.proposal)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := step.want != state.Get("clusterName").AsString(); diff.HasChanges != changes {
+			t.Errorf("%s changes %v", step.why, diff.DetailedDiff)
+		}
+		updated, err := server.Update(p.UpdateRequest{ID: "it", Urn: urn("ClusterChoice"), State: state, Inputs: inputs(step.name, step.proposal), DryRun: true})
+		if err != nil || updated.Properties.Get("clusterName").AsString() != step.want {
+			t.Fatalf("%s: the name is %v, want %s (%v)", step.why, updated.Properties.Get("clusterName"), step.want, err)
+		}
+		state = updated.Properties
+	}
+}

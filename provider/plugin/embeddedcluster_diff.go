@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
 	"github.com/gopherlocks/gopherlocks/provider/embedded"
+	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
 )
 
 // observation is what the machine says about a cluster.
@@ -21,6 +22,9 @@ type observation struct {
 	programsChanged bool
 	// drift is what the surroundings of a running cluster have changed.
 	drift embedded.Drift
+	// kubeconfigLost says that the copy of the kubeconfig is not there, or leads
+	// elsewhere.
+	kubeconfigLost bool
 }
 
 // Diff also looks at the machine, so that a plain `pulumi up` brings a cluster
@@ -28,7 +32,7 @@ type observation struct {
 func (*EmbeddedCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[EmbeddedClusterArgs, EmbeddedClusterState],
 ) (infer.DiffResponse, error) {
-	seen, err := observe(ctx, parseID(req.ID), req.Inputs.binDir())
+	seen, err := observe(ctx, parseID(req.ID), req.Inputs)
 	if err != nil {
 		return infer.DiffResponse{}, fmt.Errorf("looking at the embedded cluster %s: %w", req.ID, err)
 	}
@@ -44,7 +48,7 @@ func (*EmbeddedCluster) Diff(
 	return diffCluster(req.State, req.Inputs, seen), nil
 }
 
-func observe(ctx context.Context, ref embedded.Ref, binDir string) (observation, error) {
+func observe(ctx context.Context, ref embedded.Ref, args EmbeddedClusterArgs) (observation, error) {
 	cluster, err := embedded.Inspect(ref)
 	if errors.Is(err, embedded.ErrNotFound) {
 		return observation{}, nil
@@ -52,12 +56,15 @@ func observe(ctx context.Context, ref embedded.Ref, binDir string) (observation,
 	if err != nil {
 		return observation{}, err
 	}
-	changed, err := embedded.ProgramsChanged(ref, binDir)
+	changed, err := embedded.ProgramsChanged(ref, args.binDir())
 	if err != nil {
 		// A cluster runs on without the folder that it was made from.
 		p.GetLogger(ctx).Warningf("can't tell whether the cluster's programs changed: %v", err)
 	}
-	return observation{exists: true, running: cluster.Running, programsChanged: changed, drift: findDrift(ctx, ref)}, nil
+	return observation{
+		exists: true, running: cluster.Running, programsChanged: changed, drift: findDrift(ctx, ref),
+		kubeconfigLost: kubeconfigLost(args.KubeconfigFile, cluster.Kubeconfig),
+	}, nil
 }
 
 func findDrift(ctx context.Context, ref embedded.Ref) embedded.Drift {
@@ -84,7 +91,7 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 	if args.Subnet != nil && *args.Subnet != state.Subnet {
 		input("subnet", p.UpdateReplace)
 	}
-	if !equal(args.KubeconfigFile, state.KubeconfigFile) {
+	if !equal(args.KubeconfigFile, state.KubeconfigFile) || seen.kubeconfigLost {
 		input("kubeconfigFile", p.Update)
 	}
 	if !equal(args.HPASyncPeriodSeconds, state.HPASyncPeriodSeconds) {
@@ -111,6 +118,12 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 		// A new cluster of the same name can't be made beside the old one.
 		DeleteBeforeReplace: true,
 	}
+}
+
+// kubeconfigLost tells whether the copy of a kubeconfig must be written anew.
+// Nothing is known of one of a cluster that does not run.
+func kubeconfigLost(file *string, is []byte) bool {
+	return file != nil && *file != "" && len(is) > 0 && !kubeconfig.Leads(*file, is)
 }
 
 func equal[T comparable](a, b *T) bool {

@@ -22,6 +22,8 @@ type kindObservation struct {
 	running bool
 	// lost are the nodes that the cluster had and has no more.
 	lost []string
+	// kubeconfigLost is as in observation.
+	kubeconfigLost bool
 }
 
 // Diff also asks the engine, so that a plain `pulumi up` starts nodes that were
@@ -29,7 +31,7 @@ type kindObservation struct {
 func (*KindCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[KindClusterArgs, KindClusterState],
 ) (infer.DiffResponse, error) {
-	seen, err := observeKind(ctx, req.ID, req.State.NodeNames)
+	seen, err := observeKind(ctx, req.ID, req.State.NodeNames, req.Inputs.KubeconfigFile)
 	if err != nil {
 		return infer.DiffResponse{}, fmt.Errorf("looking at the kind cluster %s: %w", req.ID, err)
 	}
@@ -45,7 +47,7 @@ func (*KindCluster) Diff(
 	return diffKind(req.State, req.Inputs, seen)
 }
 
-func observeKind(ctx context.Context, name string, had []string) (kindObservation, error) {
+func observeKind(ctx context.Context, name string, had []string, kubeconfigFile *string) (kindObservation, error) {
 	client, err := kind.NewClient(ctx, kindStatus(ctx))
 	if err != nil {
 		return kindObservation{}, err
@@ -59,7 +61,9 @@ func observeKind(ctx context.Context, name string, had []string) (kindObservatio
 	}
 	names := found.NodeNames()
 	lost := slices.DeleteFunc(slices.Clone(had), func(node string) bool { return slices.Contains(names, node) })
-	return kindObservation{exists: true, running: found.Running(), lost: lost}, nil
+	return kindObservation{
+		exists: true, running: found.Running(), lost: lost, kubeconfigLost: kubeconfigLost(kubeconfigFile, found.Kubeconfig),
+	}, nil
 }
 
 // diffKind compares what is with what is asked for. Inputs that describe the
@@ -90,7 +94,7 @@ func diffKind(state KindClusterState, args KindClusterArgs, seen kindObservation
 		replaceIf(!maps.Equal(args.FeatureGates, state.FeatureGates), "featureGates")
 		replaceIf(!equal(args.RawConfig, state.RawConfig), "rawConfig")
 	}
-	if !equal(args.KubeconfigFile, state.KubeconfigFile) {
+	if !equal(args.KubeconfigFile, state.KubeconfigFile) || seen.kubeconfigLost {
 		changes["kubeconfigFile"] = p.PropertyDiff{Kind: p.Update, InputDiff: true}
 	}
 	switch {

@@ -114,19 +114,20 @@ func TestDiffOfClusters(t *testing.T) {
 		change func(*EmbeddedClusterArgs, *observation)
 		want   map[string]p.DiffKind
 	}{
-		"nothing":                         {func(*EmbeddedClusterArgs, *observation) {}, nil},
-		"a name":                          {func(a *EmbeddedClusterArgs, _ *observation) { a.Name = "b" }, kinds("name", p.UpdateReplace)},
-		"a state root":                    {func(a *EmbeddedClusterArgs, _ *observation) { a.StateRoot = "/t" }, kinds("stateRoot", p.UpdateReplace)},
-		"the chosen subnet":               {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.200.0.0/16") }, nil},
-		"a subnet":                        {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.9.0.0/16") }, kinds("subnet", p.UpdateReplace)},
-		"a folder with the same programs": {func(a *EmbeddedClusterArgs, _ *observation) { a.BinDir = text("/clone") }, nil},
-		"programs":                        {func(_ *EmbeddedClusterArgs, o *observation) { o.programsChanged = true }, kinds("binDir", p.Update)},
-		"a kubeconfig":                    {func(a *EmbeddedClusterArgs, _ *observation) { a.KubeconfigFile = text("/k") }, kinds("kubeconfigFile", p.Update)},
-		"a period":                        {func(a *EmbeddedClusterArgs, _ *observation) { a.HPASyncPeriodSeconds = &seconds }, kinds("hpaSyncPeriodSeconds", p.Update)},
-		"a node that died":                {func(_ *EmbeddedClusterArgs, o *observation) { o.running = false }, kinds("running", p.Update)},
-		"another network":                 {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NameServers = []string{"192.0.2.1"} }, kinds("nameServers", p.Update)},
-		"lost firewall rules":             {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NetworkClosed = true }, kinds("networkOpen", p.Update)},
-		"a lost state":                    {func(_ *EmbeddedClusterArgs, o *observation) { *o = observation{} }, kinds("stateDir", p.UpdateReplace)},
+		"nothing":                               {func(*EmbeddedClusterArgs, *observation) {}, nil},
+		"a name":                                {func(a *EmbeddedClusterArgs, _ *observation) { a.Name = "b" }, kinds("name", p.UpdateReplace)},
+		"a state root":                          {func(a *EmbeddedClusterArgs, _ *observation) { a.StateRoot = "/t" }, kinds("stateRoot", p.UpdateReplace)},
+		"the chosen subnet":                     {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.200.0.0/16") }, nil},
+		"a subnet":                              {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.9.0.0/16") }, kinds("subnet", p.UpdateReplace)},
+		"a folder with the same programs":       {func(a *EmbeddedClusterArgs, _ *observation) { a.BinDir = text("/clone") }, nil},
+		"programs":                              {func(_ *EmbeddedClusterArgs, o *observation) { o.programsChanged = true }, kinds("binDir", p.Update)},
+		"a kubeconfig":                          {func(a *EmbeddedClusterArgs, _ *observation) { a.KubeconfigFile = text("/k") }, kinds("kubeconfigFile", p.Update)},
+		"a copy of the kubeconfig that is gone": {func(_ *EmbeddedClusterArgs, o *observation) { o.kubeconfigLost = true }, kinds("kubeconfigFile", p.Update)},
+		"a period":                              {func(a *EmbeddedClusterArgs, _ *observation) { a.HPASyncPeriodSeconds = &seconds }, kinds("hpaSyncPeriodSeconds", p.Update)},
+		"a node that died":                      {func(_ *EmbeddedClusterArgs, o *observation) { o.running = false }, kinds("running", p.Update)},
+		"another network":                       {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NameServers = []string{"192.0.2.1"} }, kinds("nameServers", p.Update)},
+		"lost firewall rules":                   {func(_ *EmbeddedClusterArgs, o *observation) { o.drift.NetworkClosed = true }, kinds("networkOpen", p.Update)},
+		"a lost state":                          {func(_ *EmbeddedClusterArgs, o *observation) { *o = observation{} }, kinds("stateDir", p.UpdateReplace)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed, seen := args, running

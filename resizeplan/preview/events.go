@@ -47,6 +47,8 @@ func decode(stack string, events []apitype.EngineEvent) resizeplan.Preview {
 			if finding, ok := refusal(*e.DiagnosticEvent); ok {
 				preview.Refusals = append(preview.Refusals, finding)
 			}
+		case e.DiagnosticEvent != nil && e.DiagnosticEvent.Severity == "warning" && !ambientPlugin.MatchString(plainText(e.DiagnosticEvent.Message)):
+			preview.Warnings = append(preview.Warnings, warning(*e.DiagnosticEvent))
 		case e.DiagnosticEvent != nil && e.DiagnosticEvent.Severity == "info" && !e.DiagnosticEvent.Ephemeral:
 			notice := resizeplan.NewFinding(e.DiagnosticEvent.URN, "program", plainText(e.DiagnosticEvent.Message))
 			preview.Notices = append(preview.Notices, notice)
@@ -238,6 +240,18 @@ func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
 		return resizeplan.NewFinding(e.URN, "program", programFailed.FindStringSubmatch(text)[1]), true
 	}
 	return resizeplan.NewFinding(e.URN, "preview", text), true
+}
+
+// ambientPlugin is what Pulumi says of each plugin on PATH, where ours are.
+var ambientPlugin = regexp.MustCompile(`^using .* from \$PATH`)
+
+// warning is what the program says of the stack, or somebody else of a resource.
+func warning(e apitype.DiagnosticEvent) resizeplan.Finding {
+	by := "preview"
+	if e.URN == "" || resource.URN(e.URN).Type() == resource.RootStackType {
+		by = "program"
+	}
+	return resizeplan.NewFinding(e.URN, by, plainText(e.Message))
 }
 
 // plainText is a message without colours and surrounding space.

@@ -177,7 +177,7 @@ func TestNoticesOfTheProgramAreKept(t *testing.T) {
 	p := decode("dev", []apitype.EngineEvent{
 		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", URN: "urn", Message: "size 4 in the cluster\n"}},
 		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "info", URN: "urn", Message: "waiting", Ephemeral: true}},
-		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "warning", Message: "using a plugin from $PATH"}},
+		{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "warning", Message: "using pulumi-resource-gopherlocks from $PATH at /bin\n"}},
 	})
 	if len(p.Notices) != 1 || p.Notices[0] != resizeplan.NewFinding("urn", "program", "size 4 in the cluster") || len(p.Refusals)+len(p.Warnings) > 0 {
 		t.Errorf("%+v", p)
@@ -190,5 +190,24 @@ func TestRefreshesAndReadsAreNoOperations(t *testing.T) {
 	})
 	if len(p.MiniClusters) != 1 || p.MiniClusters[0].Operation != resizeplan.Same {
 		t.Errorf("%+v", p.MiniClusters)
+	}
+}
+
+// TestWarningsAreTold: the program says in one why a size that it declares is not
+// what an autoscaler's MiniCluster has.
+func TestWarningsAreTold(t *testing.T) {
+	say := func(urn, message string) apitype.EngineEvent {
+		return apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{URN: urn, Severity: "warning", Message: message}}
+	}
+	const stack, cluster = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev", "urn:pulumi:dev::p::gopherlocks:index:EmbeddedCluster::cluster"
+	p := decode("dev", []apitype.EngineEvent{
+		say(stack, "<{%fg 3%}>size 4 is only the size to begin with<{%reset%}>\n"), say("", "and this"), say(cluster, "the node does not run"),
+	})
+	want := []resizeplan.Finding{
+		resizeplan.NewFinding(stack, "program", "size 4 is only the size to begin with"), resizeplan.NewFinding("", "program", "and this"),
+		resizeplan.NewFinding(cluster, "preview", "the node does not run"),
+	}
+	if !slices.Equal(p.Warnings, want) || len(p.Refusals) > 0 {
+		t.Errorf("warnings %+v, refusals %+v", p.Warnings, p.Refusals)
 	}
 }

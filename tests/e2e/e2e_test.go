@@ -36,6 +36,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"make up ends in a ready MiniCluster", testUp, false},
 		{"a second make up changes nothing", testSecondUp, false},
 		{"whatever comes to the machine, the stack keeps its cluster", testClusterStays, false},
+		{"nothing is lost with a folder or a kubeconfig", testNothingIsLost, true},
 		{"pulumi's and kubectl's plain commands work", testPlainCommands, false},
 		{"a plan tells that the HPA owns the size", testPlanAutoscaled, true},
 		{"the scale subresource is right and bounded", testScaleSubresource, false},

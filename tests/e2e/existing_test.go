@@ -20,6 +20,7 @@ func TestOnAnExistingCluster(t *testing.T) {
 		t.Skip("an existing cluster is the same to a stack, whoever keeps it")
 	}
 	w := newWorkspace(t)
+	w.env = append(w.env, "PULUMI_CONFIG_PASSPHRASE=a passphrase") // of the secrets
 	kubeconfig := filepath.Join(w.dir, "theirs.kubeconfig")
 	images := makeTheirCluster(t, w, kubeconfig)
 	w.env = append(w.env, "KUBECONFIG="+kubeconfig)
@@ -49,7 +50,7 @@ func TestOnAnExistingCluster(t *testing.T) {
 	}
 	set("context", "theirs")
 	said := w.fail(t, "pulumi", "preview")
-	if want := "create, delete, get, list, patch, watch customresourcedefinitions.apiextensions.k8s.io (cluster-wide)"; !strings.Contains(said, want) {
+	if want := "create, get, list, patch, watch customresourcedefinitions.apiextensions.k8s.io (cluster-wide)"; !strings.Contains(said, want) {
 		t.Errorf("the preview does not say that %q is missing: %s", want, said)
 	}
 	grant(t, w, said)
@@ -69,13 +70,18 @@ func TestOnAnExistingCluster(t *testing.T) {
 	w.waitForSize(t, 3)
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
 	testPullSecrets(t, w)
+	testObjectsOfOthers(t, w)
+	colleague := applyMiniCluster(t, w, "colleague", images["demo-workload"])
+	w.run(t, "kubectl", "wait", "minicluster", "colleague", "-n", "default", "--for=condition=Ready", "--timeout=120s")
 	w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
 	if now := w.run(t, "kubectl", "get", "namespaces", "-o", "name"); now != namespaces {
 		t.Errorf("namespaces were %q and are %q", namespaces, now)
 	}
-	if now := w.run(t, "kubectl", "get", "crds", "-o", "name"); strings.Contains(now, "flux-framework.org") {
-		t.Errorf("the definition is still there: %s", now)
+	if now := w.uidOf(t, "colleague"); now != colleague {
+		t.Errorf("the MiniCluster of a colleague was %s and is %q", colleague, now)
 	}
+	// As the documentation says how to remove the last of it.
+	w.run(t, "kubectl", "delete", "crd", "miniclusters.flux-framework.org")
 	testTakeOver(t, w, images["demo-workload"])
 }
 
@@ -164,6 +170,51 @@ func testPullSecrets(t *testing.T, w *workspace) {
 	}
 }
 
+// testObjectsOfOthers: nothing is taken over because it has the name of something
+// that the stack declares.
+func testObjectsOfOthers(t *testing.T, w *workspace) {
+	t.Helper()
+	annotation := []string{"annotate", "--overwrite", "minicluster", cluster, "-n", namespace}
+	const key = "flux-framework.org/pulumi-stack"
+	w.run(t, "kubectl", append(annotation, key+"-")...)
+	said := w.fail(t, "pulumi", "preview")
+	if want := "miniclusters.flux-framework.org " + namespace + "/" + cluster + " is there already and bears no stack's name"; !strings.Contains(said, want) {
+		t.Errorf("the preview does not say %q: %s", want, said)
+	}
+	// What the message says lets the stack have it.
+	command := regexp.MustCompile(`kubectl (annotate .*) \(ObjectExists\)`).FindStringSubmatch(said)
+	if command == nil {
+		t.Fatalf("the preview does not say what to do: %s", said)
+	}
+	w.run(t, "kubectl", strings.Fields(command[1])...)
+	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+}
+
+// applyMiniCluster makes a MiniCluster by kubectl, in the namespace default, and
+// returns its UID.
+func applyMiniCluster(t *testing.T, w *workspace, name, image string) (uid string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name+".json")
+	content := fmt.Sprintf(`{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": %q, "namespace": "default"},
+		"spec": {"size": 1, "flux": {"enabled": false}, "containers": [{"image": %q}]}}`, name, image)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, func() string {
+		_, errOut, err := w.try("kubectl", "apply", "-f", file)
+		if err != nil {
+			return errOut
+		}
+		return ""
+	})
+	return w.uidOf(t, name)
+}
+
+func (w *workspace) uidOf(t *testing.T, name string) string {
+	t.Helper()
+	return w.run(t, "kubectl", "get", "minicluster", name, "-n", "default", "-o", "jsonpath={.metadata.uid}")
+}
+
 // testTakeOver comes after a Flux Operator: what it has left is taken over only on
 // request and when it does not run, and outlives the stack.
 func testTakeOver(t *testing.T, w *workspace, image string) {
@@ -171,24 +222,7 @@ func testTakeOver(t *testing.T, w *workspace, image string) {
 	manifests := "tests/e2e/testdata/existing/fluxoperator.yaml"
 	w.run(t, "kubectl", "apply", "-f", manifests)
 	w.run(t, "kubectl", "wait", "--for=condition=Established", "crd/miniclusters.flux-framework.org", "--timeout=60s")
-	theirs := filepath.Join(t.TempDir(), "minicluster.json")
-	content := fmt.Sprintf(`{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "theirs", "namespace": "default"},
-		"spec": {"size": 1, "flux": {"enabled": false}, "containers": [{"image": %q}]}}`, image)
-	if err := os.WriteFile(theirs, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, time.Minute, func() string {
-		_, errOut, err := w.try("kubectl", "apply", "-f", theirs)
-		if err != nil {
-			return errOut
-		}
-		return ""
-	})
-	uid := func() string {
-		t.Helper()
-		return w.run(t, "kubectl", "get", "minicluster", "theirs", "-n", "default", "-o", "jsonpath={.metadata.uid}")
-	}
-	was := uid()
+	was := applyMiniCluster(t, w, "theirs", image)
 	said := w.fail(t, "pulumi", "preview")
 	for _, want := range []string{
 		"with 1 MiniCluster, is not Gopherlocks'", "pulumi config set takeOverCRD true",
@@ -205,7 +239,7 @@ func testTakeOver(t *testing.T, w *workspace, image string) {
 	w.run(t, "pulumi", "config", "rm", "takeOverCRD") // Once it is ours, nobody asks.
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
 	w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
-	if is := uid(); is != was {
+	if is := w.uidOf(t, "theirs"); is != was {
 		t.Errorf("their MiniCluster was %s and is %s", was, is)
 	}
 }

@@ -63,6 +63,51 @@ func testClusterStays(t *testing.T, w *workspace) {
 	}
 }
 
+// testNothingIsLost: a kubeconfig that is gone comes back, a checkout that is moved
+// keeps its cluster, and a wish that cannot be changes nothing.
+func testNothingIsLost(t *testing.T, w *workspace) {
+	nodes := w.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}")
+	kubeconfig := filepath.Join(w.dir, ".gopherlocks/kubeconfig.dev")
+	if err := os.Remove(kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "make", "up")
+	if now := w.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}"); now != nodes {
+		t.Errorf("nodes were %q and are %q", nodes, now)
+	}
+	if said := w.fail(t, "make", "up", "CLUSTER=existing"); !strings.Contains(said, "CLUSTER=existing cannot be, and stack dev keeps the cluster that it has") {
+		t.Errorf("make up CLUSTER=existing says %s", said)
+	}
+	if said := w.run(t, "make", "-s", "cluster"); !strings.Contains(said, "clusterProvider: "+w.provider+", because stack dev is made for it\n") {
+		t.Errorf("after a wish that cannot be, make cluster says %q", said)
+	}
+
+	moved := &workspace{dir: w.dir + "-moved", env: slices.Clone(w.env), provider: w.provider}
+	if err := os.Rename(w.dir, moved.dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Rename(moved.dir, w.dir); err != nil {
+			t.Error(err)
+		}
+		w.run(t, "make", "up") // The kubeconfig has moved too.
+	})
+	moved.env = slices.DeleteFunc(moved.env, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return strings.HasPrefix(name, "PULUMI_") || slices.Contains(ofTrees, name)
+	})
+	moved.env = append(moved.env, exports(moved.run(t, "sh", "-c", `eval "$(make -s env STACK=dev)" && env -0`))...)
+	out := moved.run(t, "make", "up")
+	for _, change := range []string{"created", "replaced", "deleted"} {
+		if strings.Contains(out, " "+change) {
+			t.Errorf("make up in another folder has %s something:\n%s", change, out)
+		}
+	}
+	if now := moved.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}"); now != nodes {
+		t.Errorf("nodes were %q and are %q in another folder", nodes, now)
+	}
+}
+
 // folderOf makes a folder with one program.
 func folderOf(t *testing.T, name, script string) string {
 	t.Helper()

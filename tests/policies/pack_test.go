@@ -72,7 +72,7 @@ func testViolating(t *testing.T, p *project) {
 		`advisory autoscaler-cpu-floor scaler`+target+`2 is below 10 (percent of the CPU request): nearly any load makes the MiniCluster grow to maxSize (LowCPUTarget)`,
 		`mandatory autoscaler-owns-size scaler`+pinned,
 		`mandatory autoscaler-requests scaler`+request,
-		`mandatory metrics-server scaler: this stack has an autoscaler and no metrics-server: install it, or say that the cluster has one (option provided of this policy, or pulumi config set metricsServer skip) (MetricsServerMissing)`,
+		`mandatory metrics-server scaler: this stack has an autoscaler and no metrics-server: install it, or say that the cluster has one (option provided of this policy, or pulumi config set gopherlocks:metricsServer skip) (MetricsServerMissing)`,
 		`mandatory autoscaler-cpu-target second`+target+`101 must be at most 100 (percent of the CPU request) (CPUTargetOutOfRange)`,
 		`mandatory autoscaler-owns-size second`+pinned,
 		`mandatory autoscaler-requests second`+request,

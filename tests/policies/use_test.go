@@ -51,11 +51,13 @@ func testMistakes(t *testing.T, p *project) {
 }
 
 func testStackConfiguration(t *testing.T, p *project) {
-	p.declare(t, []declared{miniCluster("scaled", nil).autoscaled(), autoscaler("scaler", "scaled", nil)},
-		map[string]string{"gopherlocks:metricsServer": "false"})
+	stack := []declared{kindCluster("kindest/node:v1.34.2"), miniCluster("scaled", nil).autoscaled(), autoscaler("scaler", "scaled", nil)}
+	p.declare(t, stack, map[string]string{"gopherlocks:metricsServer": "skip"})
 	got := p.run(t, "preview", "--policy-pack", p.pack)
 	got.passes(t)
 	got.expect(t)
+	p.preview(t, stack[1:]).passes(t) // A cluster that the stack does not make.
+	p.preview(t, stack).fails(t)
 }
 
 // testOldSize: with the autoscaler as its owner, the object that Pulumi shows to
@@ -124,15 +126,24 @@ func (p *project) rendered(t *testing.T) string {
 	return all.String()
 }
 
+// testUpdate: the preview that an update begins with tells all. Without it, what was
+// registered before the violation is made.
 func testUpdate(t *testing.T, p *project) {
 	p.declare(t, []declared{
 		miniCluster("scaled", nil).autoscaled(), autoscaler("scaler", "scaled", object{"maxReplicas": 9}),
 	}, nil)
-	got := p.run(t, "up", "--yes", "--skip-preview", "--policy-pack", p.pack)
+	const tooLarge = `mandatory autoscaler-bounds scaler: maxReplicas 9 must be at most maxSize 4 (MaxReplicasTooLarge)`
+	got := p.run(t, "up", "--yes", "--policy-pack", p.pack)
 	got.fails(t)
-	got.expect(t, `mandatory autoscaler-bounds scaler: maxReplicas 9 must be at most maxSize 4 (MaxReplicasTooLarge)`)
+	got.expect(t, tooLarge)
+	if made := p.rendered(t); made != "" {
+		t.Errorf("made, though the preview is refused:\n%s", made)
+	}
+	got = p.run(t, "up", "--yes", "--skip-preview", "--policy-pack", p.pack)
+	got.fails(t)
+	got.expect(t, tooLarge)
 	if made := p.rendered(t); !strings.Contains(made, "kind: MiniCluster") || strings.Contains(made, "kind: HorizontalPodAutoscaler") {
-		t.Errorf("made, want the MiniCluster alone:\n%s", made)
+		t.Errorf("made without a preview, want the MiniCluster alone:\n%s", made)
 	}
 }
 

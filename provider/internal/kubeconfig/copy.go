@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,14 +18,14 @@ func RemoveCopy(path, cluster string) error {
 	if path == "" {
 		return nil
 	}
-	content, err := os.ReadFile(path)
+	file, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the copy of the kubeconfig: %w", err)
 	}
-	if !isOf(content, cluster) {
+	if !isOf(file, cluster) {
 		return nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -33,13 +34,43 @@ func RemoveCopy(path, cluster string) error {
 	return nil
 }
 
+// content is what matters of a kubeconfig.
+type content struct {
+	Clusters []entry
+}
+
+type entry struct {
+	Name    string
+	Cluster struct {
+		Server string
+		CA     string `yaml:"certificate-authority-data"`
+	}
+}
+
+// Leads tells whether the file at path leads to where a cluster's kubeconfig does.
+// It need not be the same: users may have renamed contexts and added clusters.
+func Leads(path string, kubeconfig []byte) bool {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	var is, wanted content
+	if yaml.Unmarshal(file, &is) != nil || yaml.Unmarshal(kubeconfig, &wanted) != nil {
+		return false
+	}
+	for _, cluster := range wanted.Clusters {
+		if !slices.Contains(is.Clusters, cluster) {
+			return false
+		}
+	}
+	return true
+}
+
 // isOf tells whether a kubeconfig leads to a cluster: users may have renamed
 // contexts and added clusters. What leads nowhere is nobody else's.
-func isOf(content []byte, cluster string) bool {
-	var kubeconfig struct {
-		Clusters []struct{ Name string }
-	}
-	if err := yaml.Unmarshal(content, &kubeconfig); err != nil || len(kubeconfig.Clusters) == 0 {
+func isOf(file []byte, cluster string) bool {
+	var kubeconfig content
+	if err := yaml.Unmarshal(file, &kubeconfig); err != nil || len(kubeconfig.Clusters) == 0 {
 		return true
 	}
 	for _, entry := range kubeconfig.Clusters {

@@ -36,3 +36,29 @@ func TestOnlyTheClustersOwnCopyIsRemoved(t *testing.T) {
 		t.Errorf("without a path: %v", err)
 	}
 }
+
+func TestCopyLeadsToTheCluster(t *testing.T) {
+	const is = "clusters: [{name: mine, cluster: {server: https://a, certificate-authority-data: eA==}}]\ncurrent-context: mine\n"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if Leads(path, []byte(is)) {
+		t.Error("no copy leads there")
+	}
+	for name, c := range map[string]struct {
+		content string
+		leads   bool
+	}{
+		"the same":                   {is, true},
+		"renamed, and another added": {"clusters: [{name: theirs}, {name: mine, cluster: {server: https://a, certificate-authority-data: eA==}}]\ncontexts: [{name: renamed}]\n", true},
+		"another cluster's":          {"clusters: [{name: theirs, cluster: {server: https://a, certificate-authority-data: eA==}}]\n", false},
+		"a former one's of the name": {"clusters: [{name: mine, cluster: {server: https://a, certificate-authority-data: eQ==}}]\n", false},
+		"another address":            {"clusters: [{name: mine, cluster: {server: https://b, certificate-authority-data: eA==}}]\n", false},
+		"no kubeconfig":              {"\tnothing", false},
+	} {
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := Leads(path, []byte(is)); got != c.leads {
+			t.Errorf("%s: leads there: %t, want %t", name, got, c.leads)
+		}
+	}
+}

@@ -12,10 +12,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. The choice is known in previews already. Let the cluster depend on it.
+// Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. A name for the cluster is remembered likewise, wherever the project's folder goes. The choice is known in previews already. Let the cluster depend on it.
 type ClusterChoice struct {
 	pulumi.CustomResourceState
 
+	// Name of the cluster; empty where nobody has given one.
+	ClusterName pulumi.StringPtrOutput `pulumi:"clusterName"`
 	// `embedded`, `kind` or `existing`.
 	ClusterProvider pulumi.StringOutput `pulumi:"clusterProvider"`
 	// Why, as a clause.
@@ -67,6 +69,10 @@ func (ClusterChoiceState) ElementType() reflect.Type {
 }
 
 type clusterChoiceArgs struct {
+	// Name of the cluster. Default: the one that it has, and the first time the proposal.
+	ClusterName *string `pulumi:"clusterName"`
+	// Name that the cluster takes the first time.
+	NameProposal *string `pulumi:"nameProposal"`
 	// What `auto` takes the first time. Default: kind where a container engine works, else embedded.
 	Proposal *string `pulumi:"proposal"`
 	// Why that is the wish, or the proposal, as a clause.
@@ -79,6 +85,10 @@ type clusterChoiceArgs struct {
 
 // The set of arguments for constructing a ClusterChoice resource.
 type ClusterChoiceArgs struct {
+	// Name of the cluster. Default: the one that it has, and the first time the proposal.
+	ClusterName pulumi.StringPtrInput
+	// Name that the cluster takes the first time.
+	NameProposal pulumi.StringPtrInput
 	// What `auto` takes the first time. Default: kind where a container engine works, else embedded.
 	Proposal pulumi.StringPtrInput
 	// Why that is the wish, or the proposal, as a clause.
@@ -174,6 +184,11 @@ func (o ClusterChoiceOutput) ToClusterChoiceOutput() ClusterChoiceOutput {
 
 func (o ClusterChoiceOutput) ToClusterChoiceOutputWithContext(ctx context.Context) ClusterChoiceOutput {
 	return o
+}
+
+// Name of the cluster; empty where nobody has given one.
+func (o ClusterChoiceOutput) ClusterName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ClusterChoice) pulumi.StringPtrOutput { return v.ClusterName }).(pulumi.StringPtrOutput)
 }
 
 // `embedded`, `kind` or `existing`.
