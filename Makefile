@@ -8,6 +8,9 @@ TOOLCHAIN := go run ./toolchain
 WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
 # One set of flags for all compilation, so that it is shared: see toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
+# Many tests run programs that they build or are given, which go test does not know
+# of: a result that it remembers would stand for programs that have changed.
+GO_TEST   := $(GO) test -count=1
 
 .PHONY: help up destroy plan cluster tools packages programs tools-kind env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
@@ -66,12 +69,12 @@ test test-unit test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_C
 test: test-unit test-node test-e2e ## All tests but those of kind
 
 test-unit: tools ## Unit tests, and the operator against a real API server
-	@$(WITH_ENV) $(GO) test -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
+	@$(WITH_ENV) $(GO_TEST) -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
 
 # These look at the whole machine for what a cluster left behind, so nothing
 # else may start or stop one meanwhile.
 test-node: tools ## Embedded clusters, from their plans to their removal
-	@$(WITH_ENV) $(GO) test -timeout 20m ./provider/embedded
+	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./provider/embedded
 
 # Without the container engine that `make tools CLUSTER=kind` provides: tests have theirs.
 tools-kind:
@@ -80,14 +83,14 @@ tools-kind:
 
 # SHORT=-short leaves out of the whole way what is the same on every cluster.
 test-kind: tools-kind ## Clusters of kind on a container engine of their own, and the whole way on one
-	@$(WITH_ENV) $(GO) test -timeout 20m -v ./tests/kind
-	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO) test $(SHORT) -timeout 40m -v ./tests/e2e
+	@$(WITH_ENV) $(GO_TEST) -timeout 20m -v ./tests/kind
+	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO_TEST) $(SHORT) -timeout 40m -v ./tests/e2e
 
 test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
-	@$(WITH_ENV) $(GO) test -timeout 25m -v ./tests/e2e
+	@$(WITH_ENV) $(GO_TEST) -timeout 25m -v ./tests/e2e
 
 test-flux: ## The tests of all that calls flux, with the real one on PATH (CONTRIBUTING.md)
-	@FLUX_TEST_REAL=1 $(GO) test -count=1 -p 1 -timeout 20m ./operator/internal/fluxconf ./operator/internal/fluxcli \
+	@FLUX_TEST_REAL=1 $(GO_TEST) -p 1 -timeout 20m ./operator/internal/fluxconf ./operator/internal/fluxcli \
 		./operator/internal/agent/... ./operator/cmd/gopherlocks-agent
 
 bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
