@@ -112,26 +112,32 @@ func TestInstanceStandsOnItsObjects(t *testing.T) {
 	}
 	pod := m.pods()["0"]
 	may := func(verb, resource, subresource, name string) bool {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: "system:serviceaccount:" + m.key.Namespace + ":" + pod.Spec.ServiceAccountName,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: m.key.Namespace, Verb: verb, Group: api.GroupVersion.Group,
-				Resource: resource, Subresource: subresource, Name: name,
-			},
-		}}
-		if err := world.client.Create(t.Context(), review); err != nil {
-			t.Fatal(err)
-		}
-		return review.Status.Allowed
+		return allowed(t, "system:serviceaccount:"+m.key.Namespace+":"+pod.Spec.ServiceAccountName, authorizationv1.ResourceAttributes{
+			Namespace: m.key.Namespace, Verb: verb, Group: api.GroupVersion.Group,
+			Resource: resource, Subresource: subresource, Name: name,
+		})
 	}
 	for _, verb := range []string{"get", "patch", "update"} {
-		if !may(verb, api.Resource, "scale", name) {
-			t.Errorf("its pods may not %s the scale of their MiniCluster", verb)
-		}
+		eventually(t, func() error { // the API server learns of roles a little later
+			if !may(verb, api.Resource, "scale", name) {
+				return fmt.Errorf("its pods may not %s the scale of their MiniCluster", verb)
+			}
+			return nil
+		})
 		if may(verb, api.Resource, "scale", "another") || may(verb, api.Resource, "", name) || may(verb, api.Resource, "status", name) {
 			t.Errorf("its pods may %s more than their own scale", verb)
 		}
 	}
+}
+
+// allowed asks the API server what a user may do.
+func allowed(t *testing.T, user string, what authorizationv1.ResourceAttributes) bool {
+	t.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &what}}
+	if err := world.client.Create(t.Context(), review); err != nil {
+		t.Fatal(err)
+	}
+	return review.Status.Allowed
 }
 
 // TestOperatorCannotReadSecrets: its permissions are not those of a thief.
@@ -139,14 +145,7 @@ func TestOperatorCannotReadSecrets(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	for _, verb := range []string{"get", "list", "watch", "update", "patch", "delete"} {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:               operatorUser,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets", Name: "any"},
-		}}
-		if err := world.client.Create(t.Context(), review); err != nil {
-			t.Fatal(err)
-		}
-		if review.Status.Allowed {
+		if allowed(t, operatorUser, authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "secrets", Name: "any"}) {
 			t.Errorf("the operator may %s secrets", verb)
 		}
 	}

@@ -19,8 +19,7 @@ import (
 // TestOnlyTheLeadIsKeptFromEviction: also a lead that is not ready may go.
 func TestOnlyTheLeadIsKeptFromEviction(t *testing.T) {
 	t.Parallel()
-	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
-	n := startNodes(t, m.key.Namespace, map[string]string{"0": "b"})
+	m, _, n := createOnNodes(t, map[string]string{"0": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
 	m.waitForSize(2)
 	lead, follower := m.pods()["0"], m.pods()["1"]
 	waitForBudget(t, m.key, 1)

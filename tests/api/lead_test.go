@@ -44,7 +44,11 @@ var lastAddress atomic.Uint32
 // not answer yet.
 func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead) {
 	t.Helper()
-	namespace := newNamespace(t)
+	return createInstanceIn(t, newNamespace(t), spec)
+}
+
+func createInstanceIn(t testing.TB, namespace string, spec api.MiniClusterSpec) (miniCluster, *lead) {
+	t.Helper()
 	n := lastAddress.Add(1)
 	l := &lead{t: t, address: fmt.Sprintf("127.9.%d.%d", n/250, 1+n%250), changed: make(chan struct{})}
 	spec.Pod.Annotations = map[string]string{leadAddress: l.address}

@@ -28,14 +28,17 @@ type nodes struct {
 	byRank map[string]string
 }
 
-// startNodes makes nodes that report, and puts the ranks of a namespace on them.
-func startNodes(t *testing.T, namespace string, byRank map[string]string) *nodes {
+// createOnNodes makes two nodes that report, and then an instance whose ranks are put
+// on them.
+func createOnNodes(t *testing.T, byRank map[string]string, spec api.MiniClusterSpec) (miniCluster, *lead, *nodes) {
 	t.Helper()
+	namespace := newNamespace(t)
 	n := &nodes{t: t, zone: namespace, beats: map[string]context.CancelFunc{}, byRank: byRank}
 	n.start("a")
 	n.start("b")
 	n.place()
-	return n
+	m, l := createInstanceIn(t, namespace, spec)
+	return m, l, n
 }
 
 func (n *nodes) name(node string) string { return n.zone + "-" + node }
@@ -205,8 +208,7 @@ func TestRanksThatFindNoNodeAreNamed(t *testing.T) {
 // given up, and is removed. Other ranks and their jobs go on.
 func TestRankOfALostNodeComesBackElsewhere(t *testing.T) {
 	t.Parallel()
-	m, lead := createInstance(t, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
-	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m, lead, n := createOnNodes(t, map[string]string{"1": "b"}, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
 	m.waitForSize(3)
 	lead.setBusy(1, 2)
 	lead.serve(m)
@@ -242,8 +244,7 @@ func TestRankOfALostNodeComesBackElsewhere(t *testing.T) {
 // tolerated.
 func TestNodeThatComesBackKeepsItsRanks(t *testing.T) {
 	t.Parallel()
-	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
-	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m, _, n := createOnNodes(t, map[string]string{"1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
 	m.waitForSize(2)
 	before := uids(m.pods())
 	n.lose("b")
@@ -259,8 +260,7 @@ func TestNodeThatComesBackKeepsItsRanks(t *testing.T) {
 // of the lead.
 func TestRestartedNodeEndsNoInstance(t *testing.T) {
 	t.Parallel()
-	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
-	n := startNodes(t, m.key.Namespace, map[string]string{"0": "b", "1": "b"})
+	m, _, n := createOnNodes(t, map[string]string{"0": "b", "1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
 	m.waitForSize(2)
 	before := m.pods()
 	n.lose("b")
@@ -300,8 +300,7 @@ const lostContainer = 255
 // runs there, and the Job shrinks though nobody ends the pod.
 func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
 	t.Parallel()
-	m, lead := createInstance(t, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
-	n := startNodes(t, m.key.Namespace, map[string]string{"2": "b"})
+	m, lead, n := createOnNodes(t, map[string]string{"2": "b"}, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
 	m.waitForSize(3)
 	lead.setBusy(2)
 	lead.serve(m)
@@ -326,8 +325,7 @@ func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
 // not run any more. Left to itself, its Job would wait for a kubelet's word.
 func TestRankDeletedByForceIsReplaced(t *testing.T) {
 	t.Parallel()
-	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})
-	n := startNodes(t, m.key.Namespace, map[string]string{"1": "b"})
+	m, _, n := createOnNodes(t, map[string]string{"1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
 	m.waitForSize(2)
 	n.lose("b")
 	m.waitForMessage(api.ReasonScalingUp, "rank 1 is on node "+n.name("b"))

@@ -201,15 +201,22 @@ func TestSizeThatGotPastTheRuleIsClamped(t *testing.T) {
 
 	// With the rule back, status can still be written beside the old size.
 	restore()
+	release := world.kubelet.hold(m.key.Namespace)
 	if err := world.client.Delete(t.Context(), m.pods()["2"]); err != nil {
 		t.Fatalf("delete a pod: %v", err)
 	}
-	eventually(t, func() error {
-		if s := m.get().Status; s.Ready != 3 {
-			return fmt.Errorf("ready %d, want 3", s.Ready)
-		}
-		return nil
-	})
+	waitForReady := func(want int32) {
+		t.Helper()
+		eventually(t, func() error {
+			if s := m.get().Status; s.Ready != want {
+				return fmt.Errorf("ready %d, want %d", s.Ready, want)
+			}
+			return nil
+		})
+	}
+	waitForReady(2)
+	release()
+	waitForReady(3)
 	m.mustScale(2)
 	m.waitForSize(2)
 	m.waitForReason(api.ConditionSizeWithinBounds, api.ReasonWithinBounds)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -194,6 +195,16 @@ func TestPlanSaysWhatItMayNotRead(t *testing.T) {
 		if err := world.client.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, rule := range role.Rules {
+		eventually(t, func() error { // the API server learns of roles a little later
+			if !allowed(t, planner, authorizationv1.ResourceAttributes{
+				Namespace: m.key.Namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: rule.Resources[0], Name: name,
+			}) {
+				return fmt.Errorf("%s may not %s %s", planner, rule.Verbs[0], rule.Resources[0])
+			}
+			return nil
+		})
 	}
 	before, after := map[string]any{"size": 2, "maxSize": 4}, map[string]any{"size": 3, "maxSize": 4}
 	got := m.plan(connectAs(t, planner), before, after, true)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -112,10 +113,8 @@ func (w *workspace) mustHaveKept(t *testing.T, pods map[string]string) {
 	if m := w.miniCluster(t); int(m.Spec.Size) != len(pods) {
 		t.Errorf("size %d, want the %d ranks that were there", m.Spec.Size, len(pods))
 	}
-	for rank, uid := range w.podUIDs(t) {
-		if uid != pods[rank] {
-			t.Errorf("rank %s has another pod", rank)
-		}
+	if now := w.podUIDs(t); !maps.Equal(now, pods) {
+		t.Errorf("the pods of the ranks are %v, and were %v", now, pods)
 	}
 }
 
