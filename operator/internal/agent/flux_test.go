@@ -119,8 +119,8 @@ func standInFlux(args []string) int {
 	case command == "resource undrain":
 		writeInstance("drained", "")
 	case command == "resource drain":
-		if args[2] == "--update" {
-			if readInstance("drained") == "" {
+		if args[2] == "--update" || args[2] == "--force" {
+			if args[2] == "--force" || readInstance("drained") == "" {
 				writeInstance("drained", "drained="+args[3]+" "+args[4])
 			}
 			return 0
@@ -139,14 +139,15 @@ func standInBroker(args []string) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
 	var initial []string
+	var dump string
 	for i, arg := range args {
 		if uri, found := strings.CutPrefix(arg, "-Slocal-uri=local://"); found {
 			if err := os.WriteFile(uri, nil, 0o600); err != nil {
 				panic(err)
 			}
 		}
-		if dump, found := strings.CutPrefix(arg, "-Scontent.dump="); found {
-			defer func() { _ = os.WriteFile(dump, []byte("dump"), 0o600) }()
+		if path, found := strings.CutPrefix(arg, "-Scontent.dump="); found {
+			dump = path
 		}
 		if !strings.HasPrefix(arg, "-") && initial == nil {
 			initial = args[i:]
@@ -159,6 +160,9 @@ func standInBroker(args []string) int {
 	if _, err := os.Stat(filepath.Join(os.Getenv(rootVariable), "flux", "R")); err != nil {
 		fmt.Fprintln(os.Stderr, err) // on every rank, as Flux does
 		return 1
+	}
+	if dump != "" {
+		defer func() { _ = os.WriteFile(dump, []byte("dump"), 0o600) }()
 	}
 	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")
 	writeInstance("online", os.Getenv(agentapi.RankVariable))

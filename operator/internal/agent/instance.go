@@ -85,9 +85,7 @@ func (o own) undrainOurs(ctx context.Context) error {
 // drainAndWait drains the rank and waits until no job runs on it, or ctx is over.
 // An error of asking is no answer: it is asked again.
 func (o own) drainAndWait(ctx context.Context) {
-	if !o.insist(ctx, "draining this rank", func() error {
-		return o.flux.Drain(ctx, o.ranks, endpoint.ReasonStopping)
-	}) {
+	if !o.insist(ctx, "draining this rank", func() error { return o.drain(ctx) }) {
 		return
 	}
 	var busy fluxconf.Set
@@ -100,6 +98,19 @@ func (o own) drainAndWait(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// drain drains the rank. An administrator's reason stays; one of ours makes room,
+// since the operator takes back what it has wished, also on a rank about to go.
+func (o own) drain(ctx context.Context) error {
+	drained, err := o.flux.Drained(ctx)
+	if err != nil {
+		return err
+	}
+	if o.ranks.Minus(drained.Because(agentapi.DrainReason)).Len() == 0 {
+		return o.flux.DrainAnew(ctx, o.ranks, endpoint.ReasonStopping)
+	}
+	return o.flux.Drain(ctx, o.ranks, endpoint.ReasonStopping)
 }
 
 // insist tries do until it succeeds. It returns false when ctx is over before.

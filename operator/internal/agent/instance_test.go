@@ -51,6 +51,23 @@ func TestDrainSinceTheReturnStays(t *testing.T) {
 	}
 }
 
+func TestStoppingRankDrainsItselfForThat(t *testing.T) {
+	for before, after := range map[string]string{
+		"":                                   "drained=1 " + endpoint.ReasonStopping,
+		"drained=1 " + endpoint.ReasonShrink: "drained=1 " + endpoint.ReasonStopping, // else the operator might take it back
+		"drained=1 broken fan":               "drained=1 broken fan",
+	} {
+		root := testRoot(t)
+		writeInstance("drained", before)
+		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
+		must(t, err)
+		own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}.drainAndWait(t.Context())
+		if got := readInstance("drained"); got != after {
+			t.Errorf("%q became %q, want %q", before, got, after)
+		}
+	}
+}
+
 func TestLeadServesTheOperator(t *testing.T) {
 	root := testRoot(t)
 	l := launch(t, root, 0, func(c *agentapi.Config) { c.Mode = agentapi.ModeInteractive })

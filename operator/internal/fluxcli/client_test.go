@@ -140,8 +140,10 @@ func TestDrainAndUndrainAreIdempotent(t *testing.T) {
 		{"no ranks", func() error { return f.Drain(t.Context(), ranks(t, ""), "ours: no") }, nil},
 		{"some ranks", func() error { return f.Drain(t.Context(), ranks(t, "2-3"), "ours: going") }, []string{"2-3|ours: going"}},
 		{"again, with another", func() error { return f.Drain(t.Context(), ranks(t, "1-3"), "ours: more") }, []string{"1|ours: more", "2-3|ours: going"}},
-		{"one back", func() error { return f.Undrain(t.Context(), ranks(t, "2")) }, []string{"1|ours: more", "3|ours: going"}},
-		{"back although some are", func() error { return f.Undrain(t.Context(), ranks(t, "0,2-3")) }, []string{"1|ours: more"}},
+		{"anew, with another", func() error { return f.DrainAnew(t.Context(), ranks(t, "1,3"), "ours: now") }, []string{"1,3|ours: now", "2|ours: going"}},
+		{"and with the first", func() error { return f.DrainAnew(t.Context(), ranks(t, "3"), "ours: going") }, []string{"1|ours: now", "2-3|ours: going"}},
+		{"one back", func() error { return f.Undrain(t.Context(), ranks(t, "2")) }, []string{"1|ours: now", "3|ours: going"}},
+		{"back although some are", func() error { return f.Undrain(t.Context(), ranks(t, "0,2-3")) }, []string{"1|ours: now"}},
 		{"all back", func() error { return f.Undrain(t.Context(), ranks(t, "0-3")) }, nil},
 		{"back again", func() error { return f.Undrain(t.Context(), ranks(t, "0-3")) }, nil},
 	}

@@ -72,9 +72,9 @@ func shorten(output string) string {
 	return output
 }
 
-// isExit says whether the command ran and ended by itself with another code
-// than 0.
-func isExit(err error) bool {
+// Exited says whether err is of a command that ran and ended by itself with another
+// code than 0: it was neither killed nor too slow.
+func Exited(err error) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	return ok && exit.Exited()
 }

@@ -14,10 +14,19 @@ import (
 // too; ranks that the instance does not have are an error, and then none is.
 // reason is one line.
 func (c *Client) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
+	return c.drain(ctx, "--update", ranks, reason)
+}
+
+// DrainAnew is Drain, and gives ranks that are drained already the new reason.
+func (c *Client) DrainAnew(ctx context.Context, ranks fluxconf.Set, reason string) error {
+	return c.drain(ctx, "--force", ranks, reason)
+}
+
+func (c *Client) drain(ctx context.Context, option string, ranks fluxconf.Set, reason string) error {
 	if ranks.Len() == 0 {
 		return nil
 	}
-	_, err := c.run(ctx, "resource", "drain", "--update", ranks.String(), reason)
+	_, err := c.run(ctx, "resource", "drain", option, ranks.String(), reason)
 	return err
 }
 
@@ -31,7 +40,7 @@ func (c *Client) Undrain(ctx context.Context, ranks fluxconf.Set) error {
 		return nil
 	}
 	_, err := c.run(ctx, "resource", "undrain", ranks.String())
-	if err == nil || !isExit(err) {
+	if err == nil || !Exited(err) {
 		return err
 	}
 	// Flux refuses the whole set when one of it is not drained.

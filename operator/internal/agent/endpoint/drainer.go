@@ -128,11 +128,6 @@ func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (age
 	if ctx.Err() != nil {
 		return agentapi.DrainReport{}, context.Cause(ctx)
 	}
-	// A change that has begun is finished, also when a newer request comes or the
-	// caller goes: nobody could tell what a killed command has done.
-	if err := d.setDrained(context.WithoutCancel(ctx), wish.ranks); err != nil {
-		return agentapi.DrainReport{}, err
-	}
 	report, err := d.await(ctx, wish)
 	if ctx.Err() != nil {
 		return agentapi.DrainReport{}, context.Cause(ctx)
@@ -153,13 +148,19 @@ func (d *Drainer) setDrained(ctx context.Context, wished fluxconf.Set) error {
 	return d.flux.Undrain(ctx, ours.Minus(wished))
 }
 
-// await looks until there is something to report.
+// await looks until there is something to report. Each look begins with draining:
+// a rank that has gone and come back meanwhile has undrained itself.
 func (d *Drainer) await(ctx context.Context, wish wish) (agentapi.DrainReport, error) {
 	over := time.NewTimer(wish.wait)
 	defer over.Stop()
 	again := time.NewTicker(lookInterval)
 	defer again.Stop()
 	for {
+		// A change that has begun is finished, also when a newer request comes or the
+		// caller goes: nobody could tell what a killed command has done.
+		if err := d.setDrained(context.WithoutCancel(ctx), wish.ranks); err != nil {
+			return agentapi.DrainReport{}, err
+		}
 		busy, err := d.flux.Allocated(ctx, wish.ranks)
 		if err != nil {
 			return agentapi.DrainReport{}, err

@@ -130,6 +130,20 @@ func TestWaitEnds(t *testing.T) {
 	}
 }
 
+func TestRanksThatComeBackAreDrainedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		flux := newFakeFlux()
+		flux.run(t, "ƒ1", "3")
+		time.AfterFunc(1500*time.Millisecond, func() { _ = flux.Undrain(t.Context(), set(t, "2")) }) // itself
+		time.AfterFunc(4500*time.Millisecond, func() { flux.end("ƒ1") })
+		drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 60, Known: "3"})
+		if got := flux.changed(); got != "drain 2-3, undrain 2, drain 2" {
+			t.Errorf("changes %q", got)
+		}
+		time.Sleep(10 * time.Second) // let the timer go
+	})
+}
+
 func TestWaitEndsWhenAllRanksAreIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		flux := newFakeFlux()
