@@ -131,8 +131,9 @@ func plain(command []string) (int, error) {
 		// would be complete for good, and another code would count as failure.
 		return agentapi.ExitStopped, err
 	}
-	if code == agentapi.ExitLost {
-		return agentapi.ExitCommand, err // or it would be taken for an accident of the node
+	switch code {
+	case agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost:
+		return agentapi.ExitCommand, err // or it would be taken for a stop from outside
 	}
 	return code, err
 }

@@ -24,15 +24,19 @@ type (
 	// prepared: commands have run, files are written.
 	prepared struct{}
 	// prepareFailed: a command failed in strict mode, with its exit code, or (code
-	// 0) a file could not be written.
+	// 0) something that may succeed the next time did, such as writing a file.
 	prepareFailed struct {
 		code    int32
 		message string
 	}
 	// unusable: trying again does not help. Nothing has been run yet.
 	unusable struct{ message string }
-	// startFailed: there is no process of the broker to wait for.
-	startFailed struct{ message string }
+	// startFailed: there is no process of the broker to wait for. lasts: trying
+	// again does not help.
+	startFailed struct {
+		message string
+		lasts   bool
+	}
 	// brokerUp: the broker has joined the instance.
 	brokerUp struct{}
 	// brokerEnded follows every successful start once.
@@ -155,11 +159,11 @@ func (m *machine) on(e event) []action {
 	case unusable:
 		if m.phase == preparing {
 			m.phase = done
-			return []action{exit{agentapi.ExitUnusable, agentapi.Termination{Message: e.message}}}
+			return []action{m.failure(e.message, true)}
 		}
 	case startFailed:
 		if m.hasBroker() {
-			return m.finish(exit{agentapi.ExitUnusable, agentapi.Termination{Message: e.message}})
+			return m.finish(m.failure(e.message, e.lasts))
 		}
 	case brokerUp:
 		if m.phase == starting {
@@ -224,17 +228,26 @@ func stoppedOutcome() exit {
 	return exit{agentapi.ExitStopped, agentapi.Termination{Message: "the pod was stopped from outside"}}
 }
 
-func (m *machine) preparationOutcome(e prepareFailed) exit {
+// failure is the outcome of a rank that could not get as far as its broker. One
+// that lasts ends the Job: only what no other try can mend may do that.
+func (m *machine) failure(message string, lasts bool) exit {
 	switch {
 	case m.stopped:
 		return stoppedOutcome()
-	case m.lead && e.code != 0:
+	case lasts:
+		return exit{agentapi.ExitUnusable, agentapi.Termination{Message: message}}
+	}
+	return exit{agentapi.ExitTryAgain, agentapi.Termination{Message: message}}
+}
+
+func (m *machine) preparationOutcome(e prepareFailed) exit {
+	if m.lead && e.code != 0 && !m.stopped {
 		// In strict mode the lead's commands are part of the command.
 		return exit{commandExitCode(e.code), agentapi.Termination{
 			Command: &agentapi.CommandEnd{ExitCode: e.code}, Message: e.message,
 		}}
 	}
-	return exit{agentapi.ExitTryAgain, agentapi.Termination{Message: e.message}}
+	return m.failure(e.message, false)
 }
 
 // afterBroker decides what the end of the broker means.

@@ -164,8 +164,17 @@ func TestMachine(t *testing.T) {
 		}},
 		"broker cannot be started": {false, []step{
 			start,
-			{startFailed{"no strace"}, []action{runPost{}}},
+			{startFailed{"no strace", true}, []action{runPost{}}},
 			endsAfter(exit{agentapi.ExitUnusable, agentapi.Termination{Message: "no strace"}}),
+		}},
+		"broker cannot be started now": {true, []step{
+			start,
+			{startFailed{"fork: resource temporarily unavailable", false}, []action{runPost{}}},
+			endsAfter(exit{agentapi.ExitTryAgain, agentapi.Termination{Message: "fork: resource temporarily unavailable"}}),
+		}},
+		"stopped before Flux was found": {true, []step{
+			{stop{}, []action{armKill{}, signalCommand{syscall.SIGTERM}}},
+			{unusable{"flux version: signal: terminated"}, []action{stoppedOutcome()}},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +210,8 @@ func FuzzMachine(f *testing.F) {
 			prepared{},
 			prepareFailed{code: 3},
 			unusable{"x"},
-			startFailed{"x"},
+			startFailed{"x", true},
+			startFailed{"y", false},
 			brokerUp{},
 			brokerEnded{},
 			brokerEnded{command: code(0)},

@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
@@ -19,7 +21,10 @@ func (r *rank) prepare(ctx context.Context) event {
 		return failed
 	}
 	if err := r.findFlux(ctx); err != nil {
-		return unusable{err.Error()}
+		if lasts(err) {
+			return unusable{err.Error()}
+		}
+		return prepareFailed{message: err.Error()}
 	}
 	if failed := r.runCommand("pre", r.cfg.Pre); failed != nil {
 		return failed
@@ -79,6 +84,23 @@ func (r *rank) findFlux(ctx context.Context) error {
 	r.flux = flux
 	r.own = own{flux: client, ranks: r.ownRank(), log: r.log}
 	return nil
+}
+
+// lasts says whether what keeps the rank from Flux will be there again at the next
+// try: what the image lacks, or does not allow. Not so a machine that is too busy,
+// out of memory or processes, or a file server that does not answer.
+func lasts(err error) bool {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		switch errno {
+		case syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOEXEC:
+			return true
+		}
+		return false
+	}
+	if _, ok := errors.AsType[*fluxcli.CommandError](err); ok {
+		return fluxcli.Exited(err)
+	}
+	return true // there is no Flux, or one that is too old
 }
 
 func (r *rank) writeFiles() error {

@@ -117,7 +117,7 @@ func (r *rank) do(ctx context.Context, a action) {
 	switch a := a.(type) {
 	case startBroker:
 		if err := r.startBroker(ctx); err != nil {
-			go r.send(ctx, startFailed{err.Error()})
+			go r.send(ctx, startFailed{err.Error(), lasts(err)})
 		}
 	case joined:
 		r.join(a)
@@ -151,8 +151,12 @@ func (r *rank) grace() time.Duration { return time.Duration(r.cfg.GraceSeconds) 
 // startBroker starts the broker, and has it waited for and watched.
 func (r *rank) startBroker(ctx context.Context) error {
 	// Files of a broker before this one would tell of the wrong one.
-	for _, stale := range []string{r.paths.commandEnd(), r.paths.socket} {
-		if err := os.Remove(stale); err != nil && !os.IsNotExist(err) {
+	stale := []string{r.paths.commandEnd(), r.paths.socket}
+	if r.machine.lead && r.cfg.ArchivePath != "" {
+		stale = append(stale, newArchive(r.cfg.ArchivePath)) // may be cut off
+	}
+	for _, file := range stale {
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}

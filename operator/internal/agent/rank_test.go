@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
 )
 
 const secretKey = "secret-key-that-nobody-may-see"
@@ -340,6 +342,53 @@ func TestUnusableRankSaysWhy(t *testing.T) {
 			t.Errorf("exit code %d, %+v", exit, end)
 		}
 	})
+}
+
+// What another try may mend must not end with ExitUnusable, which ends the Job.
+func TestOnlyWhatLastsMakesARankUnusable(t *testing.T) {
+	root := testRoot(t)
+	program := filepath.Join(root, "bin", "flux")
+	version := func(ctx context.Context, script string) error {
+		must(t, os.Remove(program))
+		must(t, os.WriteFile(program, []byte(script), 0o700))
+		_, err := fluxcli.New(ctx, program, os.Environ())
+		return err
+	}
+	slow, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for name, failure := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"too slow":         {version(slow, "#!/bin/sh\nexec sleep 60\n"), false},
+		"killed":           {version(t.Context(), "#!/bin/sh\nkill -KILL $$\n"), false},
+		"no processes":     {&fluxcli.CommandError{Err: &os.SyscallError{Syscall: "fork", Err: syscall.EAGAIN}}, false},
+		"file server":      {&os.PathError{Op: "stat", Path: "/opt/view", Err: syscall.ESTALE}, false},
+		"broken":           {version(t.Context(), "#!/bin/sh\nexit 1\n"), true},
+		"no program":       {version(t.Context(), "#!/no/such/shell\n"), true},
+		"too old":          {version(t.Context(), "#!/bin/sh\necho 'commands: 0.30.0'\n"), true},
+		"not understood":   {version(t.Context(), "#!/bin/sh\necho hello\n"), true},
+		"read-only folder": {&os.LinkError{Op: "symlink", Err: syscall.EROFS}, true},
+	} {
+		if failure.err == nil {
+			t.Errorf("%s: no error", name)
+		} else if got := lasts(failure.err); got != failure.want {
+			t.Errorf("%s: lasts(%v) = %v, want %v", name, failure.err, got, failure.want)
+		}
+	}
+}
+
+func TestCutOffDumpTakesNoArchivesPlace(t *testing.T) {
+	root := testRoot(t)
+	archive := filepath.Join(root, "archives", "state.tgz")
+	must(t, os.MkdirAll(filepath.Dir(archive), 0o700))
+	must(t, os.WriteFile(archive, []byte("good"), 0o600))
+	must(t, os.WriteFile(newArchive(archive), []byte("cut o"), 0o600)) // of a lead that was killed
+	// This one's broker ends before it would dump.
+	launch(t, root, 0, func(c *agentapi.Config) { c.BrokerConfig, c.ArchivePath = refusedTOML, archive }).wait()
+	if text, err := os.ReadFile(archive); err != nil || string(text) != "good" {
+		t.Errorf("archive: %q, %v", text, err)
+	}
 }
 
 func TestArchiveIsRestoredAndWritten(t *testing.T) {
