@@ -130,7 +130,7 @@ type Container struct {
 	Ports []int32 `json:"ports,omitempty"`
 
 	// Volumes to mount, by name. A name used by several containers is one volume,
-	// with the source that the first of them gives.
+	// and all of them give it the same source.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32

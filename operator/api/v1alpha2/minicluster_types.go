@@ -175,8 +175,9 @@ type MiniClusterSpec struct {
 	Cleanup bool `json:"cleanup,omitempty"`
 
 	// BackoffLimit is how often a rank's pod that fails by itself is replaced
-	// before the MiniCluster fails. Stops from outside do not count. Default (or
-	// 0): without end.
+	// before the MiniCluster fails. Stops from outside do not count, nor does what
+	// nobody can tell from one: a container that is killed as a whole, as when it is
+	// out of memory. Default (or 0): without end.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0

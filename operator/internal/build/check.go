@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -44,7 +45,7 @@ func Check(mc *api.MiniCluster) error {
 	if len(spec.Containers) == 0 {
 		return errors.New("containers: there is none; add the one that runs the ranks")
 	}
-	errs := []error{checkPod(mc), checkNames(mc)}
+	errs := []error{checkPod(mc), checkNames(mc), checkShared("containers", spec.Containers), checkShared("services", spec.Services)}
 	for i, c := range spec.Containers {
 		errs = append(errs, checkContainer(containerPath("containers", i), c, roleOf(mc, i), viewPath(mc)))
 		if FluxEnabled(mc) {
@@ -69,6 +70,29 @@ func checkPod(mc *api.MiniCluster) error {
 	}
 	if spec.Pod.HostPID && spec.ShareProcessNamespace {
 		errs = append(errs, errors.New("shareProcessNamespace: true contradicts pod.hostPID: true; set one of them"))
+	}
+	return errors.Join(append(errs, checkWithoutFlux(spec))...)
+}
+
+// checkWithoutFlux refuses what only an instance of Flux can do. What flux holds
+// besides is how it would be set up, and may stay.
+func checkWithoutFlux(spec api.MiniClusterSpec) error {
+	if spec.Flux.Enabled == nil || *spec.Flux.Enabled {
+		return nil
+	}
+	var errs []error
+	for _, f := range []struct {
+		set    bool
+		field  string
+		reason string
+	}{
+		{spec.Interactive, "interactive: true", "there is no instance to enter"},
+		{spec.Tasks > 1, fmt.Sprintf("tasks: %d", spec.Tasks), "each rank runs the command once"},
+		{spec.Archive != api.Archive{}, "archive", "there is no instance to keep"},
+	} {
+		if f.set {
+			errs = append(errs, fmt.Errorf("%s: %s with flux.enabled: false; remove one of them", f.field, f.reason))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -159,6 +183,33 @@ func checkMeaning(at string, c api.Container, r role) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkShared refuses a volume to which containers of one pod give two sources: it
+// is one volume for all that name it, and one of the sources would be ignored.
+func checkShared(list string, containers []api.Container) error {
+	var errs []error
+	first := map[string]int{}
+	for i, c := range containers {
+		for _, name := range sortedKeys(c.Volumes) {
+			j, known := first[name]
+			if !known {
+				first[name] = i
+				continue
+			}
+			if !equality.Semantic.DeepEqual(sourceOf(c.Volumes[name]), sourceOf(containers[j].Volumes[name])) {
+				errs = append(errs, fmt.Errorf("%s.volumes[%s]: %s gives this volume another source; give it the same here, or choose another name",
+					containerPath(list, i), name, containerPath(list, j)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sourceOf leaves out of a volume where a container has it, and how.
+func sourceOf(v api.Volume) api.Volume {
+	v.Path, v.ReadOnly = "", false
+	return v
 }
 
 // checkVolumes refuses names and places that are ours or used twice.

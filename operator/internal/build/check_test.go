@@ -47,6 +47,14 @@ func TestWhatMeansNothingIsRefused(t *testing.T) {
 		{func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = corev1.DNSDefault }, []string{"pod.dnsPolicy: Default"}},
 		{func(s *api.MiniClusterSpec) { s.Pod.HostPID, s.ShareProcessNamespace = true, true }, []string{"shareProcessNamespace: true", "pod.hostPID: true"}},
 
+		{func(s *api.MiniClusterSpec) {
+			s.Flux.Enabled, s.Interactive, s.Tasks, s.Archive.Path = ptr.To(false), true, 4, "/archive.tgz"
+		}, []string{"interactive: true: there is no instance", "tasks: 4: each rank", "archive: there is no instance", "flux.enabled: false"}},
+		{func(s *api.MiniClusterSpec) {
+			volume("data", "/data")(&s.Containers[0])
+			beside(func(c *api.Container) { c.Volumes = map[string]api.Volume{"data": {Path: "/in", ClaimName: "b"}} })(s)
+		}, []string{"containers[1].volumes[data]: containers[0] gives this volume another source"}},
+
 		{rank(func(c *api.Container) { c.Commands.Script = "x" }), []string{"containers[0].commands.script:", "batch: true"}},
 		{rank(func(c *api.Container) { c.Commands.ServicePre = "x" }), []string{"containers[0].commands.servicePre:", "commands.pre"}},
 		{rank(func(c *api.Container) { c.NoWrapEntrypoint = true }), []string{"containers[0].noWrapEntrypoint:"}},

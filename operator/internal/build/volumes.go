@@ -36,7 +36,7 @@ const (
 )
 
 // userVolumes returns the volumes of all containers. A name that several use is
-// one volume, with the source that the first of them gives.
+// one volume; Check has seen that they give it one source.
 func userVolumes(containers []api.Container) []*corev1ac.VolumeApplyConfiguration {
 	var volumes []*corev1ac.VolumeApplyConfiguration
 	known := map[string]bool{}

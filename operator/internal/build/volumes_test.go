@@ -36,14 +36,14 @@ func TestSourcesOfVolumes(t *testing.T) {
 	}
 }
 
-func TestOneNameIsOneVolumeWithTheFirstSource(t *testing.T) {
+func TestOneNameIsOneVolume(t *testing.T) {
 	got := decode[[]corev1.Volume](t, userVolumes([]api.Container{
-		{Volumes: map[string]api.Volume{"b": {ClaimName: "first"}, "a": {HostPath: "/a"}}},
-		{Volumes: map[string]api.Volume{"b": {ClaimName: "second"}, "c": {HostPath: "/c"}}},
+		{Volumes: map[string]api.Volume{"b": {ClaimName: "claim"}, "a": {HostPath: "/a"}}},
+		{Volumes: map[string]api.Volume{"b": {ClaimName: "claim", ReadOnly: true}, "c": {HostPath: "/c"}}},
 	}))
 	equal(t, "volumes", len(got), 3)
 	equal(t, "order", []string{got[0].Name, got[1].Name, got[2].Name}, []string{"a", "b", "c"})
-	equal(t, "source", got[1].PersistentVolumeClaim.ClaimName, "first")
+	equal(t, "source", got[1].PersistentVolumeClaim.ClaimName, "claim")
 }
 
 func TestEachContainerHasItsOwnMounts(t *testing.T) {
