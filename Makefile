@@ -12,7 +12,11 @@ GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 # of: a result that it remembers would stand for programs that have changed.
 GO_TEST   := $(GO) test -count=1
 
-.PHONY: help up destroy plan cluster tools packages programs tools-kind env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
+# Whether this folder was led to an engine that was started for want of another. The
+# cluster that it holds may be one that the stack is about to leave.
+HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
+
+.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -27,12 +31,15 @@ endif
 # With its preview, so that what a policy or the API server refuses fails before anything is made.
 up: cluster tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
 	@$(WITH_ENV) pulumi stack select --create $(STACK); \
-	pulumi up --yes
+	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind resume; fi; \
+	pulumi up --yes; \
+	if [ "$$GOPHERLOCKS_CLUSTER_PROVIDER" != kind ] && $(HAS_ENGINE); then $(GO) run ./toolchain/kind down; fi
 
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
+	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind resume; fi; \
 	pulumi destroy --yes --skip-preview; \
-	if grep -qs dockerHost .gopherlocks/kind.json; then $(GO) run ./toolchain/kind down; fi
+	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind down; fi
 
 # Neither packages nor a container engine: a plan needs none. A stack that is not there yet is an empty record.
 # Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
@@ -66,14 +73,19 @@ images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 an
 # stack's cluster is.
 test test-unit test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_CLUSTER := embedded
 
+# Also for a user who can make no cluster: tests of clusters are skipped then.
+tools-tests:
+	@GOPHERLOCKS_CLUSTER=embedded $(TOOLCHAIN) packages --tests
+	@GOPHERLOCKS_CLUSTER=embedded $(TOOLCHAIN) tools
+
 test: test-unit test-node test-e2e ## All tests but those of kind
 
-test-unit: tools ## Unit tests, and the operator against a real API server
+test-unit: tools-tests ## Unit tests, and the operator against a real API server
 	@$(WITH_ENV) $(GO_TEST) -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
 
 # These look at the whole machine for what a cluster left behind, so nothing
 # else may start or stop one meanwhile.
-test-node: tools ## Embedded clusters, from their plans to their removal
+test-node: tools-tests ## Embedded clusters, from their plans to their removal
 	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./provider/embedded
 
 # Without the container engine that `make tools CLUSTER=kind` provides: tests have theirs.
@@ -86,20 +98,20 @@ test-kind: tools-kind ## Clusters of kind on a container engine of their own, an
 	@$(WITH_ENV) $(GO_TEST) -timeout 20m -v ./tests/kind
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO_TEST) $(SHORT) -timeout 40m -v ./tests/e2e
 
-test-e2e: tools ## The whole way, through `make up`, on an embedded cluster of its own
+test-e2e: tools-tests ## The whole way, through `make up`, on an embedded cluster of its own
 	@$(WITH_ENV) $(GO_TEST) -timeout 25m -v ./tests/e2e
 
 test-flux: ## The tests of all that calls flux, with the real one on PATH (CONTRIBUTING.md)
 	@FLUX_TEST_REAL=1 $(GO_TEST) -p 1 -timeout 20m ./operator/internal/fluxconf ./operator/internal/fluxcli \
 		./operator/internal/agent/... ./operator/cmd/gopherlocks-agent
 
-bench: tools ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
+bench: tools-tests ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) GOPHERLOCKS_KWOK=$$($(TOOLCHAIN) kwok) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
 
-bench-preview: tools ## Compare the preview of a resize with one of nothing, on a cluster of its own
+bench-preview: tools-tests ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
 
-soak: tools ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
+soak: tools-tests ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
 	@$(WITH_ENV) GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-20} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 	@$(MAKE) --no-print-directory tools-kind

@@ -50,9 +50,8 @@ func environment(t *tree, cluster providerChoice, stack string, lookup func(stri
 	if chosen := get("PULUMI_STACK"); chosen != "" {
 		exports = append(exports, export{"PULUMI_STACK", chosen})
 	}
-	if cluster.name == "kind" {
-		exports = append(exports, t.kindExports()...)
-	}
+	// Also when the cluster is another by now: the old one may have to be removed.
+	exports = append(exports, t.kindExports()...)
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
 	// Pulumi refuses to start without a passphrase, or a file with one; an empty
 	// one will do for a stack without secrets of its own. The program says of others

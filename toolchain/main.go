@@ -22,7 +22,8 @@ const usage = `usage: go run ./toolchain COMMAND
 
   tools [--bin DIR]   provide every program that "make up" needs
   cluster             say where the stack's Kubernetes comes from, and why
-  packages            install the Debian packages that the stack's cluster needs
+  packages [--tests]  install the Debian packages that the stack's cluster needs; refuse a cluster
+                      that cannot be made here, but for tests, which skip what needs one
   env [--bin DIR]     print the shell exports that select this work tree's tools and state
   lint [ARGUMENTS]    provide golangci-lint and run it
   kwok                provide kwok, which simulates nodes for benchmarks, and print its path
@@ -71,6 +72,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.Usage = func() {}
 	flags.StringVar(&tree.bin, "bin", tree.bin, "folder of the programs")
+	forTests := flags.Bool("tests", false, "for tests")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w\n%s", err, usage)
 	}
@@ -90,7 +92,7 @@ func run(ctx context.Context, args []string) error {
 		fmt.Println(tree.clusterProvider(ctx))
 		return nil
 	case "packages":
-		return installPackages(ctx, tree)
+		return installPackages(ctx, tree, *forTests)
 	case "env":
 		return printEnvironment(ctx, os.Stdout, tree)
 	default:

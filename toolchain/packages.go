@@ -10,15 +10,22 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // debianPackage is a package that the embedded cluster needs, and the files
 // that show that it is there, be it from Debian or from elsewhere.
 type debianPackage struct {
 	name     string
-	programs []string // All of them, each in one of the folders.
-	folders  []string // Besides PATH.
+	programs []string // All of them.
+	folders  []string // One of them has all programs. None: those of PATH, each program in any.
 }
+
+// cniFolders are where the embedded cluster looks for CNI plugins
+// (provider/embedded, cniBinDirs): upstream's folder, Debian's and Fedora's.
+var cniFolders = []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
 
 var debianPackages = []debianPackage{
 	{name: "containerd", programs: []string{"containerd", "containerd-shim-runc-v2", "ctr"}},
@@ -27,8 +34,7 @@ var debianPackages = []debianPackage{
 	{
 		name:     "containernetworking-plugins",
 		programs: []string{"bridge", "host-local", "loopback", "portmap"},
-		// Debian's folder and upstream's.
-		folders: []string{"/usr/lib/cni", "/opt/cni/bin"},
+		folders:  cniFolders,
 	},
 }
 
@@ -58,33 +64,38 @@ var systemFolders = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
 func missingPackages(packages []debianPackage, path string, exists func(string) bool) []string {
 	var missing []string
 	for _, p := range packages {
-		folders := p.folders
-		if folders == nil {
-			folders = append(filepath.SplitList(path), systemFolders...)
+		isIn := func(folder, program string) bool { return exists(filepath.Join(folder, program)) }
+		complete := slices.ContainsFunc(p.folders, func(folder string) bool {
+			return !slices.ContainsFunc(p.programs, func(program string) bool { return !isIn(folder, program) })
+		})
+		if p.folders == nil {
+			folders := append(filepath.SplitList(path), systemFolders...)
+			complete = !slices.ContainsFunc(p.programs, func(program string) bool {
+				return !slices.ContainsFunc(folders, func(folder string) bool { return isIn(folder, program) })
+			})
 		}
-		for _, program := range p.programs {
-			if !existsIn(folders, program, exists) {
-				missing = append(missing, p.name)
-				break
-			}
+		if !complete {
+			missing = append(missing, p.name)
 		}
 	}
 	return missing
 }
 
-func existsIn(folders []string, program string, exists func(string) bool) bool {
-	for _, folder := range folders {
-		if exists(filepath.Join(folder, program)) {
-			return true
-		}
-	}
-	return false
-}
-
-// installPackages installs what the cluster needs of Debian.
-func installPackages(ctx context.Context, t *tree) error {
+// installPackages installs what the cluster needs of Debian, and refuses a cluster
+// that cannot be made here; for tests it leaves it at that, as they skip then what
+// needs one.
+func installPackages(ctx context.Context, t *tree, forTests bool) error {
 	provider := t.clusterProvider(ctx).name
-	needed := neededPackages(provider, runtime.GOOS, func() bool { return t.engineWorks(ctx, os.Getenv) })
+	checkEngine := sync.OnceValue(func() error { return checkEngine(ctx) })
+	machine := host{runtime.GOOS, os.Geteuid(), containerengine.WithoutOwn().AllowsOwn(), checkEngine}
+	if err := machine.fits(provider); err != nil {
+		if forTests {
+			fmt.Printf("packages: none, tests of clusters will be skipped: %v\n", err)
+			return nil
+		}
+		return err
+	}
+	needed := neededPackages(provider, runtime.GOOS, func() bool { return checkEngine() == nil })
 	if len(needed) == 0 {
 		fmt.Printf("packages: none needed, the stack's clusterProvider is %s on %s\n", provider, runtime.GOOS)
 		return nil
@@ -95,13 +106,10 @@ func installPackages(ctx context.Context, t *tree) error {
 		return nil
 	}
 	list := strings.Join(missing, " ")
-	alternative := "or use a cluster that you have: `pulumi config set clusterProvider existing`"
+	const alternative = "or " + wayOut
 	aptGet, err := exec.LookPath("apt-get")
 	if err != nil {
 		return fmt.Errorf("the cluster needs %s, and there is no apt-get to install them; install them by this machine's own means, %s", list, alternative)
-	}
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("the cluster needs %s, and only root may install them; run `sudo apt-get install --no-install-recommends %s`, %s", list, list, alternative)
 	}
 
 	s := startStep(os.Stderr, "Debian packages "+list)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ func TestMissingPackages(t *testing.T) {
 	complete := []string{
 		"/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/usr/bin/ctr", "/usr/sbin/runc",
 		"/usr/sbin/iptables", "/usr/sbin/iptables-save", "/usr/sbin/iptables-restore",
-		"/opt/cni/bin/bridge", "/opt/cni/bin/host-local", "/usr/lib/cni/loopback", "/usr/lib/cni/portmap",
+		"/usr/libexec/cni/bridge", "/usr/libexec/cni/host-local", "/usr/libexec/cni/loopback", "/usr/libexec/cni/portmap",
+		// Of no use: the cluster takes all plugins from one folder.
+		"/opt/cni/bin/portmap",
 	}
 	for name, test := range map[string]struct {
 		without []string
@@ -18,7 +21,7 @@ func TestMissingPackages(t *testing.T) {
 	}{
 		"all there, partly from elsewhere": {nil, ""},
 		"one program of a package":         {[]string{"/usr/bin/ctr"}, "containerd"},
-		"one CNI plugin":                   {[]string{"/usr/lib/cni/portmap"}, "containernetworking-plugins"},
+		"one CNI plugin":                   {[]string{"/usr/libexec/cni/portmap"}, "containernetworking-plugins"},
 		"nothing":                          {complete, "containerd runc iptables containernetworking-plugins"},
 	} {
 		// The sbin folders are not on the PATH of a plain user.
@@ -28,6 +31,18 @@ func TestMissingPackages(t *testing.T) {
 		if got := strings.Join(missing, " "); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// TestCNIFoldersAreThoseOfTheCluster reads them from the cluster's source, which
+// the toolchain cannot import: it compiles at once, from the standard library.
+func TestCNIFoldersAreThoseOfTheCluster(t *testing.T) {
+	source, err := os.ReadFile("../provider/embedded/preflight_linux.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `cniBinDirs = []string{"` + strings.Join(cniFolders, `", "`) + `"}`; !strings.Contains(string(source), want) {
+		t.Errorf("provider/embedded has no line %s", want)
 	}
 }
 

@@ -24,6 +24,7 @@ type plan struct {
 	kubectl choice
 	cluster choice // The programs of the embedded cluster, or of kind's node image.
 	kind    bool   // Whether the cluster is one of kind.
+	unfit   error  // Why the cluster's programs would be compiled in vain; nil when they would not.
 }
 
 func (p plan) choices() []choice { return []choice{p.pulumi, p.plugin, p.kubectl, p.cluster} }
@@ -43,6 +44,7 @@ type machine struct {
 	kubectl         tool
 	clusterProvider string
 	nodeImage       error // Why kind's released node image is not to be had; nil when it is.
+	imageBuilder    error // Why no node image can be built instead; nil when one can.
 }
 
 // minimumPulumi is the first release that runs a compiled policy pack given by
@@ -51,9 +53,13 @@ var minimumPulumi = version{major: 3, minor: 255}
 
 // choose decides where each part comes from. It asks nothing of the machine.
 func choose(found machine, pinned versions) plan {
-	p := plan{pulumi: choosePulumi(found, pinned), kubectl: chooseKubectl(found, pinned), kind: found.clusterProvider == "kind"}
+	p := plan{pulumi: choosePulumi(found, pinned), cluster: chooseCluster(found, pinned), kind: found.clusterProvider == "kind"}
 	p.plugin = choosePlugin(found, pinned, p.pulumi)
-	p.cluster = chooseCluster(found, pinned)
+	p.kubectl = chooseKubectl(found, pinned, p.cluster)
+	if p.kind && p.cluster.build && found.imageBuilder != nil {
+		p.unfit = fmt.Errorf("kind's node image is not to be had (%w), and %w. Let the container engine reach the registry, "+
+			"or give it %s from a file; or %s", found.nodeImage, found.imageBuilder, pinned.nodeImage, wayOut)
+	}
 	return p
 }
 
@@ -90,20 +96,36 @@ func choosePlugin(found machine, pinned versions, pulumi choice) choice {
 	return c
 }
 
-// chooseKubectl takes a kubectl that is at most one minor version away from
-// the cluster: https://kubernetes.io/releases/version-skew-policy/#kubectl
-func chooseKubectl(found machine, pinned versions) choice {
-	c := choice{what: "kubectl", build: true}
+// chooseKubectl takes the one of the machine. Where the cluster's programs are
+// compiled anyway, they bring one along for nothing, and then the machine's must
+// be at most one minor version away from the cluster:
+// https://kubernetes.io/releases/version-skew-policy/#kubectl
+func chooseKubectl(found machine, pinned versions, cluster choice) choice {
+	c := choice{what: "kubectl"}
 	v, server := parseVersion(found.kubectl.version), parseVersion(pinned.kubernetes)
+	skewed := v.major != server.major || v.minor < server.minor-1 || v.minor > server.minor+1
+	unfit := ""
 	switch {
 	case found.kubectl.path == "":
-		c.reason = fmt.Sprintf("none on PATH; using %s compiled from its Go module", pinned.kubernetes)
+		c.build = true
+		unfit = "none on PATH"
 	case v == version{}:
-		c.reason = fmt.Sprintf("%s does not tell its version; using %s compiled from its Go module", found.kubectl.path, pinned.kubernetes)
-	case v.major != server.major || v.minor < server.minor-1 || v.minor > server.minor+1:
-		c.reason = fmt.Sprintf("%s is %s, more than one minor version from the cluster's; using %s compiled from its Go module", found.kubectl.path, found.kubectl.version, pinned.kubernetes)
+		c.build = true
+		unfit = found.kubectl.path + " does not tell its version"
+	case skewed:
+		c.build = cluster.build
+		unfit = fmt.Sprintf("%s is %s, more than one minor version from %s", found.kubectl.path, found.kubectl.version, pinned.kubernetes)
+	}
+	switch {
+	case c.build && cluster.build:
+		c.reason = fmt.Sprintf("%s; using %s, which the cluster's programs bring along", unfit, pinned.kubernetes)
+	case c.build:
+		c.reason = fmt.Sprintf("%s; using %s compiled from its Go module, without the rest of Kubernetes", unfit, pinned.kubernetes)
+	// Of an existing cluster the version is not known here.
+	case skewed && found.clusterProvider == "kind":
+		c.reason = fmt.Sprintf("using %s; WARNING: it is %s, more than one minor version from %s, and may lack what came in between",
+			found.kubectl.path, found.kubectl.version, pinned.kubernetes)
 	default:
-		c.build = false
 		c.reason = fmt.Sprintf("using %s, %s", found.kubectl.path, found.kubectl.version)
 	}
 	return c
@@ -120,7 +142,7 @@ func chooseCluster(found machine, pinned versions) choice {
 	case found.clusterProvider != "embedded":
 		c.reason = fmt.Sprintf("nothing to provide, the stack's clusterProvider is %s", found.clusterProvider)
 	case found.os != "linux":
-		c.reason = fmt.Sprintf("nothing to provide, an embedded cluster needs Linux and this is %s; set gopherlocks:clusterProvider to existing", found.os)
+		c.reason = fmt.Sprintf("nothing to provide, an embedded cluster needs Linux and this is %s", found.os)
 	default:
 		c.build = true
 		c.reason = fmt.Sprintf("using Kubernetes %s compiled from its Go modules", pinned.kubernetes)

@@ -112,6 +112,49 @@ func TestKubectlWithinTheSkewIsUsed(t *testing.T) {
 	}
 }
 
+func TestKubectlAloneNeverCostsAllOfKubernetes(t *testing.T) {
+	laptop := official() // With a Docker that has the released node image.
+	laptop.clusterProvider = "kind"
+	existing := official()
+	existing.clusterProvider = "existing"
+	for _, m := range []machine{laptop, existing} {
+		m.kubectl.version = "v1.30.1"
+		c := choose(m, testPins).kubectl
+		if c.build || !strings.Contains(c.reason, "/usr/bin/kubectl") {
+			t.Errorf("%s: a skewed kubectl is not used: %v", m.clusterProvider, c)
+		}
+		if warned, want := strings.Contains(c.reason, "WARNING"), m.clusterProvider == "kind"; warned != want {
+			t.Errorf("%s: a warning: %v, want %v: %v", m.clusterProvider, warned, want, c)
+		}
+		m.kubectl = tool{}
+		for _, module := range (&tree{root: "/r"}).catalogue(testPins, choose(m, testPins)) {
+			for _, p := range module.programs {
+				if module.name == "kubernetes" && (p.name != "kubectl" || len(p.links) > 0) {
+					t.Errorf("%s without kubectl: compiles %+v", m.clusterProvider, p)
+				}
+			}
+		}
+	}
+}
+
+func TestNothingIsCompiledForANodeImageThatCannotBeBuilt(t *testing.T) {
+	m := official()
+	m.clusterProvider = "kind"
+	m.imageBuilder = errors.New("building one needs root")
+	if p := choose(m, testPins); p.unfit != nil {
+		t.Errorf("with a registry: %v", p.unfit)
+	}
+	m.nodeImage = errors.New("no such host")
+	err := choose(m, testPins).unfit
+	if !errors.Is(err, m.nodeImage) || !errors.Is(err, m.imageBuilder) || !strings.Contains(err.Error(), "CLUSTER=existing") {
+		t.Errorf("without: %v", err)
+	}
+	m.imageBuilder = nil
+	if p := choose(m, testPins); p.unfit != nil {
+		t.Errorf("as root: %v", p.unfit)
+	}
+}
+
 func TestClusterProgramsAreOnlyForTheEmbeddedCluster(t *testing.T) {
 	existing := official()
 	existing.clusterProvider = "existing"

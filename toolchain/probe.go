@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // pullTimeout bounds the download of kind's node image, about 400 MB.
@@ -39,7 +41,7 @@ func (t *tree) probe(ctx context.Context, pinned versions) machine {
 		m.kubectl.version = kubectlVersion(ctx, m.kubectl.path)
 	}
 	if m.clusterProvider == "kind" {
-		m.nodeImage = pullNodeImage(ctx, pinned.nodeImage)
+		m.nodeImage, m.imageBuilder = pullNodeImage(ctx, pinned.nodeImage), checkImageBuilder()
 	}
 	if !choosePulumi(m, pinned).build {
 		m.plugin = installPlugin(ctx, m.pulumi.path, pinned.pluginSDK)
@@ -131,23 +133,31 @@ func installPlugin(ctx context.Context, pulumi, version string) error {
 	return nil
 }
 
-// pullNodeImage has a container engine download a node image, which is what
+// pullNodeImage has the container engine download a node image, which is what
 // kind would do; at once if the engine has it already.
 func pullNodeImage(ctx context.Context, image string) error {
+	engine, err := containerengine.WithoutOwn().Find(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
-	for _, engine := range []string{"docker", "nerdctl", "podman"} {
-		if _, err := exec.LookPath(engine); err != nil {
-			continue
-		}
-		if exec.CommandContext(ctx, engine, "image", "inspect", image).Run() == nil {
-			return nil
-		}
-		out, err := exec.CommandContext(ctx, engine, "pull", "--quiet", image).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%s pull: %w: %s", engine, err, lastLines(string(out), 1))
-		}
+	if _, err := engine.Do(ctx, "image", "inspect", image); err == nil {
 		return nil
 	}
-	return errors.New("no docker, nerdctl or podman on PATH")
+	if _, err := engine.Do(ctx, "pull", "--quiet", image); err != nil {
+		return fmt.Errorf("%s has none and can pull none: %w", engine.Program, err)
+	}
+	return nil
+}
+
+// checkImageBuilder says why no node image can be built here; nil when one can.
+func checkImageBuilder() error {
+	if os.Geteuid() != 0 {
+		return errors.New("building one needs root, for its files' owners")
+	}
+	if _, err := exec.LookPath("debootstrap"); err != nil {
+		return errors.New("building one needs debootstrap: run `apt-get install debootstrap`")
+	}
+	return nil
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // autoProvider leaves the choice of a cluster provider to the machine, once.
@@ -36,14 +37,14 @@ func (c providerChoice) String() string {
 
 // clusterProvider returns the provider of the selected stack.
 func (t *tree) clusterProvider(ctx context.Context) providerChoice {
-	return t.chooseProvider(os.Getenv, func() bool { return t.engineWorks(ctx, os.Getenv) })
+	return t.chooseProvider(os.Getenv, func() error { return checkEngine(ctx) })
 }
 
 // chooseProvider finds out what the selected stack's cluster is, or will be. The
 // program decides by the same order (package components, chooseProvider): what
 // `make CLUSTER=…` says, the stack's configuration, what the stack has by now,
 // and the machine.
-func (t *tree) chooseProvider(getenv func(string) string, hasEngine func() bool) providerChoice {
+func (t *tree) chooseProvider(getenv func(string) string, checkEngine func() error) providerChoice {
 	stack := t.selectedStack(getenv)
 	recorded := t.recordedProvider(stack)
 	chosen := func(name, reason string) providerChoice {
@@ -61,10 +62,14 @@ func (t *tree) chooseProvider(getenv func(string) string, hasEngine func() bool)
 		return chosen(configured, "the configuration of stack "+stack+" says so")
 	case recorded != "":
 		return chosen(recorded, "stack "+stack+" is made for it")
-	case hasEngine():
+	}
+	switch err := checkEngine(); {
+	case err == nil:
 		return chosen("kind", "a container engine works here")
-	default:
+	case containerengine.NoneInstalled(err):
 		return chosen("embedded", "no container engine works here")
+	default:
+		return chosen("embedded", fmt.Sprintf("no container engine works here (%v)", err))
 	}
 }
 
@@ -116,21 +121,9 @@ func readClusterProvider(stackConfig []byte) string {
 	return string(match[1])
 }
 
-// engineWorks says whether one of the container engines that kind uses answers.
-// One that we have started for want of another is not the machine's.
-func (t *tree) engineWorks(ctx context.Context, getenv func(string) string) bool {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	env := os.Environ()
-	if ours := t.provided().DockerHost; ours != "" && getenv("DOCKER_HOST") == ours {
-		env = slices.DeleteFunc(env, func(variable string) bool { return strings.HasPrefix(variable, "DOCKER_HOST=") })
-	}
-	for _, engine := range []string{"docker", "nerdctl", "podman"} {
-		info := exec.CommandContext(ctx, engine, "info")
-		info.Env = env
-		if info.Run() == nil {
-			return true
-		}
-	}
-	return false
+// checkEngine says why no container engine of this machine works; nil when one
+// does. One that we have started for want of another is not the machine's.
+func checkEngine(ctx context.Context) error {
+	_, err := containerengine.WithoutOwn().Find(ctx)
+	return err
 }

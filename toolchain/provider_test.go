@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // providerOf is a tree whose stack dev has the configuration and the record, and
@@ -47,7 +50,12 @@ func TestClusterProviderIsDecidedOnce(t *testing.T) {
 		"a wish against the configuration": {"kind", "embedded", "", false, "kind, because CLUSTER says so"},
 	} {
 		tree, getenv := providerOf(t, test.wish, test.configured, test.recorded)
-		got := tree.chooseProvider(getenv, func() bool { return test.engine }).String()
+		got := tree.chooseProvider(getenv, func() error {
+			if test.engine {
+				return nil
+			}
+			return &containerengine.NoneError{}
+		}).String()
 		if want := "clusterProvider: " + test.want; got != want && !strings.HasPrefix(got, want+", which the stack has now") {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -72,25 +80,10 @@ func TestWishesThatCannotLastAreRefused(t *testing.T) {
 	}
 }
 
-// TestOnlyEnginesOfTheMachineCount puts a docker on PATH that works with the
-// DOCKER_HOST that it is given, and no other.
-func TestOnlyEnginesOfTheMachineCount(t *testing.T) {
-	state, bin := t.TempDir(), t.TempDir()
-	docker := "#!/bin/sh\n[ \"$DOCKER_HOST\" = unix:///works ]\n"
-	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(docker), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", bin)
-	t.Setenv("DOCKER_HOST", "unix:///works")
-	tree := &tree{state: state}
-	if !tree.engineWorks(t.Context(), os.Getenv) {
-		t.Error("an engine that works does not count")
-	}
-	note := `{"dockerHost": "unix:///works"}`
-	if err := os.WriteFile(filepath.Join(state, "kind.json"), []byte(note), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if tree.engineWorks(t.Context(), os.Getenv) {
-		t.Error("an engine of ours counts as the machine's")
+func TestCauseOfAnUnusableEngineIsTold(t *testing.T) {
+	tree, getenv := providerOf(t, "", "", "")
+	got := tree.chooseProvider(getenv, func() error { return errors.New("docker is installed and not running") }).String()
+	if want := "clusterProvider: embedded, because no container engine works here (docker is installed and not running)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -28,6 +28,9 @@ func provideTools(ctx context.Context, t *tree) error {
 	for _, c := range plan.choices() {
 		fmt.Println(c)
 	}
+	if plan.unfit != nil {
+		return plan.unfit
+	}
 	if err := os.MkdirAll(filepath.Join(t.state, "pulumi"), 0o755); err != nil {
 		return fmt.Errorf("make the folder of Pulumi's state: %w", err)
 	}

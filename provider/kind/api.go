@@ -88,6 +88,8 @@ type NodeStatus struct {
 	Role    Role
 	Image   string
 	Running bool
+	// Started is when its container was started last.
+	Started time.Time
 }
 
 // Cluster is a cluster as it is.

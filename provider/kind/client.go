@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/exec"
 
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
@@ -21,7 +23,7 @@ import (
 // adminKubeconfig is the administrator's kubeconfig inside a control plane.
 const adminKubeconfig = "/etc/kubernetes/admin.conf"
 
-// Client makes, reads and removes clusters on the machine's container engine.
+// Client makes, reads and removes a cluster on the machine's container engine.
 type Client struct {
 	engine   engine
 	kind     *cluster.Provider
@@ -29,20 +31,24 @@ type Client struct {
 	progress Progress
 }
 
-// NewClient finds the container engine. Its error says what to install when
-// there is none; whether the engine works is found out by the methods.
-func NewClient(ctx context.Context, progress Progress) (*Client, error) {
-	engine, err := detectEngine(ctx, os.Getenv(EngineEnv), runProgram)
+// NewClient finds the container engine of the cluster of a name, which need not
+// be there yet. Its error says what to install or to start where none works.
+func NewClient(ctx context.Context, name string, progress Progress) (*Client, error) {
+	records, err := defaultRecords(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	records, err := defaultRecords(os.Getenv)
+	remembered, err := records.load(name)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := findEngine(ctx, containerengine.Here(), remembered)
 	if err != nil {
 		return nil, err
 	}
 	return &Client{
 		engine:   engine,
-		kind:     cluster.NewProvider(cluster.ProviderWithLogger(logger{progress}), engine.option),
+		kind:     cluster.NewProvider(cluster.ProviderWithLogger(logger{progress}), engine.option()),
 		records:  records,
 		progress: progress,
 	}, nil
@@ -51,7 +57,7 @@ func NewClient(ctx context.Context, progress Progress) (*Client, error) {
 // Inspect returns the cluster as it is. Its error is ErrNotFound when there is
 // none.
 func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
-	if err := c.engine.check(ctx); err != nil {
+	if err := c.engine.Check(ctx); err != nil {
 		return Cluster{}, err
 	}
 	containers, err := c.containers(ctx, name)
@@ -66,12 +72,12 @@ func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
 	if !ok {
 		return found, nil
 	}
-	version, err := c.engine.do(ctx, "exec", control, "cat", versionFile)
+	version, err := c.engine.Do(ctx, "exec", control, "cat", versionFile)
 	if err != nil {
 		return Cluster{}, fmt.Errorf("reading the version of node %s: %w", control, err)
 	}
 	found.KubernetesVersion = strings.TrimSpace(version)
-	if _, err := c.engine.do(ctx, "exec", control, "test", "-f", adminKubeconfig); err != nil {
+	if _, err := c.engine.Do(ctx, "exec", control, "test", "-f", adminKubeconfig); err != nil {
 		// Kubernetes was never set up on these nodes.
 		return found, nil
 	}
@@ -117,12 +123,18 @@ func (c *Client) containers(ctx context.Context, name string) ([]NodeStatus, err
 		if err != nil {
 			return nil, fmt.Errorf("reading the role of node %s: %w", node, withOutput(err))
 		}
-		facts, err := c.engine.lines(ctx, "container", "inspect", "--format", "{{.State.Running}}\n{{.Config.Image}}", node.String())
-		if err != nil || len(facts) != 2 {
+		// As JSON, since only that form of a time is every engine's.
+		facts, err := c.engine.lines(ctx, "container", "inspect", "--format",
+			"{{.State.Running}}\n{{.Config.Image}}\n{{json .State.StartedAt}}", node.String())
+		if err != nil || len(facts) != 3 {
 			return nil, fmt.Errorf("inspecting node %s: %q: %w", node, facts, err)
 		}
+		started, err := time.Parse(time.RFC3339Nano, strings.Trim(facts[2], `"`))
+		if err != nil {
+			return nil, fmt.Errorf("inspecting when node %s was started: %w", node, err)
+		}
 		containers = append(containers, NodeStatus{
-			Name: node.String(), Role: roleOf(role), Running: facts[0] == "true", Image: facts[1],
+			Name: node.String(), Role: roleOf(role), Running: facts[0] == "true", Image: facts[1], Started: started,
 		})
 	}
 	slices.SortFunc(containers, func(a, b NodeStatus) int {

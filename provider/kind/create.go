@@ -34,7 +34,7 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := c.engine.check(ctx); err != nil {
+	if err := c.engine.Check(ctx); err != nil {
 		return Cluster{}, err
 	}
 	unlock, err := c.lock(ctx, spec.Name)
@@ -65,17 +65,24 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	if err := c.engine.ensureImages(ctx, config, c.progress); err != nil {
 		return Cluster{}, err
 	}
-	if err := c.records.save(spec.Name, record{Phase: phaseCreating, Digest: digest, KubeconfigFile: spec.KubeconfigFile}); err != nil {
+	if err := c.remember(spec, phaseCreating, digest); err != nil {
 		return Cluster{}, err
 	}
 	made, err := c.createNew(ctx, spec, config)
 	if err == nil {
-		err = c.records.save(spec.Name, record{Phase: phaseReady, Digest: digest, KubeconfigFile: spec.KubeconfigFile})
+		err = c.remember(spec, phaseReady, digest)
 	}
 	if err != nil {
 		return Cluster{}, errors.Join(err, c.abandon(ctx, spec))
 	}
 	return made, nil
+}
+
+// remember records how far the making of a cluster came.
+func (c *Client) remember(spec Spec, phase phase, digest string) error {
+	return c.records.save(spec.Name, record{
+		Phase: phase, Digest: digest, KubeconfigFile: spec.KubeconfigFile, Engine: c.engine.Program,
+	})
 }
 
 func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Cluster) (Cluster, error) {
@@ -150,7 +157,7 @@ func (c *Client) Update(ctx context.Context, spec Spec) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := c.engine.check(ctx); err != nil {
+	if err := c.engine.Check(ctx); err != nil {
 		return Cluster{}, err
 	}
 	unlock, err := c.lock(ctx, spec.Name)
@@ -176,7 +183,7 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 			continue
 		}
 		c.progress("starting node " + container.Name)
-		if _, err := c.engine.do(ctx, "start", container.Name); err != nil {
+		if _, err := c.engine.Do(ctx, "start", container.Name); err != nil {
 			return Cluster{}, fmt.Errorf("starting node %s: %w", container.Name, err)
 		}
 	}
@@ -198,7 +205,7 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 		return Cluster{}, err
 	}
 	// Also of an imported cluster, which is ours from now on.
-	return made, c.records.save(spec.Name, record{Phase: phaseReady, Digest: digest, KubeconfigFile: spec.KubeconfigFile})
+	return made, c.remember(spec, phaseReady, digest)
 }
 
 func missingNodes(config *v1alpha4.Cluster, containers []NodeStatus) []string {
@@ -234,7 +241,7 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 // Delete removes the cluster with all that it made, in whatever state it is.
 // That there is none is no error.
 func (c *Client) Delete(ctx context.Context, name string) error {
-	if err := c.engine.check(ctx); err != nil {
+	if err := c.engine.Check(ctx); err != nil {
 		return err
 	}
 	unlock, err := c.lock(ctx, name)
@@ -268,7 +275,7 @@ func DeleteOurs(ctx context.Context, name string, progress Progress) error {
 	if remembered, err := records.load(name); err != nil || remembered == nil {
 		return err
 	}
-	client, err := NewClient(ctx, progress)
+	client, err := NewClient(ctx, name, progress)
 	if err != nil {
 		return err
 	}

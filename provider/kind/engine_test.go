@@ -2,15 +2,17 @@ package kind
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/log"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // answers is a machine on which each command line gives a fixed answer, an
@@ -28,40 +30,30 @@ func (a answers) run(_ context.Context, _ io.Reader, program string, args ...str
 	return answer, nil
 }
 
-func TestEngineIsTheFirstThatAnswersAsItself(t *testing.T) {
-	const docker, nerdctl, podman = "Docker version 28.2.2", "nerdctl version 2.0", "podman version 5.0"
-	for name, test := range map[string]struct {
-		machine answers
-		chosen  string
-		want    string
-	}{
-		"docker":                 {answers{"docker -v": docker, "podman -v": podman}, "", "docker"},
-		"podman":                 {answers{"podman -v": podman}, "", "podman"},
-		"podman as docker":       {answers{"docker -v": podman, "podman -v": podman}, "", "podman"},
-		"nerdctl before podman":  {answers{"nerdctl -v": nerdctl, "podman -v": podman}, "", "nerdctl"},
-		"by choice":              {answers{"docker -v": docker, "podman -v": podman}, "podman", "podman"},
-		"a choice that is not":   {answers{"docker -v": docker}, "podman", "not found"},
-		"a choice that is wrong": {answers{"docker -v": docker}, "lxc", "no such engine"},
-		"none":                   {answers{}, "", "docs.docker.com/engine/install"},
-	} {
-		engine, err := detectEngine(t.Context(), test.chosen, test.machine.run)
-		if got := engine.program; err != nil && !strings.Contains(err.Error(), test.want) || err == nil && got != test.want {
-			t.Errorf("%s: got %q, %v, want %s", name, got, err, test.want)
-		}
-	}
+func (a answers) engine(program string) engine {
+	return engine{containerengine.Engine{Machine: a.machine(), Program: program}}
 }
 
-func TestUnusableEngineIsExplained(t *testing.T) {
-	for said, want := range map[string]string{
-		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?":         "systemctl start docker",
-		"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock":      "usermod -aG docker",
-		"dial unix /run/user/1000/podman.sock: connect: no such file or directory":                                  "podman machine start",
-		"Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41 (or so)": "must succeed first",
+func (a answers) machine() containerengine.Machine {
+	return containerengine.Machine{Run: a.run, Getenv: func(string) string { return "" }}
+}
+
+func TestClusterKeepsTheEngineThatItWasMadeOn(t *testing.T) {
+	both := answers{"docker -v": "Docker version 28", "docker info": "", "podman -v": "podman version 5", "podman info": ""}
+	stopped := answers{"docker -v": "Docker version 28", "docker info": "error: cannot connect", "podman -v": "podman version 5", "podman info": ""}
+	for name, test := range map[string]struct {
+		machine    answers
+		remembered *record
+		want       string
+	}{
+		"nothing was made":     {both, nil, "docker"},
+		"it was on podman":     {both, &record{Engine: "podman"}, "podman"},
+		"its engine stands":    {stopped, &record{Engine: "docker"}, "docker"},
+		"its engine is gone":   {both, &record{Engine: "nerdctl"}, "docker"},
+		"an earlier version's": {stopped, &record{}, "podman"},
 	} {
-		machine := answers{"docker info": "error: " + said}
-		err := engine{program: "docker", run: machine.run}.check(t.Context())
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), said) {
-			t.Errorf("%s\nis explained as\n%v\nwithout %q", said, err, want)
+		if found, err := findEngine(t.Context(), test.machine.machine(), test.remembered); err != nil || found.Program != test.want {
+			t.Errorf("%s: got %q (%v), want %s", name, found.Program, err, test.want)
 		}
 	}
 }
@@ -76,7 +68,7 @@ func TestImageThatCannotBeHadIsExplained(t *testing.T) {
 		"Error response from daemon: pull access denied for mine, repository does not exist or may require ..": "not public",
 	} {
 		machine := answers{"docker image inspect " + image: "error: none", "docker pull --quiet " + image: "error: " + said}
-		err := engine{program: "docker", run: machine.run}.ensureImage(t.Context(), image, func(string) {})
+		err := machine.engine("docker").ensureImage(t.Context(), image, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), image) {
 			t.Errorf("%s\nis explained as\n%v\nwithout %q", said, err, want)
 		}
@@ -92,7 +84,7 @@ func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 		"error: cat: /kind/version: No such file": "no node image",
 	} {
 		machine := answers{"docker image inspect " + image: "[]", ask: answer}
-		err := engine{program: "docker", run: machine.run}.ensureImage(t.Context(), image, func(string) {})
+		err := machine.engine("docker").ensureImage(t.Context(), image, func(string) {})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: the error is %v, want %q", answer, err, want)
 		}
@@ -164,21 +156,27 @@ func TestRecordsNeedAHome(t *testing.T) {
 
 func TestNodesThatAreMissingAreNamed(t *testing.T) {
 	const list = `{"items": [
-		{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True", "message": "fine"}]}},
-		{"metadata": {"name": "b"}, "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no network"}]}}]}`
+		{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True", "message": "fine", "lastHeartbeatTime": "2026-11-26T01:00:10Z"}]}},
+		{"metadata": {"name": "b"}, "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no network", "lastHeartbeatTime": "2026-11-26T01:00:10Z"}]}}]}`
+	heard := time.Date(2026, 11, 26, 1, 0, 10, 0, time.UTC)
 	for _, test := range []struct {
-		names []string
-		want  string
+		names   []string
+		started time.Time
+		want    string
 	}{
-		{[]string{"a"}, ""},
-		{[]string{"a", "b"}, "b: no network"},
-		{[]string{"a", "c"}, "c: has not joined"},
+		{[]string{"a"}, heard.Add(-time.Hour), ""},
+		{[]string{"a", "b"}, heard.Add(-time.Hour), "b: no network"},
+		{[]string{"a", "c"}, heard.Add(-time.Hour), "c: has not joined"},
+		// The API keeps whole seconds.
+		{[]string{"a"}, heard.Add(900 * time.Millisecond), ""},
+		{[]string{"a"}, heard.Add(time.Second), "a: nothing heard of it since it was started"},
 	} {
-		if got, err := notReadyNodes([]byte(list), test.names); got != test.want || err != nil {
-			t.Errorf("%v: got %q, %v, want %q", test.names, got, err, test.want)
+		started := map[string]time.Time{"a": test.started, "b": test.started}
+		if got, err := notReadyNodes([]byte(list), test.names, started); got != test.want || err != nil {
+			t.Errorf("%v started %s: got %q, %v, want %q", test.names, test.started, got, err, test.want)
 		}
 	}
-	if _, err := notReadyNodes([]byte("<html>"), nil); err == nil {
+	if _, err := notReadyNodes([]byte("<html>"), nil, nil); err == nil {
 		t.Error("an answer that is no list is taken for one")
 	}
 }
@@ -201,14 +199,21 @@ func TestNodesSortByTheirNumber(t *testing.T) {
 	}
 }
 
-func TestProgramsErrorsAreShown(t *testing.T) {
-	_, err := runProgram(t.Context(), nil, "sh", "-c", "echo reason >&2; exit 3")
-	if err == nil || !strings.Contains(err.Error(), "reason") {
-		t.Errorf("the error is %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := runProgram(ctx, nil, "sh", "-c", "exit 0"); !errors.Is(err, context.Canceled) {
-		t.Errorf("the error is %v, not the interruption", err)
+func TestRemovingAnImageLeavesOthersOfItsContent(t *testing.T) {
+	const reference, id, imported = "localhost/a/app:1", "sha256:0123", "import-2026-11-26@sha256:4567"
+	for name, test := range map[string]struct{ names, want string }{
+		"the only one":          {"localhost/a/app:1 sha256:0123", "localhost/a/app:1 sha256:0123"},
+		"with its digest":       {"localhost/a/app:1 localhost/a/app@sha256:4567 " + imported, "localhost/a/app:1 localhost/a/app@sha256:4567 " + imported},
+		"another repository":    {"localhost/a/app:1 localhost/b/app:1 " + id + " " + imported, "localhost/a/app:1"},
+		"another tag":           {"localhost/a/app:1 localhost/a/app:2 " + id, "localhost/a/app:1"},
+		"another's digest":      {"localhost/a/app:1 localhost/b/app@sha256:4567 " + id, "localhost/a/app:1"},
+		"only others":           {"localhost/b/app:1 " + id, ""},
+		"what is left of it":    {id, id},
+		"nothing":               {"", ""},
+		"a repository's prefix": {"localhost/a/app:1 localhost/a/ap@sha256:4567", "localhost/a/app:1"},
+	} {
+		if got := strings.Join(namesToRemove(strings.Fields(test.names), reference), " "); got != test.want {
+			t.Errorf("%s: removes %q, want %q", name, got, test.want)
+		}
 	}
 }

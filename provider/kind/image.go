@@ -3,23 +3,20 @@ package kind
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // versionFile is where a node image says its version of Kubernetes.
 const versionFile = "/kind/version"
 
-// PullImage makes sure that the container engine has a node image.
-func PullImage(ctx context.Context, image string, progress Progress) error {
-	engine, err := detectEngine(ctx, os.Getenv(EngineEnv), runProgram)
-	if err != nil {
-		return err
-	}
-	return engine.ensureImage(ctx, image, progress)
+// PullImage makes sure that a container engine has a node image.
+func PullImage(ctx context.Context, on containerengine.Engine, image string, progress Progress) error {
+	return engine{on}.ensureImage(ctx, image, progress)
 }
 
 // ensureImages makes sure that the engine has the nodes' images, and that they
@@ -39,13 +36,13 @@ func (e engine) ensureImages(ctx context.Context, config *v1alpha4.Cluster, prog
 }
 
 func (e engine) ensureImage(ctx context.Context, image string, progress Progress) error {
-	if _, err := e.do(ctx, "image", "inspect", image); err != nil {
+	if _, err := e.Do(ctx, "image", "inspect", image); err != nil {
 		progress("pulling the node image " + image)
-		if _, err := e.do(ctx, "pull", "--quiet", image); err != nil {
-			return explainPull(e.program, image, err)
+		if _, err := e.Do(ctx, "pull", "--quiet", image); err != nil {
+			return explainPull(e.Program, image, err)
 		}
 	}
-	version, err := e.do(ctx, "run", "--rm", "--network=none", "--entrypoint=cat", image, versionFile)
+	version, err := e.Do(ctx, "run", "--rm", "--network=none", "--entrypoint=cat", image, versionFile)
 	if err != nil {
 		return fmt.Errorf("%s is no node image of kind: it has no file %s. Take one of "+
 			"https://github.com/kubernetes-sigs/kind/releases: %w", image, versionFile, err)

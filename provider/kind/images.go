@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
@@ -57,9 +58,9 @@ func (c *Client) HasImage(ctx context.Context, name, reference, digest string) (
 	return true, nil
 }
 
-// RemoveImage removes an image from all nodes, under every name that it has
-// there. Pods that run from it keep running.
-func (c *Client) RemoveImage(ctx context.Context, name, digest string) error {
+// RemoveImage removes the image of a reference and digest from all nodes. Pods
+// that run from it keep running. Other images of the same content stay.
+func (c *Client) RemoveImage(ctx context.Context, name, reference, digest string) error {
 	handles, err := c.nodesOf(name)
 	if err != nil {
 		return err
@@ -69,13 +70,33 @@ func (c *Client) RemoveImage(ctx context.Context, name, digest string) error {
 		if err != nil {
 			return fmt.Errorf("listing the images of node %s: %w", node, err)
 		}
-		if references := strings.Fields(list); len(references) > 0 {
-			if _, err := c.ctr(ctx, node.String(), append([]string{"remove"}, references...)...); err != nil {
+		if names := namesToRemove(strings.Fields(list), reference); len(names) > 0 {
+			if _, err := c.ctr(ctx, node.String(), append([]string{"remove"}, names...)...); err != nil {
 				return fmt.Errorf("removing images of node %s: %w", node, err)
 			}
 		}
 	}
 	return nil
+}
+
+// namesToRemove are those of the names that one digest has on a node by which the
+// image of a reference goes. Names that containerd has made up go with the last
+// image of the digest: until then they are the other's too.
+func namesToRemove(names []string, reference string) []string {
+	isOther := func(name string) bool { return name != reference && !isMadeUp(name, reference) }
+	if slices.ContainsFunc(names, isOther) {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name != reference })
+	}
+	return names
+}
+
+// isMadeUp says whether a name is none that anybody gave: the ID by which the
+// container runtime knows an image, or its digest, behind the name of an import
+// or behind that of the reference without its tag.
+func isMadeUp(name, reference string) bool {
+	repository, _, hasDigest := strings.Cut(name, "@")
+	isImport := strings.HasPrefix(repository, "import-") && !strings.Contains(repository, "/")
+	return strings.HasPrefix(name, "sha256:") || hasDigest && (isImport || strings.HasPrefix(reference, repository+":"))
 }
 
 // imageDigest returns the digest of the image that a node has under reference,
@@ -90,5 +111,5 @@ func (c *Client) imageDigest(ctx context.Context, node, reference string) (strin
 
 // ctr runs containerd's own command line on a node's images.
 func (c *Client) ctr(ctx context.Context, node string, args ...string) (string, error) {
-	return c.engine.do(ctx, append([]string{"exec", node, "ctr", "--namespace=k8s.io", "images"}, args...)...)
+	return c.engine.Do(ctx, append([]string{"exec", node, "ctr", "--namespace=k8s.io", "images"}, args...)...)
 }

@@ -47,7 +47,7 @@ func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Clu
 	}
 	// Without a network plugin no node gets ready: that is for the user to bring.
 	if !config.Networking.DisableDefaultCNI {
-		if missing, err := notReadyNodes([]byte(output), nodeNames(config)); err != nil || missing != "" {
+		if missing, err := notReadyNodes([]byte(output), nodeNames(config), startTimes(containers)); err != nil || missing != "" {
 			return missing, err
 		}
 	}
@@ -58,12 +58,23 @@ func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Clu
 // kubectl runs in a control plane, so that it needs neither kubectl here nor a
 // way to the API server.
 func (c *Client) kubectl(ctx context.Context, control string, args ...string) (string, error) {
-	return c.engine.do(ctx, append([]string{"exec", control, "kubectl", "--kubeconfig=" + adminKubeconfig}, args...)...)
+	return c.engine.Do(ctx, append([]string{"exec", control, "kubectl", "--kubeconfig=" + adminKubeconfig}, args...)...)
+}
+
+// startTimes are when the containers were started, by their names.
+func startTimes(containers []NodeStatus) map[string]time.Time {
+	times := map[string]time.Time{}
+	for _, container := range containers {
+		times[container.Name] = container.Started
+	}
+	return times
 }
 
 // notReadyNodes reads a list of nodes and names those of names that are not
-// ready, or "".
-func notReadyNodes(list []byte, names []string) (string, error) {
+// ready, or "". What a node has said before it was started says nothing: the API
+// keeps that up to 50 seconds after it was stopped, and then kubelet and
+// containerd are not there yet.
+func notReadyNodes(list []byte, names []string, started map[string]time.Time) (string, error) {
 	var nodes struct {
 		Items []struct {
 			Metadata struct {
@@ -72,6 +83,7 @@ func notReadyNodes(list []byte, names []string) (string, error) {
 			Status struct {
 				Conditions []struct {
 					Type, Status, Message string
+					LastHeartbeatTime     time.Time
 				} `json:"conditions"`
 			} `json:"status"`
 		} `json:"items"`
@@ -86,9 +98,15 @@ func notReadyNodes(list []byte, names []string) (string, error) {
 			if condition.Type != "Ready" {
 				continue
 			}
-			why[node.Metadata.Name] = condition.Message
-			if condition.Status == "True" {
+			// The API keeps whole seconds.
+			since := started[node.Metadata.Name].Truncate(time.Second)
+			switch {
+			case condition.LastHeartbeatTime.Before(since):
+				why[node.Metadata.Name] = "nothing heard of it since it was started"
+			case condition.Status == "True":
 				why[node.Metadata.Name] = ""
+			default:
+				why[node.Metadata.Name] = condition.Message
 			}
 		}
 	}

@@ -29,6 +29,8 @@ type record struct {
 	Digest string `json:"digest"`
 	// KubeconfigFile is where a copy of the kubeconfig was written, if anywhere.
 	KubeconfigFile string `json:"kubeconfigFile,omitempty"`
+	// Engine is the program of the container engine that it is made on.
+	Engine string `json:"engine,omitempty"`
 }
 
 // records is the folder of the records, NAME.json, with the locks of running

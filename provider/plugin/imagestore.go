@@ -53,7 +53,7 @@ type kindStore struct {
 }
 
 func (s kindStore) Load(ctx context.Context, image localimage.Image) error {
-	client, err := kind.NewClient(ctx, s.progress)
+	client, err := kind.NewClient(ctx, s.name, s.progress)
 	if err != nil {
 		return err
 	}
@@ -61,19 +61,19 @@ func (s kindStore) Load(ctx context.Context, image localimage.Image) error {
 }
 
 func (s kindStore) Has(ctx context.Context, reference, digest string) (bool, error) {
-	client, err := kind.NewClient(ctx, s.progress)
+	client, err := kind.NewClient(ctx, s.name, s.progress)
 	if err != nil {
 		return false, err
 	}
 	return client.HasImage(ctx, s.name, reference, digest)
 }
 
-func (s kindStore) Remove(ctx context.Context, _, digest string) error {
-	client, err := kind.NewClient(ctx, s.progress)
+func (s kindStore) Remove(ctx context.Context, reference, digest string) error {
+	client, err := kind.NewClient(ctx, s.name, s.progress)
 	if err != nil {
 		return err
 	}
-	err = client.RemoveImage(ctx, s.name, digest)
+	err = client.RemoveImage(ctx, s.name, reference, digest)
 	if errors.Is(err, kind.ErrNotFound) {
 		return errors.Join(errNoNodes, err)
 	}

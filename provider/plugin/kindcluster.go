@@ -156,7 +156,7 @@ func (*KindCluster) Create(
 		response.Output = previewKind(req.Inputs, spec)
 		return response, nil
 	}
-	client, err := kind.NewClient(ctx, kindStatus(ctx))
+	client, err := kind.NewClient(ctx, spec.Name, kindStatus(ctx))
 	if err != nil {
 		return response, err
 	}
@@ -178,11 +178,11 @@ func (*KindCluster) Update(
 		response.Output.Running = true
 		return response, nil
 	}
-	client, err := kind.NewClient(ctx, kindStatus(ctx))
+	spec := req.Inputs.spec(req.Inputs.nodeImage(req.State.NodeImage))
+	client, err := kind.NewClient(ctx, spec.Name, kindStatus(ctx))
 	if err != nil {
 		return response, err
 	}
-	spec := req.Inputs.spec(req.Inputs.nodeImage(req.State.NodeImage))
 	made, err := client.Update(ctx, spec)
 	if err != nil {
 		return response, fmt.Errorf("updating the kind cluster %s: %w", spec.Name, err)
@@ -196,7 +196,7 @@ func (*KindCluster) Read(
 	ctx context.Context, req infer.ReadRequest[KindClusterArgs, KindClusterState],
 ) (infer.ReadResponse[KindClusterArgs, KindClusterState], error) {
 	var response infer.ReadResponse[KindClusterArgs, KindClusterState]
-	client, err := kind.NewClient(ctx, kindStatus(ctx))
+	client, err := kind.NewClient(ctx, req.ID, kindStatus(ctx))
 	if err != nil {
 		return response, err
 	}
@@ -219,7 +219,7 @@ func (*KindCluster) Read(
 
 // Delete removes the cluster.
 func (*KindCluster) Delete(ctx context.Context, req infer.DeleteRequest[KindClusterState]) (infer.DeleteResponse, error) {
-	client, err := kind.NewClient(ctx, kindStatus(ctx))
+	client, err := kind.NewClient(ctx, req.ID, kindStatus(ctx))
 	if err != nil {
 		return infer.DeleteResponse{}, err
 	}

@@ -48,7 +48,7 @@ func (*KindCluster) Diff(
 }
 
 func observeKind(ctx context.Context, name string, had []string, kubeconfigFile *string) (kindObservation, error) {
-	client, err := kind.NewClient(ctx, kindStatus(ctx))
+	client, err := kind.NewClient(ctx, name, kindStatus(ctx))
 	if err != nil {
 		return kindObservation{}, err
 	}

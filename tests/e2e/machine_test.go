@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // machine is what a cluster could leave behind on the machine that it ran on.
@@ -26,7 +26,7 @@ func observeMachine(t testing.TB) machine {
 		"interfaces": dirNames(t, "/sys/class/net"),
 		"iptables":   rules(t),
 		"cgroups":    cgroups(t),
-		"folders":    append(dirNames(t, "/var/lib/gopherlocks"), existing(provision.EngineDir, "/lib/modules")...),
+		"folders":    append(dirNames(t, "/var/lib/gopherlocks"), existing(containerengine.OwnDir, "/lib/modules")...),
 		"memories":   kindRecords(t),
 		"sysctls":    sysctls(t),
 	}

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // The clusters that the suite runs on: values of clusterProvider.
@@ -156,7 +155,7 @@ func (w *workspace) watchMachine(t testing.TB) {
 // hasOwnEngine tells whether the container engine was started for want of
 // another.
 func (w *workspace) hasOwnEngine() bool {
-	return slices.Contains(w.env, "DOCKER_HOST="+dockerd.Engine{Dir: provision.EngineDir}.Host())
+	return slices.Contains(w.env, "DOCKER_HOST="+containerengine.OwnHost)
 }
 
 // observeCluster lists what a cluster could leave behind while its container

@@ -18,7 +18,7 @@ import (
 
 func newClient(t *testing.T) *kind.Client {
 	t.Helper()
-	client, err := kind.NewClient(t.Context(), func(message string) { t.Log(message) })
+	client, err := kind.NewClient(t.Context(), "test", func(message string) { t.Log(message) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,15 +182,42 @@ func testImage(t *testing.T, client *kind.Client) {
 	if !has() {
 		t.Fatal("it is not there")
 	}
-	again, err := kind.NewClient(t.Context(), func(message string) { t.Errorf("loaded again: %s", message) })
+	again, err := kind.NewClient(t.Context(), "test", func(message string) { t.Errorf("loaded again: %s", message) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := again.LoadImage(t.Context(), "test", image); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.RemoveImage(t.Context(), "test", image.Digest); err != nil || has() {
+	// What Pulumi does when its repository changes: first the new name, then the old goes.
+	renamed, err := localimage.Build("localhost/test/renamed", images.Spec{BinaryName: "app", Binary: []byte("\x7fELF of a test")})
+	if err != nil || renamed.Digest != image.Digest || renamed.Reference == image.Reference {
+		t.Fatalf("%s (%s) is not %s (%s) under another name (%v)", renamed.Reference, renamed.Digest, image.Reference, image.Digest, err)
+	}
+	if err := client.LoadImage(t.Context(), "test", renamed); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.RemoveImage(t.Context(), "test", image.Reference, image.Digest); err != nil || has() {
 		t.Errorf("it is still there (%v)", err)
+	}
+	if has, err := client.HasImage(t.Context(), "test", renamed.Reference, renamed.Digest); err != nil || !has {
+		t.Errorf("its other name went with it (%v)", err)
+	}
+	names := func(node string) string {
+		t.Helper()
+		return docker(t, "exec", node, "ctr", "--namespace=k8s.io", "images", "list", "--quiet", "target.digest=="+image.Digest)
+	}
+	// It is by its ID that kubelet knows an image.
+	if left := names("test-worker"); !strings.Contains(left, "sha256:") {
+		t.Errorf("its ID went with the other: what is left is %q", left)
+	}
+	if err := client.RemoveImage(t.Context(), "test", renamed.Reference, renamed.Digest); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []string{"test-control-plane", "test-worker", "test-worker2"} {
+		if left := names(node); left != "" {
+			t.Errorf("%s keeps it as %s", node, left)
+		}
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 const usage = `usage: go run ./toolchain/kind COMMAND
 
   up      provide a container engine and a node image
-  down    remove the engine that "up" has started, when no cluster is left in it
+  resume  start the engine again that "up" has started, such as after a reboot
+  down    remove the engine that "up" has started, when nobody needs it
 
 Environment, besides that of "make env":
   GOPHERLOCKS_DEBIAN_MIRROR   where Debian's packages come from (default: ` + provision.DefaultMirror + `)
@@ -35,7 +36,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	commands := map[string]func(context.Context, provision.Folders) error{"up": provision.Up, "down": provision.Down}
+	commands := map[string]func(context.Context, provision.Folders) error{
+		"up": provision.Up, "resume": provision.Resume, "down": provision.Down,
+	}
 	if len(args) != 1 || commands[args[0]] == nil {
 		return fmt.Errorf("unknown command %q\n%s", args, usage)
 	}

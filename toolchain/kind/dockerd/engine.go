@@ -147,22 +147,25 @@ func (e Engine) config() map[string]any {
 
 // Running says whether the engine's first process lives.
 func (e Engine) Running() bool {
-	_, ok := e.pid()
-	return ok
+	pid, ok := e.notedPID()
+	return ok && e.isEngine(pid)
 }
 
-func (e Engine) pid() (int, bool) {
+// notedPID is the number of the engine's first process, which may be another
+// process's by now.
+func (e Engine) notedPID() (int, bool) {
 	content, err := os.ReadFile(e.pidFile())
 	if err != nil {
 		return 0, false
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-	if err != nil {
-		return 0, false
-	}
-	// The number may be another process's by now.
+	return pid, err == nil && pid > 0
+}
+
+// isEngine says whether a process is the first of the engine.
+func (e Engine) isEngine(pid int) bool {
 	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	return pid, err == nil && program == e.init()
+	return err == nil && program == e.init()
 }
 
 // Stop removes all containers and networks, stops the engine and removes its
@@ -181,7 +184,7 @@ func (e Engine) Stop(ctx context.Context, unpacked string) error {
 	if err := e.end(ctx); err != nil {
 		return fmt.Errorf("stopping the Docker Engine in %s: %w", e.Dir, err)
 	}
-	if err := removeCgroups(e.cgroup()); err != nil {
+	if err := removeCgroups(ctx, e.cgroup()); err != nil {
 		return fmt.Errorf("removing the control groups of the Docker Engine in %s: %w", e.Dir, err)
 	}
 	if err := e.restoreSettings(ctx); err != nil {

@@ -1,10 +1,8 @@
 package dockerd
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -13,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,62 +96,4 @@ func runInit(args []string) error {
 			return nil
 		}
 	}
-}
-
-// end stops dockerd in order, and by force when that takes too long.
-func (e Engine) end(ctx context.Context) error {
-	pid, ok := e.pid()
-	if !ok {
-		return nil
-	}
-	// Of another process of that number nothing is to be feared: pid has looked.
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	timeout := time.After(stopTimeout)
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for e.Running() {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timeout:
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return err
-			}
-			timeout = nil
-		case <-ticker.C:
-		}
-	}
-	return nil
-}
-
-// removeCgroups removes a control group, with those below it, from all
-// hierarchies.
-func removeCgroups(name string) error {
-	var folders []string
-	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-		// The pattern is well-formed.
-		matches, _ := filepath.Glob(pattern + name)
-		folders = append(folders, matches...)
-	}
-	for _, folder := range folders {
-		var below []string
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.IsDir() {
-				below = append(below, path)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		// Those below come later, and must go first.
-		for i := len(below) - 1; i >= 0; i-- {
-			if err := unix.Rmdir(below[i]); err != nil && !errors.Is(err, unix.ENOENT) {
-				return fmt.Errorf("%s: %w", below[i], err)
-			}
-		}
-	}
-	return nil
 }

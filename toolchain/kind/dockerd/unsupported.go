@@ -16,4 +16,4 @@ func (e Engine) rememberSettings(context.Context) error { return errUnsupported 
 func (e Engine) restoreSettings(context.Context) error  { return errUnsupported }
 func (e Engine) spawn(string) error                     { return errUnsupported }
 func (e Engine) end(context.Context) error              { return errUnsupported }
-func removeCgroups(string) error                        { return errUnsupported }
+func removeCgroups(context.Context, string) error       { return errUnsupported }

@@ -11,16 +11,19 @@ import (
 	"io"
 	"os"
 	"runtime"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// Load hands the image to the container engine that the environment names,
-// unless that has it.
-func Load(ctx context.Context, image Image) error {
-	if _, err := run(ctx, "docker", "image", "inspect", image.Reference); err == nil {
+// Load hands the image to a container engine, unless that has it.
+func Load(ctx context.Context, engine containerengine.Engine, image Image) error {
+	if _, err := engine.Do(ctx, "image", "inspect", image.Reference); err == nil {
 		return nil
 	}
-	_, err := run(ctx, "docker", "load", "--quiet", "--input", image.File)
-	return err
+	if _, err := engine.Do(ctx, "load", "--input", image.File); err != nil {
+		return fmt.Errorf("loading the node image into %s: %w", engine.Program, err)
+	}
+	return nil
 }
 
 // writeImage makes an image of one layer, a tar, in the form of `docker save`:

@@ -22,6 +22,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/filelock"
 )
 
 // repository is the name of node images without tag.
@@ -66,7 +68,7 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 		Reference: fmt.Sprintf("%s:%s-%s", repository, spec.KubernetesVersion, key),
 		File:      filepath.Join(cache, key, "node.tar"),
 	}
-	if _, err := os.Stat(image.File); err == nil {
+	if isThere(image.File) {
 		return image, nil
 	}
 	if os.Geteuid() != 0 {
@@ -81,6 +83,15 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return Image{}, fmt.Errorf("making the cache of node images: %w", err)
 	}
+	// What others have begun is removed below: nobody else may be at it.
+	release, err := filelock.Hold(ctx, filepath.Join(cache, ".lock"), func() { progress("waiting for another run that builds one") })
+	if err != nil {
+		return Image{}, err
+	}
+	defer release()
+	if isThere(image.File) {
+		return image, nil
+	}
 	work, err := os.MkdirTemp(cache, ".build-*")
 	if err != nil {
 		return Image{}, fmt.Errorf("making a folder to build in: %w", err)
@@ -89,33 +100,41 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 	if err := spec.build(ctx, work, image.Reference, progress); err != nil {
 		return Image{}, err
 	}
-	if err := keepOnly(cache, filepath.Base(work)); err != nil {
-		return Image{}, err
-	}
 	if err := os.MkdirAll(filepath.Dir(image.File), 0o755); err != nil {
 		return Image{}, fmt.Errorf("making a cache entry: %w", err)
 	}
 	if err := os.Rename(filepath.Join(work, "node.tar"), image.File); err != nil {
 		return Image{}, fmt.Errorf("publishing a cache entry: %w", err)
 	}
+	if err := keepOnly(cache, key); err != nil {
+		// It costs room on the disk, and not the image that was made.
+		progress(err.Error())
+	}
 	return image, nil
 }
 
-// keepOnly removes all images but one: they are large, and made in a minute.
+func isThere(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// keepOnly removes all images but one, and what interrupted builds have left: they
+// are large, and made in a minute.
 func keepOnly(cache, kept string) error {
 	entries, err := os.ReadDir(cache)
 	if err != nil {
 		return fmt.Errorf("pruning the cache of node images: %w", err)
 	}
+	var errs []error
 	for _, entry := range entries {
 		if entry.Name() == kept || !entry.IsDir() {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(cache, entry.Name())); err != nil {
-			return fmt.Errorf("pruning the cache of node images: %w", err)
+			errs = append(errs, fmt.Errorf("an earlier build stays in the cache: %w", err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // key is a hash of all that the image is made from, but the versions of
@@ -184,11 +203,13 @@ func (s Spec) build(ctx context.Context, work, reference string, progress func(s
 	return writeImage(filepath.Join(work, "node.tar"), reference, layer)
 }
 
-// run runs a program and returns its standard output.
+// run runs a program and returns its standard output. What it mounts, and what it
+// starts, ends with it, also when it is killed.
 func run(ctx context.Context, program string, args ...string) (string, error) {
 	var stderr strings.Builder
 	command := exec.CommandContext(ctx, program, args...)
 	command.Stderr = &stderr
+	confine(command)
 	output, err := command.Output()
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("%w: on Debian, `apt-get install %s`", err, program)

@@ -1,21 +1,24 @@
 // Package provision decides what clusters of kind on this machine run on, and
 // provides it: the machine's container engine and a released node image where
 // they are to be had, else an engine and an image made here.
+//
+// The engine is one for all work trees. Up, Resume and Down hold its lock, and
+// each tree that was led to it is on record there: so no tree takes it from
+// another that has no container in it yet.
 package provision
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 	"github.com/gopherlocks/gopherlocks/provider/kind"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/toolchain/kind/filelock"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
 )
 
@@ -28,59 +31,111 @@ type result struct {
 	NodeImage string `json:"nodeImage,omitempty"`
 }
 
-// EngineDir is the folder of the engine that is started for want of another.
-const EngineDir = "/var/lib/gopherlocks-docker"
-
-// answerTimeout bounds how long an engine may take to say that it works.
-const answerTimeout = 20 * time.Second
-
 // pullTimeout bounds the download of a released node image, about 400 MB.
 const pullTimeout = 15 * time.Minute
 
 // DefaultMirror is where Debian's packages come from.
 const DefaultMirror = "http://deb.debian.org/debian"
 
+// ownEngine is the engine that is started for want of another.
+var ownEngine = dockerd.Engine{Dir: containerengine.OwnDir}
+
 // Up provides what is missing, and says in one line each which it took.
 func Up(ctx context.Context, folders Folders) error {
-	var p result
-	engine := dockerd.Engine{Dir: EngineDir}
-	if os.Getenv("DOCKER_HOST") == engine.Host() {
-		// Of an earlier run: the engine is still not the machine's own.
-		if err := os.Unsetenv("DOCKER_HOST"); err != nil {
-			return err
-		}
-	}
-	if err := engineWorks(ctx); err == nil {
-		fmt.Println("container engine: using the one of this machine")
-	} else {
-		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, EngineDir)
-		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
+	engine, err := containerengine.WithoutOwn().Find(ctx)
+	// A cluster stays where it is, also when an engine has come meanwhile.
+	if err == nil && !folders.usesOwn() {
+		fmt.Printf("container engine: using %s of this machine\n", engine.Program)
+		image, err := provideImage(ctx, folders, engine)
 		if err != nil {
 			return err
 		}
-		if err := linkDocker(unpacked, folders.bin); err != nil {
-			return err
-		}
-		if err := engine.Start(ctx, unpacked); err != nil {
-			return err
-		}
-		p.DockerHost = engine.Host()
-		if err := os.Setenv("DOCKER_HOST", p.DockerHost); err != nil {
-			return err
-		}
+		return folders.save(result{NodeImage: image})
 	}
-	image, err := provideImage(ctx, folders)
+	if err != nil && !containerengine.WithoutOwn().AllowsOwn() {
+		return err
+	}
+	if err != nil {
+		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, ownEngine.Dir)
+	} else {
+		fmt.Printf("container engine: using Debian's Docker in %s, as before; `make destroy` of the stacks on it ends that\n", ownEngine.Dir)
+	}
+	return whileLocked(ctx, func() error {
+		engine, err := startOwn(ctx, folders)
+		if err != nil {
+			return err
+		}
+		if err := usersOf(ownEngine.Dir).add(folders.state); err != nil {
+			return err
+		}
+		image, err := provideImage(ctx, folders, engine)
+		if err != nil {
+			return err
+		}
+		return folders.save(result{DockerHost: ownEngine.Host(), NodeImage: image})
+	})
+}
+
+// usesOwn says whether this tree was led to our own engine, and that is still
+// there, be it that it runs or not.
+func (f Folders) usesOwn() bool {
+	_, err := os.Stat(ownEngine.Dir)
+	return err == nil && load(f.state).DockerHost == ownEngine.Host()
+}
+
+// Resume starts the engine again that Up has started, such as after a reboot, for
+// whoever has a cluster in it to remove. It does nothing where there is none.
+func Resume(ctx context.Context, folders Folders) error {
+	if !folders.usesOwn() {
+		return nil
+	}
+	return whileLocked(ctx, func() error {
+		_, err := startOwn(ctx, folders)
+		return err
+	})
+}
+
+// whileLocked does something while no other work tree changes our own engine.
+func whileLocked(ctx context.Context, do func() error) error {
+	if os.Geteuid() != 0 {
+		return errors.New("a Docker Engine of its own needs root: run the command as root")
+	}
+	release, err := filelock.Hold(ctx, ownEngine.Dir+".lock", func() {
+		fmt.Println("container engine: waiting for another run that provides or removes it")
+	})
 	if err != nil {
 		return err
 	}
-	p.NodeImage = image
-	return folders.save(p)
+	defer release()
+	return do()
+}
+
+// startOwn starts our own engine unless it runs, and returns its command line.
+func startOwn(ctx context.Context, folders Folders) (containerengine.Engine, error) {
+	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
+	if err != nil {
+		return containerengine.Engine{}, err
+	}
+	if err := folders.linkDocker(unpacked); err != nil {
+		return containerengine.Engine{}, err
+	}
+	if err := ownEngine.Start(ctx, unpacked); err != nil {
+		return containerengine.Engine{}, err
+	}
+	if err := os.Setenv("DOCKER_HOST", ownEngine.Host()); err != nil {
+		return containerengine.Engine{}, err
+	}
+	return containerengine.Engine{Machine: containerengine.Here(), Program: containerengine.Docker}, nil
 }
 
 // NodeImage provides a node image on the engine that works, and returns its
 // reference.
 func NodeImage(ctx context.Context, folders Folders) (string, error) {
-	built, err := provideImage(ctx, folders)
+	engine, err := containerengine.Here().Find(ctx)
+	if err != nil {
+		return "", err
+	}
+	built, err := provideImage(ctx, folders, engine)
 	if built == "" && err == nil {
 		return kind.DefaultNodeImage, nil
 	}
@@ -89,10 +144,10 @@ func NodeImage(ctx context.Context, folders Folders) (string, error) {
 
 // provideImage returns the reference of an image that was built, or "" where
 // the released one is to be had.
-func provideImage(ctx context.Context, folders Folders) (string, error) {
+func provideImage(ctx context.Context, folders Folders, engine containerengine.Engine) (string, error) {
 	pullCtx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
-	err := kind.PullImage(pullCtx, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
+	err := kind.PullImage(pullCtx, engine, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
 	if err == nil {
 		fmt.Println("node image: using " + kind.DefaultNodeImage)
 		return "", nil
@@ -101,120 +156,66 @@ func provideImage(ctx context.Context, folders Folders) (string, error) {
 		return "", ctx.Err()
 	}
 	fmt.Println("node image: the released one cannot be had; using one made of Debian packages and Go modules")
-	return buildAndLoad(ctx, folders)
-}
-
-func buildAndLoad(ctx context.Context, folders Folders) (string, error) {
-	spec, err := folders.imageSpec(ctx)
-	if err != nil {
-		return "", err
+	image, buildErr := build(ctx, folders)
+	if buildErr != nil {
+		return "", errors.Join(err, buildErr)
 	}
-	image, err := nodeimage.Build(ctx, spec, folders.Cached("node"), func(step string) { fmt.Println("node image: " + step) })
-	if err != nil {
-		return "", err
-	}
-	if err := nodeimage.Load(ctx, image); err != nil {
+	if err := nodeimage.Load(ctx, engine, image); err != nil {
 		return "", err
 	}
 	return image.Reference, nil
 }
 
-// Down removes the engine that Up has started, unless it has containers: those
-// may be another stack's.
+func build(ctx context.Context, folders Folders) (nodeimage.Image, error) {
+	spec, err := folders.imageSpec(ctx)
+	if err != nil {
+		return nodeimage.Image{}, err
+	}
+	return nodeimage.Build(ctx, spec, folders.Cached("node"), func(step string) { fmt.Println("node image: " + step) })
+}
+
+// Down removes the engine that Up has started, unless somebody needs it: a stack
+// of this tree, another tree, or whoever has containers in it.
 func Down(ctx context.Context, folders Folders) error {
-	engine := dockerd.Engine{Dir: EngineDir}
-	if busy, err := engine.Busy(ctx); err != nil {
+	if stacks := kindStacks(folders.state); len(stacks) > 0 {
+		fmt.Printf("container engine: kept for the stacks of this folder that have a cluster of kind: %s\n", strings.Join(stacks, ", "))
+		return nil
+	}
+	return whileLocked(ctx, func() error { return down(ctx, folders) })
+}
+
+func down(ctx context.Context, folders Folders) error {
+	if _, err := os.Stat(ownEngine.Dir); errors.Is(err, os.ErrNotExist) {
+		return errors.Join(folders.save(result{}), folders.unlinkDocker())
+	}
+	// One that ended by itself, such as at a reboot, may have containers too.
+	if _, err := startOwn(ctx, folders); err != nil {
+		return err
+	}
+	users := usersOf(ownEngine.Dir)
+	if err := users.remove(folders.state); err != nil {
+		return err
+	}
+	if busy, err := ownEngine.Busy(ctx); err != nil {
 		return err
 	} else if busy {
-		fmt.Printf("container engine: kept, there are containers in it; `DOCKER_HOST=%s docker ps --all` lists them\n", engine.Host())
+		fmt.Printf("container engine: kept, there are containers in it; `DOCKER_HOST=%s docker ps --all` lists them\n", ownEngine.Host())
 		return nil
 	}
-	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
+	others, err := users.others(folders.state, ownEngine.Host())
 	if err != nil {
 		return err
 	}
-	if err := engine.Stop(ctx, unpacked); err != nil {
-		return err
-	}
-	return folders.save(result{})
-}
-
-// engineWorks says why the engine that kind would take does not work.
-func engineWorks(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	return kind.CheckEngine(ctx)
-}
-
-// linkDocker puts Docker's command line into the tools' folder, unless the
-// machine has one.
-func linkDocker(unpacked, bin string) error {
-	if _, err := exec.LookPath("docker"); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return fmt.Errorf("linking Docker's command line: %w", err)
-	}
-	target := filepath.Join(bin, "docker")
-	if err := os.Symlink(filepath.Join(unpacked, "usr/bin/docker"), target); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("linking Docker's command line: %w", err)
-	}
-	return os.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-}
-
-// Folders are where things are kept.
-type Folders struct {
-	bin, state, cache string
-}
-
-// FindFolders follows the exports of `make env`.
-func FindFolders() (Folders, error) {
-	bin := os.Getenv("GOPHERLOCKS_BIN")
-	if bin == "" {
-		return Folders{}, errors.New(`GOPHERLOCKS_BIN is not set; run eval "$(make -s env)" first`)
-	}
-	cache := os.Getenv("GOPHERLOCKS_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
+	if len(others) > 0 {
+		fmt.Printf("container engine: kept, others are to use it: %s\n", strings.Join(others, ", "))
+	} else {
+		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 		if err != nil {
-			return Folders{}, fmt.Errorf("finding the cache: %w", err)
+			return err
 		}
-		cache = filepath.Join(user, "gopherlocks")
+		if err := ownEngine.Stop(ctx, unpacked); err != nil {
+			return err
+		}
 	}
-	return Folders{bin: bin, state: filepath.Dir(bin), cache: cache}, nil
-}
-
-// Cached returns the folder of the cache for what is made once.
-func (f Folders) Cached(what string) string { return filepath.Join(f.cache, "kind", what) }
-
-// save leaves the provision for `make env` to export.
-func (f Folders) save(p result) error {
-	content, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding what was provided: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(f.state, "kind.json"), append(content, '\n'), 0o644); err != nil {
-		return fmt.Errorf("noting what was provided: %w", err)
-	}
-	return nil
-}
-
-// imageSpec is what a node image is built from here.
-func (f Folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {
-	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kind").Output()
-	if err != nil {
-		return nodeimage.Spec{}, fmt.Errorf("finding kind's module: %w", err)
-	}
-	version, err := exec.CommandContext(ctx, filepath.Join(f.bin, "kubeadm"), "version", "--output=short").Output()
-	if err != nil {
-		return nodeimage.Spec{}, fmt.Errorf("asking kubeadm for its version: %w; run `make tools CLUSTER=kind` first", err)
-	}
-	mirror := os.Getenv("GOPHERLOCKS_DEBIAN_MIRROR")
-	if mirror == "" {
-		mirror = DefaultMirror
-	}
-	return nodeimage.Spec{
-		Programs: f.bin, KindModule: strings.TrimSpace(string(module)),
-		KubernetesVersion: strings.TrimSpace(string(version)), Mirror: mirror,
-	}, nil
+	return errors.Join(folders.save(result{}), folders.unlinkDocker())
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// wayOut is what remains where no cluster can be made.
+const wayOut = "use a cluster that you have: `make tools CLUSTER=existing` provides the tools for it, without root (docs/existing-clusters.md)"
+
+// host is what decides which clusters can be made on a machine.
+type host struct {
+	os   string // GOOS
+	user int    // The effective user; 0 is root.
+	// ownEngine says whether an engine of ours may take the place of one that does
+	// not work.
+	ownEngine bool
+	// checkEngine says why no container engine works; nil when one does.
+	checkEngine func() error
+}
+
+// fits says why a cluster provider cannot work here, before anything is compiled
+// for it, and what is to be done; nil when it can.
+func (h host) fits(provider string) error {
+	noRoot := ""
+	switch {
+	case h.os != "linux":
+		noRoot = "Linux, and this is " + h.os
+	case h.user != 0:
+		noRoot = fmt.Sprintf("root, and this is user %d: run the command as root", h.user)
+	}
+	embedded := "an embedded cluster needs " + noRoot
+	switch provider {
+	case "embedded":
+		if noRoot == "" {
+			return nil
+		}
+		if h.checkEngine() == nil {
+			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, wayOut)
+		}
+	case "kind":
+		if noRoot == "" && h.ownEngine || h.checkEngine() == nil {
+			return nil
+		}
+	default:
+		return nil
+	}
+	lines := []string{"no cluster can be made here:", "  - kind: " + h.checkEngine().Error()}
+	if noRoot != "" {
+		lines = append(lines, "  - "+embedded)
+	} else {
+		lines = append(lines, "  - an embedded cluster could: take CLUSTER=embedded")
+	}
+	return fmt.Errorf("%s\nPut one of these right and run the command again, or %s", strings.Join(lines, "\n"), wayOut)
+}

@@ -1,0 +1,78 @@
+package provision
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// users is a folder in that of the engine which all work trees of this machine
+// share. Each tree that was led to the engine leaves a file with the path of its
+// state there: until the first container of its cluster is made, nothing else
+// tells that the engine is needed.
+type users string
+
+func usersOf(engineDir string) users { return users(filepath.Join(engineDir, "users")) }
+
+func (u users) file(state string) string {
+	return filepath.Join(string(u), fmt.Sprintf("%x", sha256.Sum256([]byte(state)))[:16])
+}
+
+// add notes a tree.
+func (u users) add(state string) error {
+	err := os.MkdirAll(string(u), 0o700)
+	if err == nil {
+		err = os.WriteFile(u.file(state), []byte(state+"\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("noting who uses the container engine: %w", err)
+	}
+	return nil
+}
+
+// remove forgets a tree.
+func (u users) remove(state string) error {
+	if err := os.Remove(u.file(state)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forgetting who used the container engine: %w", err)
+	}
+	return nil
+}
+
+// others are the states of further trees that are still led to the engine at
+// dockerHost. One that was deleted, or has another engine by now, is none.
+func (u users) others(state, dockerHost string) ([]string, error) {
+	entries, err := os.ReadDir(string(u))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("reading who uses the container engine: %w", err)
+	}
+	var found []string
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(string(u), entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("reading who uses the container engine: %w", err)
+		}
+		other := strings.TrimSpace(string(content))
+		if other != state && load(other).DockerHost == dockerHost {
+			found = append(found, other)
+		}
+	}
+	return found, nil
+}
+
+// kindStacks are the stacks of a tree whose cluster is one of kind, by the files
+// that the resource ClusterChoice keeps in its state.
+func kindStacks(state string) []string {
+	const prefix = "clusterProvider."
+	// The pattern is well-formed.
+	files, _ := filepath.Glob(filepath.Join(state, prefix+"*"))
+	var stacks []string
+	for _, file := range files {
+		if content, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(content)) == "kind" {
+			stacks = append(stacks, strings.TrimPrefix(filepath.Base(file), prefix))
+		}
+	}
+	return stacks
+}
