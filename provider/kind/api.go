@@ -1,6 +1,6 @@
 // Package kind makes Kubernetes clusters whose nodes are containers, with
 // kind's library (https://kind.sigs.k8s.io), on the container engine of this
-// machine: Docker, nerdctl or Podman.
+// machine: Docker, nerdctl, Finch or Podman.
 //
 // What the library leaves open is decided here: a creation that was interrupted
 // is told from a cluster that somebody else made, what the engine says becomes

@@ -34,7 +34,7 @@ var (
 func (c *KindCluster) Annotate(a infer.Annotator) {
 	a.SetToken(module, "KindCluster")
 	a.Describe(&c, "A Kubernetes cluster whose nodes are containers, made by kind (https://kind.sigs.k8s.io) on the Docker, "+
-		"nerdctl or Podman of this machine, found as kind finds it. Neither the program kind nor kubectl is needed, and the "+
+		"nerdctl, Finch or Podman of this machine: the first of these that works, or what `KIND_EXPERIMENTAL_PROVIDER` names. Neither the program kind nor kubectl is needed, and the "+
 		"user's own kubeconfig is left alone. Nodes cannot be changed: whatever they are made from replaces the cluster. A "+
 		"creation that was interrupted is begun anew, and stopped nodes are started by an update. To import a cluster, "+
 		"whoever made it, give its name as the ID.")

@@ -118,6 +118,10 @@ func TestLifeOfAClusterOfThreeNodes(t *testing.T) {
 		if _, err := client.Update(t.Context(), spec); err != nil {
 			t.Fatal(err)
 		}
+		// The API has said Ready all the time. A LocalImage in the same `pulumi up` needs
+		// what runs on the node.
+		docker(t, "exec", "test-worker", "systemctl", "is-active", "containerd", "kubelet")
+		docker(t, "exec", "test-worker", "ctr", "--namespace=k8s.io", "images", "list", "--quiet")
 	})
 	t.Run("a lost node is named", func(t *testing.T) {
 		docker(t, "rm", "--force", "--volumes", "test-worker2")
