@@ -25,9 +25,6 @@ import (
 // testImagesOfARegistry configures images of a registry instead of those that
 // are made for this machine's cluster, and then the latter again.
 func testImagesOfARegistry(t *testing.T, w *workspace) {
-	if w.provider == kind {
-		t.Skip("the registry is served in the network of an embedded node only")
-	}
 	references := w.publish(t, w.serveRegistry(t))
 	for _, key := range []string{"operatorImage", "agentImage"} {
 		w.run(t, "pulumi", "config", "set", key, references[key])
@@ -93,7 +90,7 @@ func (w *workspace) publish(t *testing.T, address string) map[string]string {
 }
 
 // serveRegistry serves a registry in memory at an address that is the loopback's
-// on this machine and on the node of its cluster: there containerd does without
+// on this machine and on each node of its cluster: there containerd does without
 // TLS.
 func (w *workspace) serveRegistry(t *testing.T) string {
 	t.Helper()
@@ -115,17 +112,26 @@ func (w *workspace) serveRegistry(t *testing.T) string {
 		t.Fatal(err)
 	}
 	serve(here)
-	there, err := listenInNetwork(w.nodeNetwork(t), here.Addr().String())
-	if err != nil {
-		t.Fatalf("listening in the network of the node: %v", err)
+	for _, network := range w.nodeNetworks(t) {
+		there, err := listenInNetwork(network, here.Addr().String())
+		if err != nil {
+			t.Fatalf("listening in the network of a node: %v", err)
+		}
+		serve(there)
 	}
-	serve(there)
 	return here.Addr().String()
 }
 
-// nodeNetwork is the network namespace of the embedded node, as a file.
-func (w *workspace) nodeNetwork(t *testing.T) string {
+// nodeNetworks are the network namespaces of the nodes, as files.
+func (w *workspace) nodeNetworks(t *testing.T) []string {
 	t.Helper()
+	if w.provider == kind {
+		var networks []string
+		for _, node := range w.nodes(t) {
+			networks = append(networks, networkNamed(t, strings.TrimSpace(w.run(t, "docker", "exec", node, "readlink", "/proc/self/ns/net"))))
+		}
+		return networks
+	}
 	stateDir := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "stateDir"))
 	content, err := os.ReadFile(filepath.Join(stateDir, "node.json"))
 	if err != nil {
@@ -135,7 +141,25 @@ func (w *workspace) nodeNetwork(t *testing.T) string {
 	if err := json.Unmarshal(content, &report); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("/proc/%d/ns/net", report.PID)
+	return []string{fmt.Sprintf("/proc/%d/ns/net", report.PID)}
+}
+
+// networkNamed finds the network namespace that is known to its processes by a name
+// such as "net:[4026532000]". The engine's own numbers of processes would not do:
+// ours has a table of processes of its own.
+func networkNamed(t *testing.T, name string) string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if link, err := os.Readlink(file); err == nil && link == name { // else the process has ended
+			return file
+		}
+	}
+	t.Fatalf("no process of this machine has the network %s", name)
+	return ""
 }
 
 // runningImages are those of the operator's and the ranks' pods, without what is
