@@ -124,7 +124,12 @@ func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
 func (*EmbeddedCluster) WireDependencies(f infer.FieldSelector, args *EmbeddedClusterArgs, state *EmbeddedClusterState) {
 	f.OutputField(&state.Kubeconfig).AlwaysSecret()
 	// No input but those that replace the cluster changes its identity.
-	identity := []infer.InputField{f.InputField(&args.Name), f.InputField(&args.StateRoot), f.InputField(&args.Subnet)}
+	identity := []infer.InputField{f.InputField(&args.Name), f.InputField(&args.StateRoot)}
+	if args.Subnet != nil {
+		// One that was chosen differs from no input, and would make the kubeconfig
+		// unknown: the preview of any update would replace all that is in the cluster.
+		identity = append(identity, f.InputField(&args.Subnet))
+	}
 	for _, output := range []any{
 		&state.Kubeconfig, &state.Context, &state.Endpoint, &state.NodeName, &state.StateDir,
 		&state.ContainerdAddress, &state.Subnet,

@@ -104,6 +104,35 @@ func TestFirstPreviewKnowsWhatFollowsFromTheName(t *testing.T) {
 	}
 }
 
+func TestPreviewOfAnUpdateKnowsTheKubeconfig(t *testing.T) {
+	server := newProvider(t)
+	// No cluster on this machine has this folder.
+	inputs := server.check("EmbeddedCluster", map[string]property.Value{
+		"name": property.New("demo"), "stateRoot": property.New(t.TempDir()),
+	}).Inputs
+	const kubeconfig = "a kubeconfig"
+	state := property.NewMap(map[string]property.Value{
+		"name": property.New("demo"), "stateRoot": inputs.Get("stateRoot"), "subnet": property.New("10.200.0.0/16"),
+		"kubeconfig": property.New(kubeconfig).WithSecret(true), "context": property.New(""), "endpoint": property.New(""),
+		"kubernetesVersion": property.New(""), "nodeName": property.New(""), "stateDir": property.New("/s/demo"),
+		"containerdAddress": property.New(""), "running": property.New(false),
+	})
+	response, err := server.Update(p.UpdateRequest{
+		ID: "demo", Urn: urn("EmbeddedCluster"), State: state, Inputs: inputs.Set("hpaSyncPeriodSeconds", property.New(5.0)), DryRun: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := response.Properties.Get("kubeconfig"); !got.IsString() || got.AsString() != kubeconfig {
+		t.Errorf("the kubeconfig is %v: all that is in the cluster would be replaced", got)
+	}
+	for _, name := range []string{"running", "networkOpen"} {
+		if got := response.Properties.Get(name); !got.Equals(property.New(true)) {
+			t.Errorf("%s is %v after an update", name, got)
+		}
+	}
+}
+
 func TestDiffOfClusters(t *testing.T) {
 	text := func(value string) *string { return &value }
 	seconds := 5
