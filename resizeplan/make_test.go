@@ -325,10 +325,16 @@ func TestSizeThatIsKnownOnlyDuringTheUpdate(t *testing.T) {
 	}
 }
 
+// certificate holds a pair of keys that libzmq made, from its page zmq_curve(7).
+const certificate = `curve
+    public-key = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+    secret-key = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"
+`
+
 func TestSecretsAreUnchangedUnlessPulumiSaysSo(t *testing.T) {
 	for changed, want := range map[string]resizeplan.Answer{"spec.size": resizeplan.No, "spec.flux.curveCert": resizeplan.Unknown} {
 		s := newScenario(t, "sample", 3, 1, 5, true)
-		s.there.MiniCluster.Spec.Flux.CurveCert = "certificate"
+		s.there.MiniCluster.Spec.Flux.CurveCert = certificate
 		s.there = newLive(t, s)
 		s.update(map[string]any{"size": 4.0}, "spec.size", changed)
 		s.declared.Result["spec"].(map[string]any)["flux"].(map[string]any)["curveCert"] = resizeplan.Secret{}

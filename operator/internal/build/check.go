@@ -12,6 +12,7 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // role is what a container is for.
@@ -45,7 +46,7 @@ func Check(mc *api.MiniCluster) error {
 	if len(spec.Containers) == 0 {
 		return errors.New("containers: there is none; add the one that runs the ranks")
 	}
-	errs := []error{checkPod(mc), checkNames(mc), checkShared("containers", spec.Containers), checkShared("services", spec.Services)}
+	errs := []error{checkPod(mc), checkNames(mc), checkCurve(mc), checkShared("containers", spec.Containers), checkShared("services", spec.Services)}
 	for i, c := range spec.Containers {
 		errs = append(errs, checkContainer(containerPath("containers", i), c, roleOf(mc, i), viewPath(mc)))
 		if FluxEnabled(mc) {
@@ -95,6 +96,17 @@ func checkWithoutFlux(spec api.MiniClusterSpec) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkCurve refuses a certificate of the user's that no broker would take.
+func checkCurve(mc *api.MiniCluster) error {
+	if mc.Spec.Flux.CurveCert == "" || !FluxEnabled(mc) {
+		return nil
+	}
+	if err := fluxconf.CheckCurve(mc.Spec.Flux.CurveCert); err != nil {
+		return fmt.Errorf("flux.curveCert: %w", err)
+	}
+	return nil
 }
 
 // checkNames refuses names that are taken.

@@ -46,6 +46,7 @@ func TestWhatMeansNothingIsRefused(t *testing.T) {
 		{func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = corev1.DNSNone }, []string{"pod.dnsPolicy: None"}},
 		{func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = corev1.DNSDefault }, []string{"pod.dnsPolicy: Default"}},
 		{func(s *api.MiniClusterSpec) { s.Pod.HostPID, s.ShareProcessNamespace = true, true }, []string{"shareProcessNamespace: true", "pod.hostPID: true"}},
+		{func(s *api.MiniClusterSpec) { s.Flux.CurveCert = "x" }, []string{"flux.curveCert: CURVE certificate: line 1"}},
 
 		{func(s *api.MiniClusterSpec) {
 			s.Flux.Enabled, s.Interactive, s.Tasks, s.Archive.Path = ptr.To(false), true, 4, "/archive.tgz"
@@ -116,6 +117,13 @@ func TestServicesNeedAHostName(t *testing.T) {
 	mc.Spec.Services = nil
 	if err := Check(mc); err != nil {
 		t.Errorf("without services: %v", err)
+	}
+}
+
+func TestCertificateMeansNothingWithoutFlux(t *testing.T) {
+	mc := with(plainSample(), func(s *api.MiniClusterSpec) { s.Flux.CurveCert = "x" })
+	if err := Check(mc); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,11 +1,14 @@
 package build
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 func content() SecretContent {
@@ -28,11 +31,21 @@ func TestSecretHoldsItsContentForGood(t *testing.T) {
 	}
 }
 
+// certificate is one as "flux keygen" makes it.
+func certificate(t *testing.T, name string) string {
+	t.Helper()
+	cert, err := fluxconf.NewCurve(rand.Reader, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
 // TestAnotherCertificateIsAnotherSecret: a Secret that ranks have mounted cannot
 // change, and those that are still to end need theirs.
 func TestAnotherCertificateIsAnotherSecret(t *testing.T) {
 	names := map[string]bool{}
-	for _, cert := range []string{"", "first", "second"} {
+	for _, cert := range []string{"", certificate(t, "first"), certificate(t, "second")} {
 		mc := sample()
 		mc.Spec.Flux.CurveCert = cert
 		built, err := Secret(mc, content())
