@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -96,16 +97,11 @@ func (p *pace) drop(key types.NamespacedName) {
 // and the messages that name them.
 func progressOnly(before, after api.MiniClusterStatus) bool {
 	after.Size, after.Ready = before.Size, before.Ready
-	after.Conditions = slices.Clone(after.Conditions)
-	for i := range after.Conditions {
-		c := &after.Conditions[i]
-		old := meta.FindStatusCondition(before.Conditions, c.Type)
-		if old == nil || old.Reason != c.Reason && (!isComing(old.Reason) || !isComing(c.Reason)) {
-			return false
+	return sameBut(before, after, func(old metav1.Condition, c *metav1.Condition) {
+		if c.Reason == old.Reason || isComing(c.Reason) && isComing(old.Reason) {
+			c.Reason, c.Message = old.Reason, old.Message
 		}
-		c.Reason, c.Message = old.Reason, old.Message
-	}
-	return equality.Semantic.DeepEqual(before, after)
+	})
 }
 
 // isComing tells of the states that differ in whether a first rank is ready: that,
@@ -128,17 +124,21 @@ func resizeBegins(before, after api.MiniClusterStatus) bool {
 	}
 	after.Size, after.Ready, after.Desired = before.Size, before.Ready, before.Desired
 	after.ObservedGeneration = before.ObservedGeneration
+	return sameBut(before, after, func(old metav1.Condition, c *metav1.Condition) {
+		c.ObservedGeneration = old.ObservedGeneration
+		if c.Type == api.ConditionReady || c.Type == api.ConditionProgressing {
+			*c = old
+		}
+	})
+}
+
+// sameBut tells whether two statuses are the same, once forgive has made what does
+// not count in a condition what it was before.
+func sameBut(before, after api.MiniClusterStatus, forgive func(old metav1.Condition, c *metav1.Condition)) bool {
 	after.Conditions = slices.Clone(after.Conditions)
 	for i := range after.Conditions {
-		c := &after.Conditions[i]
-		old := meta.FindStatusCondition(before.Conditions, c.Type)
-		switch {
-		case old == nil:
-			return false
-		case c.Type == api.ConditionReady || c.Type == api.ConditionProgressing:
-			*c = *old
-		default:
-			c.ObservedGeneration = old.ObservedGeneration
+		if old := meta.FindStatusCondition(before.Conditions, after.Conditions[i].Type); old != nil {
+			forgive(*old, &after.Conditions[i])
 		}
 	}
 	return equality.Semantic.DeepEqual(before, after)
