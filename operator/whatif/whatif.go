@@ -88,7 +88,7 @@ func Predict(live Live, wished api.MiniClusterSpec) Outcome {
 	})
 	outcome := Outcome{
 		Desired:    p.Desired,
-		Bounds:     boundsOf(mc),
+		Bounds:     plan.SizesOf(mc).Bounds(),
 		Violations: p.Violations,
 	}
 	if live.Job != nil {
@@ -110,16 +110,10 @@ func Predict(live Live, wished api.MiniClusterSpec) Outcome {
 	return outcome
 }
 
-func boundsOf(mc *api.MiniCluster) bounds.Bounds {
-	return bounds.Sizes{
-		Size: int(mc.Spec.Size), MinSize: int(mc.Spec.MinSize), MaxSize: int(mc.Spec.MaxSize), MaximumSize: int(mc.Status.MaximumSize),
-	}.Bounds()
-}
-
 // setResize fills in which ranks come and go by what the plan does with the Job.
 func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 	switch {
-	case p.DrainOrder != nil && p.DrainOrder.Ranks != "":
+	case p.DrainOrder != nil && p.Desired < outcome.Ranks:
 		outcome.Leaving = p.DrainOrder.Ranks
 		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
 	case p.Job != nil && p.Job.Spec.Completions != nil:

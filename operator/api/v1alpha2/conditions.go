@@ -3,7 +3,8 @@ package v1alpha2
 // Types of the conditions in a MiniCluster's status. All five are always there
 // once the operator has seen the MiniCluster.
 const (
-	// ConditionReady is true when every desired rank is ready.
+	// ConditionReady is true when every desired rank is ready, also while ranks beyond
+	// them drain or end.
 	ConditionReady = "Ready"
 	// ConditionProgressing is true while the operator, or a controller below it,
 	// is on the way to what the spec says. Its reason is the MiniCluster's state.
@@ -35,7 +36,8 @@ const (
 	// or because a lost rank is being replaced.
 	ReasonScalingUp = "ScalingUp"
 	// ReasonDraining: ranks above the desired size take no more jobs, and the
-	// operator waits for those that still run there. No pod has been stopped yet.
+	// operator waits for those that still run there. No pod has been stopped yet. Ready
+	// is true while every rank that stays is ready.
 	ReasonDraining = "Draining"
 	// ReasonScalingDown: ranks above the desired size, idle by now, still exist.
 	ReasonScalingDown = "ScalingDown"
@@ -43,7 +45,8 @@ const (
 	// Until it is back the instance takes no jobs; what becomes of the running
 	// ones, see flux.stateDir.
 	ReasonLeadLost = "LeadLost"
-	// ReasonRecreating: ranks of an earlier Job must end before new ones start.
+	// ReasonRecreating: ranks of an earlier Job must end before new ones start, or what
+	// is left of a MiniCluster of the same name that was deleted must go.
 	ReasonRecreating = "Recreating"
 	// ReasonCompleting: the command has ended with exit code 0 on the lead, or
 	// without Flux on some ranks, which a Job does not run again; other ranks
@@ -62,7 +65,8 @@ const (
 	// the operator can see, such as a command that cannot be split into words or a
 	// configuration that is too large.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonApplyFailed: the API server refused what the operator wrote.
+	// ReasonApplyFailed: the API server refused what the operator wrote, or would
+	// refuse the Job that is to take the place of the one that runs.
 	ReasonApplyFailed = "ApplyFailed"
 )
 
@@ -107,7 +111,7 @@ const (
 	EventDraining = "Draining"
 	// EventDrained: no job runs any more on the ranks that are to go.
 	EventDrained = "Drained"
-	// EventDrainCanceled: the wished size rose before the ranks had gone; those
+	// EventDrainCanceled: the wished size rose before all of the ranks had gone; those
 	// that stay take jobs again.
 	EventDrainCanceled = "DrainCanceled"
 	// EventDrainTimedOut, a warning: scaleDown.drainTimeoutSeconds were over, and

@@ -21,8 +21,8 @@ const (
 
 // Annotations of the objects that the operator makes.
 const (
-	// AnnotationTemplateHash, on a Job and on the Deployment of the services, is
-	// the hash of all that the pod template was made from.
+	// AnnotationTemplateHash, on a Job, is the hash of all that it was made from, but
+	// for its size. What else the operator makes has a hash of its content.
 	AnnotationTemplateHash = "flux-framework.org/template-hash"
 	// AnnotationDefaultContainer, on a rank's pod, names the container that runs
 	// the rank, so that "kubectl logs" and "kubectl exec" take it without -c.

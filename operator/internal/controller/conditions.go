@@ -11,9 +11,10 @@ import (
 )
 
 // readyCondition is true while every desired rank is ready, also while ranks
-// above the desired size are still ending.
+// above the desired size drain or end.
 func readyCondition(generation int64, p plan.Plan) metav1.Condition {
-	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown || p.State == api.ReasonDraining
+	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown ||
+		p.State == api.ReasonDraining && len(p.Ranks.Missing) == 0
 	return condition(api.ConditionReady, ready, p.State, p.Message, generation)
 }
 

@@ -53,6 +53,14 @@ func TestConditionsOfEachState(t *testing.T) {
 	}
 }
 
+// TestNotReadyWhileARankThatStaysIsNot: not even while others drain.
+func TestNotReadyWhileARankThatStaysIsNot(t *testing.T) {
+	p := plan.Plan{State: api.ReasonDraining, Ranks: plan.Ranks{Missing: []int32{1}}}
+	if got := readyCondition(1, p); got.Status != metav1.ConditionFalse || got.Reason != api.ReasonDraining {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestSizeWithinBoundsNamesEveryViolation(t *testing.T) {
 	sizes := bounds.Sizes{Size: 9, MinSize: 5, MaxSize: 4}
 	p := plan.Plan{Desired: 4, Maximum: 4, Violations: bounds.Check(sizes)}

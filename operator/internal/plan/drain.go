@@ -56,10 +56,11 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	if !build.FluxEnabled(mc) {
 		return true // there is nobody who gives ranks work
 	}
-	ranks := fluxconf.Range(p.Desired, completions)
-	target := ranks.String()
+	target := fluxconf.Range(p.Desired, completions).String()
 	timeout := DrainTimeout(mc)
-	if timeout == 0 && mc.Status.Drain == nil || !p.Ranks.anyRunning(p.Desired, completions) {
+	before := drainInForce(mc, completions)
+	if timeout == 0 && before == nil || !p.Ranks.anyRunning(p.Desired, completions) {
+		p.DrainStatus = stillToUndrain(mc, p.Desired)
 		return true
 	}
 	answer := o.Drain
@@ -72,12 +73,15 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	}
 
 	start := metav1.NewTime(o.Now)
-	if before := mc.Status.Drain; before != nil {
+	if before != nil {
 		start = before.StartTime
 	}
 	deadline := start.Add(timeout)
 	if !o.Now.Before(deadline) {
 		p.tell(corev1.EventTypeWarning, api.EventDrainTimedOut, "Ranks %s go after %s although %s", target, timeout, hindrance(answer))
+		if answer == nil || answer.Problem != "" {
+			p.DrainStatus = stillToUndrain(mc, p.Desired)
+		}
 		return true
 	}
 	p.DrainStatus = &api.Drain{Ranks: target, StartTime: start, Busy: target}
@@ -86,13 +90,48 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	}
 	p.DrainOrder = &DrainOrder{Ranks: target}
 	p.wakeBy(deadline)
-	p.State = api.ReasonDraining
-	p.Message = fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s: %s",
-		target, deadline.UTC().Format(time.RFC3339), hindrance(answer))
+	p.leaving = fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s", target, deadline.UTC().Format(time.RFC3339))
+	p.leavingWhy = hindrance(answer)
 	if mc.Status.Drain == nil || mc.Status.Drain.Ranks != target {
 		p.tell(corev1.EventTypeNormal, api.EventDraining, "Ranks %s take no more jobs, to go when they are idle", target)
 	}
 	return false
+}
+
+// drainInForce returns the drain that the status tells of, if it is that of the
+// Job's highest ranks, as each is until they have gone. The status may still tell of
+// one that is over: its ranks have gone, or came back to work since.
+func drainInForce(mc *api.MiniCluster, completions int32) *api.Drain {
+	before := mc.Status.Drain
+	if before == nil {
+		return nil
+	}
+	if ranks, err := fluxconf.Parse(before.Ranks); err != nil || !ranks.Contains(completions-1) {
+		return nil
+	}
+	return before
+}
+
+// stillToUndrain returns the drain that the status tells of, if ranks below desired
+// are among its: the lead has not confirmed that these stay. It is kept, so that
+// undrain goes on with it when the others have gone.
+func stillToUndrain(mc *api.MiniCluster, desired int32) *api.Drain {
+	before := mc.Status.Drain
+	if before == nil {
+		return nil
+	}
+	if ranks, err := fluxconf.Parse(before.Ranks); err != nil || ranks.Minus(fluxconf.Range(desired, fluxconf.MaxRanks)).Len() == 0 {
+		return nil
+	}
+	return before
+}
+
+// alsoLeaving is p.leaving, to be put behind a message.
+func (p *Plan) alsoLeaving() string {
+	if p.leaving == "" {
+		return ""
+	}
+	return "; " + p.leaving
 }
 
 // hindrance says what keeps ranks from going.
@@ -114,20 +153,23 @@ func hindrance(answer *DrainAnswer) string {
 }
 
 // undrain lets ranks work again that were to go and now stay. Ranks that have
-// gone are no matter of it: they undrain themselves when they come back.
+// gone are no matter of it: they undrain themselves when they come back. Until their
+// pods have ended they stay drained.
 func undrain(o Observed, p *Plan, completions int32) {
-	before := o.MiniCluster.Status.Drain
+	before := stillToUndrain(o.MiniCluster, completions)
 	if before == nil || !build.FluxEnabled(o.MiniCluster) {
 		return
 	}
 	ranks, err := fluxconf.Parse(before.Ranks)
-	if err != nil || ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks)).Len() == 0 {
-		return // they have gone
+	if err != nil {
+		return
 	}
-	if o.Drain != nil && o.Drain.Ranks == "" && o.Drain.Problem == "" {
-		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", before.Ranks)
+	gone := ranks.Minus(fluxconf.Range(0, p.Desired)).String()
+	if o.Drain != nil && o.Drain.Ranks == gone && o.Drain.Problem == "" {
+		stay := ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks))
+		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay)
 		return
 	}
 	p.DrainStatus = ptr.To(*before)
-	p.DrainOrder = &DrainOrder{}
+	p.DrainOrder = &DrainOrder{Ranks: gone}
 }

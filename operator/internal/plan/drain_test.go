@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +180,128 @@ func TestWithoutFluxNothingIsDrained(t *testing.T) {
 	o.MiniCluster.Spec.Size = 2
 	if p := Make(o); p.Job == nil || p.DrainOrder != nil {
 		t.Errorf("Job %v, order %v", p.Job, p.DrainOrder)
+	}
+}
+
+// TestLostLeadIsToldAlsoWhileRanksDrain: the instance takes no jobs then, and is not
+// ready.
+func TestLostLeadIsToldAlsoWhileRanksDrain(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Status.Ready = 4
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+	o.Pods = o.Pods[1:]
+	p := Make(o)
+	wantState(t, p, api.ReasonLeadLost, "the lead is lost and is being replaced; ranks 2-3 take no more jobs")
+	if p.DrainOrder == nil || p.DrainStatus == nil || p.Job != nil {
+		t.Errorf("order %v, status %v, Job %v: the drain goes on", p.DrainOrder, p.DrainStatus, p.Job)
+	}
+}
+
+func TestDrainingNamesRanksThatStayAndAreNotReady(t *testing.T) {
+	o := shrinking()
+	o.Pods = append(o.Pods[:1:1], o.Pods[2:]...)
+	p := Make(o)
+	wantState(t, p, api.ReasonDraining, "ranks 2-3 take no more jobs")
+	wantState(t, p, api.ReasonDraining, "1 of 2 ranks are ready, waiting for rank 1")
+	if len(p.Ranks.Missing) != 1 {
+		t.Errorf("missing %v", p.Ranks.Missing)
+	}
+}
+
+// TestRanksThatStayAreUndrainedAlsoWhenTheOthersHaveGone: a wish is taken back in
+// part, and what is left to go goes before the lead has heard of it.
+func TestRanksThatStayAreUndrainedAlsoWhenTheOthersHaveGone(t *testing.T) {
+	for name, spoil := range map[string]func(*Observed){
+		"its pod is not there": func(o *Observed) { o.Pods = o.Pods[:3] },
+		"its time is over":     func(o *Observed) { o.Now = noon.Add(time.Hour) },
+		"the lead is silent, and its time is over": func(o *Observed) {
+			o.Now = noon.Add(time.Hour)
+			o.Drain = &DrainAnswer{Ranks: "3", Problem: "no route"}
+		},
+	} {
+		o := shrinking()
+		o.MiniCluster.Spec.Size = 3
+		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "1-3", StartTime: metav1.NewTime(noon)}
+		spoil(&o)
+		p := Make(o)
+		if p.Job == nil || *p.Job.Spec.Completions != 3 {
+			t.Fatalf("%s: Job %+v, want 3 ranks at once", name, p.Job)
+		}
+		if p.DrainStatus == nil {
+			t.Fatalf("%s: it is forgotten that ranks 1-2 are drained", name)
+		}
+		o.Job.Spec.Completions, o.Job.Spec.Parallelism = ptr.To(int32(3)), ptr.To(int32(3))
+		o.MiniCluster.Status.Drain, o.Drain = p.DrainStatus, nil
+		p = Make(o)
+		// Rank 3 may still be ending.
+		if p.DrainOrder == nil || p.DrainOrder.Ranks != "3" || p.DrainStatus == nil {
+			t.Fatalf("%s: order %+v, status %+v", name, p.DrainOrder, p.DrainStatus)
+		}
+		o.Drain = &DrainAnswer{Ranks: "3", Busy: "3", JobCount: 1}
+		p = Make(o)
+		if p.DrainOrder != nil || p.DrainStatus != nil || reasons(p) != api.EventDrainCanceled || !strings.HasPrefix(p.Events[0].Message, "Ranks 1-2 stay") {
+			t.Errorf("%s: order %v, status %v, events %v", name, p.DrainOrder, p.DrainStatus, p.Events)
+		}
+	}
+	// The lead has told of the ranks that go, and so drained no others.
+	o := shrinking()
+	o.MiniCluster.Spec.Size = 3
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "1-3", StartTime: metav1.NewTime(noon)}
+	o.Drain, o.Now = &DrainAnswer{Ranks: "3", Busy: "3", JobCount: 1}, noon.Add(time.Hour)
+	if p := Make(o); p.Job == nil || p.DrainStatus != nil {
+		t.Errorf("Job %v, status %v", p.Job, p.DrainStatus)
+	}
+}
+
+// TestDrainThatIsOverLendsNoTimeToTheNext: the status may tell of it for a while.
+func TestDrainThatIsOverLendsNoTimeToTheNext(t *testing.T) {
+	for _, timeout := range []int32{0, 60} {
+		o := shrinking()
+		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Hour))}
+		o.MiniCluster.Spec.Size = 1
+		o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(timeout)
+		o.Job.Spec.Completions, o.Job.Spec.Parallelism = ptr.To(int32(2)), ptr.To(int32(2))
+		o.Pods = o.Pods[:2]
+		p := Make(o)
+		if timeout == 0 {
+			if p.Job == nil || reasons(p) != api.EventScalingDown {
+				t.Errorf("without time: Job %v, events %v", p.Job, p.Events)
+			}
+			continue
+		}
+		if p.Job != nil || p.DrainStatus == nil || !p.DrainStatus.StartTime.Time.Equal(noon) || p.DrainStatus.Ranks != "1" {
+			t.Errorf("Job %v, status %+v; want a drain of rank 1 that begins now", p.Job, p.DrainStatus)
+		}
+	}
+}
+
+// TestFailedWriteForgetsNoDrain: the ranks go on draining, from the same time on.
+func TestFailedWriteForgetsNoDrain(t *testing.T) {
+	o := shrinking()
+	before := &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Hour))}
+	o.MiniCluster.Status.Drain = before
+	p := Make(o)
+	if p.Job == nil {
+		t.Fatal("want ranks to go whose time is over")
+	}
+	p.Fail(o, errors.New("no room"), false)
+	if p.DrainStatus == nil || *p.DrainStatus != *before {
+		t.Errorf("status %+v, want %+v", p.DrainStatus, before)
+	}
+	wantState(t, p, api.ReasonApplyFailed, "no room")
+	// What comes after the ranks has failed: they have gone.
+	p = Make(o)
+	p.Fail(o, errors.New("no room"), true)
+	if p.DrainStatus != nil {
+		t.Errorf("status %+v of ranks that have gone", p.DrainStatus)
+	}
+}
+
+func TestNameConflictForgetsNoDrain(t *testing.T) {
+	o := shrinking()
+	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
+	o.Service.OwnerReferences = nil
+	if p := Make(o); p.State != api.ReasonNameConflict || p.DrainStatus == nil {
+		t.Errorf("state %s, status %v", p.State, p.DrainStatus)
 	}
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -46,8 +47,21 @@ func endBefore(mc *api.MiniCluster) *End {
 	return nil
 }
 
-// findEnd returns how the MiniCluster has ended, or nil.
+// findEnd returns how the MiniCluster has ended, or nil. What the status tells of it
+// stays, since pods that knew it may be gone, unless it did not know the cause.
 func findEnd(o Observed) *End {
+	before := endBefore(o.MiniCluster)
+	if before != nil && before.Reason != api.ReasonJobFailed {
+		return before
+	}
+	if now := endNow(o); now != nil {
+		return now
+	}
+	return before
+}
+
+// endNow returns how the MiniCluster has ended by what Job and pods say, or nil.
+func endNow(o Observed) *End {
 	for _, c := range o.Job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
 			continue
@@ -59,15 +73,9 @@ func findEnd(o Observed) *End {
 			return failure(o, c)
 		}
 	}
-	// Where Jobs have no success policy, or a container beside the rank goes on, the
-	// end of the command is not the Job's.
-	if end := endedLead(o); end != nil {
-		return end
-	}
-	if ptr.Deref(o.Job.Spec.Suspend, false) {
-		return endBefore(o.MiniCluster) // its pods are gone
-	}
-	return nil
+	// Where the Job has no success policy, or a container beside the rank goes on,
+	// the end of the command is not the Job's.
+	return endedLead(o)
 }
 
 func success(o Observed) *End {
@@ -96,34 +104,46 @@ func failure(o Observed, c batchv1.JobCondition) *End {
 	return end
 }
 
-// failedRank finds the rank that made the Job fail, and why.
+// failedRank finds the rank that made the Job fail, and why: the lead by the end of
+// its command, or the lowest rank that cannot run. Others that failed before, and
+// were tried again, are no cause.
 func failedRank(o Observed, end *End) {
+	unusable := int32(math.MaxInt32)
 	for i := range o.Pods {
 		pod := &o.Pods[i]
 		rank, ok := rankOf(pod)
 		last := lastWord(o.MiniCluster, pod)
-		if !ok || last == nil {
+		if !ok || last == nil || !metav1.IsControlledBy(pod, o.Job) {
 			continue
 		}
 		switch {
 		case rank == 0 && last.Command != nil && last.Command.ExitCode != 0:
 			*end = *commandFailed(last.Command.ExitCode)
 			return
-		case last.Message != "":
+		case last.exitCode == agentapi.ExitUnusable && last.Message != "" && rank < unusable:
+			unusable = rank
 			end.Reason = api.ReasonRankUnusable
 			end.Message = fmt.Sprintf("rank %d cannot run: %s", rank, last.Message)
 		}
 	}
 }
 
-// lastWord returns the termination message of the pod's rank; nil without one.
-func lastWord(mc *api.MiniCluster, pod *corev1.Pod) *agentapi.Termination {
+// word is what the container of a rank has left.
+type word struct {
+	agentapi.Termination
+	exitCode int32
+}
+
+// lastWord returns what the pod's rank has left; nil without a termination message
+// of our agent's.
+func lastWord(mc *api.MiniCluster, pod *corev1.Pod) *word {
 	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name != build.RankContainerName(mc) || status.State.Terminated == nil {
+		ended := status.State.Terminated
+		if status.Name != build.RankContainerName(mc) || ended == nil {
 			continue
 		}
-		var last agentapi.Termination
-		if json.Unmarshal([]byte(status.State.Terminated.Message), &last) != nil {
+		last := word{exitCode: ended.ExitCode}
+		if json.Unmarshal([]byte(ended.Message), &last.Termination) != nil {
 			return nil // the container was killed, or is not our agent's
 		}
 		return &last
@@ -138,8 +158,7 @@ func endedLead(o Observed) *End {
 	}
 	for i := range o.Pods {
 		pod := &o.Pods[i]
-		owner := metav1.GetControllerOf(pod)
-		if rank, ok := rankOf(pod); !ok || rank != 0 || owner == nil || owner.UID != o.Job.UID {
+		if rank, ok := rankOf(pod); !ok || rank != 0 || !metav1.IsControlledBy(pod, o.Job) {
 			continue
 		}
 		last := lastWord(o.MiniCluster, pod)
@@ -169,24 +188,24 @@ func (p *Plan) setEnd(end *End) {
 // planEnd reports the end, and removes what has no more purpose.
 func planEnd(o Observed, p *Plan, end *End) {
 	p.setEnd(end)
-	p.Foundation = false
-	p.DeleteServices = len(o.MiniCluster.Spec.Services) > 0 && endBefore(o.MiniCluster) == nil
 	if endBefore(o.MiniCluster) == nil {
+		// Also where the spec has none any more: some may be left.
+		p.DeleteServices = true
 		return // First the status must tell of the end: without the pods, nothing else does.
 	}
 	switch {
 	case o.MiniCluster.Spec.Cleanup:
 		p.DeleteJob = o.Job
 		p.tell(corev1.EventTypeNormal, api.EventCleanedUp, "Deleted the Job and its pods")
-	case goesOn(o) && !ptr.Deref(o.Job.Spec.Suspend, false):
+	case goesOn(o.Job) && !ptr.Deref(o.Job.Spec.Suspend, false):
 		// Its pods have no more purpose; a suspended Job has none.
 		editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
 	}
 }
 
 // goesOn tells whether the Job does not end by itself with the command.
-func goesOn(o Observed) bool {
-	for _, c := range o.Job.Status.Conditions {
+func goesOn(job *batchv1.Job) bool {
+	for _, c := range job.Status.Conditions {
 		switch c.Type {
 		case batchv1.JobComplete, batchv1.JobFailed, batchv1.JobSuccessCriteriaMet, batchv1.JobFailureTarget:
 			if c.Status == corev1.ConditionTrue {
@@ -194,5 +213,5 @@ func goesOn(o Observed) bool {
 			}
 		}
 	}
-	return !o.Settings.Features.SuccessPolicy || len(o.MiniCluster.Spec.Containers) > 1
+	return job.Spec.SuccessPolicy == nil || len(job.Spec.Template.Spec.Containers) > 1
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
@@ -18,6 +20,8 @@ func instance() Observed {
 	mc.Spec.Flux.Enabled = nil
 	o := settled(mc)
 	o.Settings = build.Settings{AgentImage: "agent", Features: build.FeaturesOf(1, 34)}
+	o.Job.Spec.SuccessPolicy = &batchv1.SuccessPolicy{}
+	o.Job.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sample"}}
 	return o
 }
 
@@ -27,10 +31,25 @@ func ended(o Observed, condition batchv1.JobConditionType, reason string) Observ
 }
 
 func terminated(pod *corev1.Pod, phase corev1.PodPhase, message string) {
+	exited(pod, phase, 0, message)
+}
+
+func exited(pod *corev1.Pod, phase corev1.PodPhase, code int32, message string) {
 	pod.Status.Phase = phase
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
-		Name: "sample", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}},
+		Name:  "sample",
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Message: message}},
 	}}
+}
+
+// told makes the status tell of the end that was planned.
+func told(mc *api.MiniCluster, end *End) {
+	mc.Status.ExitCode = end.ExitCode
+	conditionType := api.ConditionComplete
+	if end.Failed {
+		conditionType = api.ConditionFailed
+	}
+	mc.Status.Conditions = []metav1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, Reason: end.Reason, Message: end.Message}}
 }
 
 func TestEndOfTheCommand(t *testing.T) {
@@ -67,7 +86,7 @@ func TestEndOfTheCommand(t *testing.T) {
 		},
 	} {
 		o := ended(instance(), test.condition, test.reason)
-		terminated(&o.Pods[test.rank], corev1.PodFailed, test.message)
+		exited(&o.Pods[test.rank], corev1.PodFailed, agentapi.ExitUnusable, test.message)
 		p := Make(o)
 		if p.End == nil {
 			t.Fatalf("%s: no end", name)
@@ -79,16 +98,21 @@ func TestEndOfTheCommand(t *testing.T) {
 	}
 }
 
-// TestJobThatGoesOnIsSuspended: an old Kubernetes knows no success policy, and
-// containers beside the rank keep the lead's pod running.
+// TestJobThatGoesOnIsSuspended: an old Kubernetes knows no success policy, also when
+// it has become a newer one since the Job was made, and containers beside the rank
+// keep the lead's pod running.
 func TestJobThatGoesOnIsSuspended(t *testing.T) {
 	old := instance()
 	old.Settings.Features = build.FeaturesOf(1, 27)
+	old.Job.Spec.SuccessPolicy = nil
+	upgraded := instance()
+	upgraded.Job.Spec.SuccessPolicy = nil
 	beside := instance()
 	beside.MiniCluster.Spec.Containers[0].RunFlux = true
 	beside.MiniCluster.Spec.Containers = append(beside.MiniCluster.Spec.Containers, api.Container{Name: "beside", Image: "image"})
+	beside.Job.Spec.Template.Spec.Containers = append(beside.Job.Spec.Template.Spec.Containers, corev1.Container{Name: "beside"})
 	beside.Job.Annotations[api.AnnotationTemplateHash] = build.TemplateHash(beside.MiniCluster, 4)
-	for name, o := range map[string]Observed{"old": old, "beside": beside} {
+	for name, o := range map[string]Observed{"old": old, "upgraded": upgraded, "beside": beside} {
 		for code, conditionType := range map[string]string{"0": api.ConditionComplete, "3": api.ConditionFailed} {
 			o.MiniCluster.Status.Conditions = nil
 			o.Job.Spec.Suspend = nil
@@ -120,6 +144,10 @@ func TestServicesGoWithTheEnd(t *testing.T) {
 	o.MiniCluster.Spec.Services = []api.Container{{Name: "db", Image: "db"}}
 	if p := Make(o); !p.DeleteServices {
 		t.Error("the services stay")
+	}
+	without := ended(instance(), batchv1.JobComplete, "")
+	if p := Make(without); !p.DeleteServices {
+		t.Error("services stay that were taken out of the spec meanwhile")
 	}
 	o.MiniCluster.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionTrue}}
 	if p := Make(o); p.DeleteServices {
@@ -174,5 +202,109 @@ func TestLostLeadIsReported(t *testing.T) {
 	o.Pods = append(o.Pods, pod("job", 0, true))
 	if p := Make(o); p.State != api.ReasonReady || reasons(p) != api.EventLeadBack {
 		t.Errorf("state %s, events %v", p.State, p.Events)
+	}
+}
+
+// TestRankThatMadeTheJobFailIsNamed: others have failed before and were tried again,
+// or belong to an earlier Job.
+func TestRankThatMadeTheJobFailIsNamed(t *testing.T) {
+	mc := miniCluster(4, 1, 4)
+	mc.Spec.Flux.Enabled = nil
+	o := ended(settled(mc), batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy)
+	exited(&o.Pods[0], corev1.PodFailed, agentapi.ExitTryAgain, `{"message":"no lead yet"}`)
+	exited(&o.Pods[1], corev1.PodFailed, agentapi.ExitUnusable, `{"message":"flux is not on PATH"}`)
+	exited(&o.Pods[2], corev1.PodFailed, agentapi.ExitUnusable, `{"message":"flux is not there either"}`)
+	exited(&o.Pods[3], corev1.PodFailed, agentapi.ExitTryAgain, `{"message":"no address"}`)
+	earlier := pod("earlier", 0, false)
+	exited(&earlier, corev1.PodFailed, agentapi.ExitUnusable, `{"message":"of another time"}`)
+	for range 2 {
+		o.Pods = append([]corev1.Pod{earlier}, o.Pods...)
+		slices.Reverse(o.Pods)
+		p := Make(o)
+		if want := "rank 1 cannot run: flux is not on PATH"; p.End == nil || p.End.Message != want || p.End.Reason != api.ReasonRankUnusable {
+			t.Errorf("end %+v, want %q", p.End, want)
+		}
+	}
+}
+
+func TestWhatWasToldOfTheEndStays(t *testing.T) {
+	o := ended(instance(), batchv1.JobFailed, batchv1.JobReasonPodFailurePolicy)
+	exited(&o.Pods[0], corev1.PodFailed, 3, `{"command":{"exitCode":3}}`)
+	end := Make(o).End
+	told(o.MiniCluster, end)
+	o.Pods = nil
+	p := Make(o)
+	if p.End == nil || p.End.Message != end.Message || !ptr.Equal(p.End.ExitCode, ptr.To(int32(3))) {
+		t.Errorf("without its pods the end is %+v, want %+v", p.End, end)
+	}
+
+	// But for a cause that was not known, since the pod was seen after the Job.
+	o.MiniCluster.Status = api.MiniClusterStatus{}
+	told(o.MiniCluster, Make(o).End)
+	o.Pods = []corev1.Pod{pod("job", 1, false)}
+	exited(&o.Pods[0], corev1.PodFailed, agentapi.ExitUnusable, `{"message":"flux is not on PATH"}`)
+	if p := Make(o); p.End == nil || p.End.Reason != api.ReasonRankUnusable {
+		t.Errorf("end %+v, want the cause", p.End)
+	}
+}
+
+// spoil makes the spec of an instance of Flux one that no Job can be made of.
+func spoil(mc *api.MiniCluster) { mc.Spec.Pod.DNSPolicy = corev1.DNSNone }
+
+func TestEndStaysWhenTheSpecIsSpoilt(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	told(o.MiniCluster, Make(o).End)
+	spoil(o.MiniCluster)
+	p := Make(o)
+	quiet(t, p)
+	wantState(t, p, api.ReasonCompleted, "pod.dnsPolicy")
+	if p.End == nil || p.End.Failed || !ptr.Equal(p.End.ExitCode, ptr.To(int32(0))) {
+		t.Errorf("end %+v, want what the status told", p.End)
+	}
+
+	// A Job that had to be suspended has nothing else that tells of its end.
+	o = instance()
+	o.Job.Spec.SuccessPolicy = nil
+	terminated(&o.Pods[0], corev1.PodRunning, `{"command":{"exitCode":0}}`)
+	told(o.MiniCluster, Make(o).End)
+	o.Job.Spec.Suspend, o.Pods = ptr.To(true), nil
+	before := o.MiniCluster.DeepCopy()
+	spoil(o.MiniCluster)
+	p = Make(o)
+	if p.End == nil {
+		t.Fatalf("the end is forgotten: %s, %s", p.State, p.Message)
+	}
+	o.MiniCluster.Spec = before.Spec
+	told(o.MiniCluster, p.End)
+	wantState(t, Make(o), api.ReasonCompleted, "exit code 0")
+}
+
+func TestEndStaysWhileAnotherHasTheName(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	o.MiniCluster.Spec.Cleanup = true
+	told(o.MiniCluster, Make(o).End)
+	o.Job, o.Pods = nil, nil
+	mine := o.Service
+	o.Service = live(build.Service(o.MiniCluster))
+	o.Service.OwnerReferences = nil
+	p := Make(o)
+	quiet(t, p)
+	wantState(t, p, api.ReasonNameConflict, "Service")
+	if p.End == nil {
+		t.Fatal("the end is forgotten")
+	}
+	told(o.MiniCluster, p.End)
+	o.Service = mine
+	p = Make(o)
+	quiet(t, p)
+	wantState(t, p, api.ReasonCompleted, "")
+}
+
+func TestEndStaysWhileTheMiniClusterIsDeleted(t *testing.T) {
+	o := ended(instance(), batchv1.JobComplete, "")
+	told(o.MiniCluster, Make(o).End)
+	o.MiniCluster.DeletionTimestamp = ptr.To(metav1.Now())
+	if p := Make(o); p.End == nil || p.State != api.ReasonDeleting {
+		t.Errorf("state %s, end %+v", p.State, p.End)
 	}
 }

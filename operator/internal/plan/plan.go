@@ -5,13 +5,17 @@
 //	desired = size clamped to [minSize, maximum]
 //
 //	no Job, and no rank of an earlier one      → create the Job with desired ranks
-//	Job made from another template input       → delete it; when it is gone: create
+//	Job made from another template input       → delete it, if the API server would
+//	                                             take the new one; when it is gone:
+//	                                             create
 //	Job with fewer ranks                       → grow it, in one write
 //	Job with more ranks                        → drain those that go; when they are
 //	                                             idle: shrink it, in one write
 //	Job finished                               → report its end, remove the services
 //	anything being deleted                     → leave it
 //	an object of our name that is not ours     → leave everything, and say so
+//	no new Job can be made of the spec         → say so; the ranks go on, and are
+//	                                             scaled
 package plan
 
 import (
@@ -45,6 +49,9 @@ type Observed struct {
 	Pods []corev1.Pod
 	// Drain is what the lead has answered last; nil when it has not been asked.
 	Drain *DrainAnswer
+	// Refusal is why the API server would not take Plan.Replacement; empty when it
+	// would, or has not been asked.
+	Refusal string
 	// Now is the time of the observation.
 	Now time.Time
 	// Settings are the operator's.
@@ -53,14 +60,18 @@ type Observed struct {
 
 // Plan is what to do, and what to say about it.
 type Plan struct {
-	// Foundation says that the objects which the ranks stand on (build.Foundation)
-	// must be there before the Job.
+	// Foundation says that what the ranks stand on is to be as the spec says: before
+	// the Job where there is none, else after it.
 	Foundation bool
-	// Service, when not nil, is to be applied before the Job.
+	// Service, when not nil, is to be applied likewise.
 	Service *corev1ac.ServiceApplyConfiguration
 	Job     *batchv1ac.JobApplyConfiguration
 	// DeleteJob, when not nil, is the Job to delete in the foreground.
 	DeleteJob *batchv1.Job
+	// Replacement, when not nil, is the Job that is to take the place of the one that
+	// is there, under another name. The API server must be asked whether it would
+	// take it; if it would not, the plan is another (see Observed.Refusal).
+	Replacement *batchv1ac.JobApplyConfiguration
 	// DeleteServices says that the side services have no more purpose.
 	DeleteServices bool
 	// ForgetStops are the pods whose ranks' earlier stops are no longer to delay a
@@ -88,6 +99,10 @@ type Plan struct {
 	End *End
 	// State is a reason of the conditions Ready and Progressing, with its message.
 	State, Message string
+
+	// leaving says which ranks drain, and until when; leavingWhy, what they wait
+	// for. Both are empty when none drain.
+	leaving, leavingWhy string
 }
 
 // Event is a Kubernetes event about the MiniCluster.
@@ -100,22 +115,34 @@ func (p *Plan) tell(eventType, reason, format string, args ...any) {
 	p.Events = append(p.Events, Event{eventType, reason, fmt.Sprintf(format, args...)})
 }
 
-// Make returns the plan for what was observed.
-func Make(o Observed) Plan {
-	mc := o.MiniCluster
-	sizes := bounds.Sizes{
+// SizesOf returns what the bounds rule judges of a MiniCluster.
+func SizesOf(mc *api.MiniCluster) bounds.Sizes {
+	return bounds.Sizes{
 		Size:        int(mc.Spec.Size),
 		MinSize:     int(mc.Spec.MinSize),
 		MaxSize:     int(mc.Spec.MaxSize),
 		MaximumSize: int(mc.Status.MaximumSize),
 	}
+}
+
+// Make returns the plan for what was observed.
+func Make(o Observed) Plan {
+	mc := o.MiniCluster
+	sizes := SizesOf(mc)
 	b := sizes.Bounds()
 	p := Plan{
 		Desired:    int32(b.Clamp(sizes.Size)), // at most bounds.Limit
 		Maximum:    int32(b.Max),
 		Violations: bounds.Check(sizes),
 	}
-	if kind := foreign(o); kind != "" {
+	if kind, earlier := foreign(o); kind != "" {
+		// Nothing is done, so that what has been goes on.
+		p.DrainStatus, p.End = mc.Status.Drain, endBefore(mc)
+		if earlier {
+			p.State = api.ReasonRecreating
+			p.Message = kind + " of an earlier MiniCluster of this name is still to be removed"
+			return p
+		}
 		p.State = api.ReasonNameConflict
 		p.Message = kind + " exists and belongs to somebody else; delete it, or give the MiniCluster another name"
 		return p
@@ -126,6 +153,7 @@ func Make(o Observed) Plan {
 	}
 	if mc.DeletionTimestamp != nil {
 		p.State, p.Message = api.ReasonDeleting, "the MiniCluster is being deleted"
+		p.End = endBefore(mc)
 		return p
 	}
 	if end := endBefore(mc); end != nil && o.Job == nil {
@@ -133,7 +161,6 @@ func Make(o Observed) Plan {
 		p.setEnd(end)
 		return p
 	}
-	p.Foundation = true
 	planService(o, &p)
 	planJob(o, &p)
 	planForgetStops(o, &p)
@@ -141,16 +168,36 @@ func Make(o Observed) Plan {
 	return p
 }
 
-// foreign names an object that has a name of the MiniCluster's but another owner,
-// if there is one.
-func foreign(o Observed) string {
-	switch {
-	case o.Service != nil && !metav1.IsControlledBy(o.Service, o.MiniCluster):
-		return fmt.Sprintf("a Service called %q", build.ServiceName(o.MiniCluster))
-	case o.Job != nil && !metav1.IsControlledBy(o.Job, o.MiniCluster):
-		return fmt.Sprintf("a Job called %q", o.MiniCluster.Name)
+// Fail makes the plan tell that it could not be carried out. ranks tells whether
+// what it does with the ranks was done all the same.
+func (p *Plan) Fail(o Observed, err error, ranks bool) {
+	p.State, p.Message = api.ReasonApplyFailed, err.Error()
+	if !ranks {
+		p.DrainStatus = o.MiniCluster.Status.Drain
 	}
-	return ""
+	// Once the status tells of an end, nothing of what belongs to it is done again.
+	p.End = endBefore(o.MiniCluster)
+}
+
+// foreign names an object that has a name of the MiniCluster's but another owner,
+// if there is one. earlier tells that the owner was a MiniCluster of the same name,
+// so that the garbage collector is about to remove the object; its end is watched.
+func foreign(o Observed) (kind string, earlier bool) {
+	mc := o.MiniCluster
+	switch {
+	case o.Service != nil && !metav1.IsControlledBy(o.Service, mc):
+		return fmt.Sprintf("a Service called %q", build.ServiceName(mc)), ofEarlier(mc, o.Service)
+	case o.Job != nil && !metav1.IsControlledBy(o.Job, mc):
+		return fmt.Sprintf("a Job called %q", mc.Name), ofEarlier(mc, o.Job)
+	}
+	return "", false
+}
+
+// ofEarlier tells whether the operator made the object for a MiniCluster that had
+// the same name, and is no more.
+func ofEarlier(mc *api.MiniCluster, o metav1.Object) bool {
+	owner := metav1.GetControllerOf(o)
+	return owner != nil && owner.Kind == api.Kind && owner.Name == mc.Name && o.GetLabels()[api.LabelMiniCluster] == mc.Name
 }
 
 // planJob fills in what to do with the Job, and the state.
@@ -162,7 +209,6 @@ func planJob(o Observed, p *Plan) {
 	case o.Job == nil:
 		planCreate(o, p)
 	case o.Job.DeletionTimestamp != nil && endBefore(o.MiniCluster) != nil:
-		p.Foundation = false
 		p.setEnd(endBefore(o.MiniCluster))
 	case o.Job.DeletionTimestamp != nil:
 		p.State = api.ReasonRecreating
@@ -170,11 +216,7 @@ func planJob(o Observed, p *Plan) {
 	case o.Job.Annotations[api.AnnotationTemplateHash] != build.TemplateHash(o.MiniCluster, p.Maximum):
 		planRecreate(o, p)
 	default:
-		if end := findEnd(o); end != nil {
-			planEnd(o, p, end)
-			return
-		}
-		planResize(o, p)
+		planKeep(o, p)
 	}
 	if p.State == "" {
 		describe(o, p)
@@ -192,25 +234,50 @@ func buildJob(o Observed, p *Plan) (*batchv1ac.JobApplyConfiguration, error) {
 func planCreate(o Observed, p *Plan) {
 	job, err := buildJob(o, p)
 	if err != nil {
-		p.Foundation = false
 		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
 		return
 	}
+	p.Foundation = true
 	p.Job = job
 	p.tell(corev1.EventTypeNormal, api.EventCreated, "Created a Job of %d ranks", p.Desired)
 }
 
-// planRecreate deletes the Job; its end brings the next plan, which creates it
-// anew. Nothing is deleted for a command that could not run: the ranks go on with
-// the earlier one, and can be scaled.
-func planRecreate(o Observed, p *Plan) {
-	if _, err := buildJob(o, p); err != nil {
-		p.Foundation = false
-		p.State, p.Message = api.ReasonInvalidSpec, err.Error()
-		planResize(o, p)
+// planKeep lets the Job be what it is, but for its size.
+func planKeep(o Observed, p *Plan) {
+	if end := findEnd(o); end != nil {
+		planEnd(o, p, end)
 		return
 	}
-	p.Foundation = false // The new one is not to be seen by the old ranks.
+	planResize(o, p)
+	_, err := build.ServicesPod(o.MiniCluster)
+	if err != nil {
+		p.blame(api.ReasonInvalidSpec, err.Error())
+	}
+	p.Foundation = err == nil
+}
+
+// RefusalRetry is the time between two questions whether the API server would take
+// a Job that it has refused: what it goes by besides the spec is not watched.
+const RefusalRetry = time.Minute
+
+// planRecreate deletes the Job; its end brings the next plan, which creates it
+// anew. Nothing is deleted for a Job that could not be, or a command that could not
+// run: the ranks go on with the earlier one, and can be scaled.
+func planRecreate(o Observed, p *Plan) {
+	job, err := buildJob(o, p)
+	switch {
+	case err != nil:
+		planWithoutChange(o, p, api.ReasonInvalidSpec, err.Error())
+		return
+	case o.Refusal != "":
+		p.wakeBy(o.Now.Add(RefusalRetry))
+		planWithoutChange(o, p, api.ReasonApplyFailed, "the API server does not take a Job as the spec says: "+o.Refusal)
+		return
+	}
+	// No other object has a UID for its name, and as the name of a Job it is short
+	// enough.
+	p.Replacement = job.WithName(string(o.MiniCluster.UID))
+	// What the new ranks stand on is not to be seen by the old ones.
 	p.State = api.ReasonRecreating
 	p.Message = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
 	if endBefore(o.MiniCluster) != nil {
@@ -218,6 +285,24 @@ func planRecreate(o Observed, p *Plan) {
 	}
 	p.DeleteJob = o.Job
 	p.tell(corev1.EventTypeNormal, api.EventRecreating, "Restarting all ranks: %s", p.Message)
+}
+
+// planWithoutChange plans for ranks that cannot be made anew as the spec says.
+func planWithoutChange(o Observed, p *Plan, state, because string) {
+	if end := findEnd(o); end != nil {
+		planEnd(o, p, end)
+		p.Message += "; what has changed in the spec since cannot be: " + because
+		return
+	}
+	planResize(o, p)
+	p.blame(state, because)
+}
+
+// blame says what is wrong with the spec, unless more is wrong.
+func (p *Plan) blame(state, because string) {
+	if p.State == "" {
+		p.State, p.Message = state, because+p.alsoLeaving()
+	}
 }
 
 // planResize changes completions and parallelism together, in one write: an
@@ -253,6 +338,7 @@ func editJob(o Observed, p *Plan, edit func(*batchv1ac.JobSpecApplyConfiguration
 	if err != nil || job.Spec == nil {
 		p.State = api.ReasonApplyFailed
 		p.Message = fmt.Sprintf("the Job's managed fields cannot be read (%v); delete the Job to have it made anew", err)
+		p.DrainStatus = o.MiniCluster.Status.Drain
 		return false
 	}
 	edit(job.Spec)

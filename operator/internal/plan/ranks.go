@@ -190,7 +190,13 @@ func describe(o Observed, p *Plan) {
 	switch r := p.Ranks; {
 	case leadLost(o, r):
 		p.State = api.ReasonLeadLost
-		p.Message = progress + "; the lead is lost and is being replaced"
+		p.Message = progress + "; the lead is lost and is being replaced" + p.alsoLeaving()
+	case p.leaving != "":
+		p.State = api.ReasonDraining
+		p.Message = p.leaving + ": " + p.leavingWhy
+		if len(r.Missing) > 0 {
+			p.Message += fmt.Sprintf("; %s, waiting for %s", progress, ranksText(r.Missing))
+		}
 	case len(r.Completed) > 0:
 		p.State = api.ReasonCompleting
 		p.Message = fmt.Sprintf("%s; ended with exit code 0, for good: %s", progress, ranksText(r.Completed))
