@@ -9,8 +9,13 @@ import (
 	"reflect"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +23,6 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -54,13 +58,14 @@ func (f *foundations) drop(key types.NamespacedName) {
 }
 
 // lay makes sure that what the ranks stand on is there: Secret, side services,
-// network policy, disruption budget, permissions.
-func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster) error {
-	objects, err := foundation(mc, r.settings)
+// network policy, disruption budget, permissions; and that nothing is there which
+// the spec no longer asks for. newRanks tells that no rank stands on it yet.
+func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool) error {
+	parts, err := foundation(mc, r.settings)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(objects)
+	data, err := json.Marshal(parts)
 	if err != nil {
 		return fmt.Errorf("encode what the ranks stand on: %w", err)
 	}
@@ -74,40 +79,112 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster) error {
 			return err
 		}
 	}
-	for _, object := range objects {
-		if err := r.client.Apply(ctx, object, client.FieldOwner(plan.FieldManager), client.ForceOwnership); err != nil {
+	for _, part := range parts {
+		if part.Config == nil {
+			continue
+		}
+		if err := r.client.Apply(ctx, part.Config, ownership...); err != nil {
 			return fmt.Errorf("apply what the ranks stand on: %w", err)
+		}
+	}
+	// Of a spec that is the first, nothing is left from an earlier one.
+	if mc.Status.ObservedGeneration > 0 {
+		if err := r.clear(ctx, mc, parts, newRanks); err != nil {
+			return err
 		}
 	}
 	r.founded.set(key, sum)
 	return nil
 }
 
-// foundation returns the objects, less the Secret.
-func foundation(mc *api.MiniCluster, s build.Settings) ([]runtime.ApplyConfiguration, error) {
+// part is one kind of object that the ranks may stand on.
+type part struct {
+	kind client.Object
+	// Config is nil where the MiniCluster does without. It is exported for the sum.
+	Config runtime.ApplyConfiguration
+}
+
+// foundation returns the parts, less the Secret.
+func foundation(mc *api.MiniCluster, s build.Settings) ([]part, error) {
 	services, err := build.ServicesPod(mc)
 	if err != nil {
 		return nil, err
 	}
 	account, role, binding := build.SelfScaling(mc)
-	var objects []runtime.ApplyConfiguration
-	for _, object := range []runtime.ApplyConfiguration{
-		account, role, binding, services, build.NetworkPolicy(mc, s), build.DisruptionBudget(mc),
-	} {
+	parts := []part{
+		{&corev1.ServiceAccount{}, account},
+		{&rbacv1.Role{}, role},
+		{&rbacv1.RoleBinding{}, binding},
+		{&appsv1.Deployment{}, services},
+		{&networkingv1.NetworkPolicy{}, build.NetworkPolicy(mc, s)},
+		{&policyv1.PodDisruptionBudget{}, build.DisruptionBudget(mc)},
+	}
+	for i := range parts {
 		// A MiniCluster does without what a builder returns a nil pointer for.
-		if !reflect.ValueOf(object).IsNil() {
-			objects = append(objects, object)
+		if reflect.ValueOf(parts[i].Config).IsNil() {
+			parts[i].Config = nil
 		}
 	}
-	return objects, nil
+	return parts, nil
+}
+
+// clear deletes what the spec no longer asks for. For all but the side services, a
+// change that takes them away starts the ranks anew, so that it is done before new
+// ones begin and need not be done for those that run.
+func (r *reconciler) clear(ctx context.Context, mc *api.MiniCluster, parts []part, newRanks bool) error {
+	for _, part := range parts {
+		_, services := part.kind.(*appsv1.Deployment)
+		if part.Config != nil || !services && !newRanks {
+			continue
+		}
+		if err := r.deleteAll(ctx, mc, part.kind); err != nil {
+			return err
+		}
+	}
+	if newRanks {
+		return r.deleteEarlierServices(ctx, mc)
+	}
+	return nil
+}
+
+// deleteEarlierServices deletes headless Services of other names than the spec's.
+func (r *reconciler) deleteEarlierServices(ctx context.Context, mc *api.MiniCluster) error {
+	var services corev1.ServiceList
+	if err := r.client.List(ctx, &services, client.InNamespace(mc.Namespace), client.MatchingLabels(build.Labels(mc.Name))); err != nil {
+		return fmt.Errorf("list the Services: %w", err)
+	}
+	for i := range services.Items {
+		service := &services.Items[i]
+		if service.Name == build.ServiceName(mc) || !metav1.IsControlledBy(service, mc) {
+			continue
+		}
+		err := r.client.Delete(ctx, service, client.Preconditions{UID: &service.UID})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete the earlier Service %s: %w", service.Name, err)
+		}
+	}
+	return nil
+}
+
+// deleteAll deletes the MiniCluster's objects of a kind by their labels, so that
+// nobody else's of the same name is deleted, and nothing must be read.
+func (r *reconciler) deleteAll(ctx context.Context, mc *api.MiniCluster, kind client.Object) error {
+	err := r.client.DeleteAllOf(ctx, kind, client.InNamespace(mc.Namespace), client.MatchingLabels(build.Labels(mc.Name)))
+	if err != nil {
+		return fmt.Errorf("delete by labels, as %T: %w", kind, err)
+	}
+	return nil
 }
 
 // createSecret makes the MiniCluster's Secret. An existing one is left as it is:
 // its content never changes, and the operator may not read it.
 func (r *reconciler) createSecret(ctx context.Context, mc *api.MiniCluster) error {
-	c, err := r.credentials(mc)
+	c, err := deriveCredentials(r.key, mc)
 	if err != nil {
 		return err
+	}
+	if own := mc.Spec.Flux.CurveCert; own != "" {
+		c.Curve = own
 	}
 	config, err := build.Secret(mc, build.SecretContent{Curve: c.Curve, Token: c.Token, TLSCert: c.CertPEM, TLSKey: c.KeyPEM})
 	if err != nil {
@@ -128,18 +205,8 @@ func (r *reconciler) createSecret(ctx context.Context, mc *api.MiniCluster) erro
 	return nil
 }
 
-// credentials returns the MiniCluster's: derived, but for a certificate of the
-// user's own.
-func (r *reconciler) credentials(mc *api.MiniCluster) (credentials.Credentials, error) {
-	c, err := credentials.Derive(r.key, credentials.MiniCluster{Name: mc.Name, UID: string(mc.UID), Created: mc.CreationTimestamp.Time})
-	if err != nil {
-		return c, err
-	}
-	if own := mc.Spec.Flux.CurveCert; own != "" {
-		if err := fluxconf.CheckCurve(own); err != nil {
-			return c, fmt.Errorf("flux.curveCert: %w", err)
-		}
-		c.Curve = own
-	}
-	return c, nil
+// deriveCredentials returns the MiniCluster's, with a CURVE certificate also where
+// it has one of its user's.
+func deriveCredentials(key []byte, mc *api.MiniCluster) (credentials.Credentials, error) {
+	return credentials.Derive(key, credentials.MiniCluster{Name: mc.Name, UID: string(mc.UID), Created: mc.CreationTimestamp.Time})
 }

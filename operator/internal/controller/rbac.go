@@ -8,17 +8,18 @@ package controller
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters,verbs=list;watch
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/status,verbs=patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
-// Of what the ranks stand on, nothing is read: see foundations. A Secret is only
+// Of what the ranks stand on, nothing is read: see foundations. It is deleted by its
+// labels, for which deletecollection is enough. A Secret is only
 // ever created; not even applied, since the answer to that holds the content.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=create;patch
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=create;patch;deletecollection
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch;deletecollection
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=create;patch;deletecollection
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=create;patch
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=create;patch;deletecollection
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch;deletecollection
 //
 // What self-scaling pods may do, the operator must be allowed to do itself.
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/scale,verbs=get;patch;update

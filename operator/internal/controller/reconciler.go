@@ -3,15 +3,14 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
@@ -51,6 +50,8 @@ type reconciler struct {
 	drains *drain.Manager
 	// founded tells of each MiniCluster what it was given to stand on.
 	founded foundations
+	// refused tells which Jobs the API server would not take.
+	refused refusals
 	wishes  wishes
 	// pace is that of writing statuses.
 	pace pace
@@ -146,26 +147,19 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 
-	p := plan.Make(observed)
-	err = r.apply(ctx, observed, p)
+	p, noAnswer := r.plan(ctx, observed)
+	err = r.apply(ctx, observed, &p)
 	if apierrors.IsConflict(err) {
 		// Our view was old. What is newer is on its way to the cache, and its
 		// arrival starts the next reconciliation.
 		log.FromContext(ctx).V(1).Info("An object has changed meanwhile", "conflict", err.Error())
 		return ctrl.Result{}, nil
 	}
-	if err != nil {
-		p.State, p.Message = api.ReasonApplyFailed, err.Error()
-	}
 
 	again, statusErr := r.syncStatus(ctx, observed, p)
-	if statusErr != nil && err == nil {
-		err = statusErr
-	}
-	if err != nil {
+	if err := cmp.Or(err, statusErr, noAnswer); err != nil {
 		return ctrl.Result{}, err
 	}
-	measure(observed, p)
 	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p, observed.Now)
 	switch {
 	case p.State == api.ReasonNameConflict:
@@ -184,86 +178,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.drains.Drop(key)
 	r.founded.drop(key)
+	r.refused.drop(key)
 	r.wishes.drop(key)
 	r.pace.drop(key)
-}
-
-// apply does what the plan says. Each write is tied to the version of the object
-// that the plan was made for.
-func (r *reconciler) apply(ctx context.Context, o plan.Observed, p plan.Plan) error {
-	mc := o.MiniCluster
-	owner := []client.ApplyOption{client.FieldOwner(plan.FieldManager), client.ForceOwnership}
-	if err := r.converse(o, p); err != nil {
-		return err
-	}
-	if p.Foundation {
-		if o.Job == nil {
-			// New ranks begin on firm ground, whatever became of the old.
-			r.founded.drop(client.ObjectKeyFromObject(mc))
-		}
-		if err := r.lay(ctx, mc); err != nil {
-			return err
-		}
-	}
-	if p.Service != nil {
-		if err := r.client.Apply(ctx, p.Service, owner...); err != nil {
-			return fmt.Errorf("apply the Service: %w", err)
-		}
-	}
-	if p.DeleteJob != nil {
-		err := r.client.Delete(ctx, p.DeleteJob,
-			// In the foreground, so that the Job's name is taken until the last
-			// pod has ended.
-			client.PropagationPolicy(metav1.DeletePropagationForeground),
-			client.Preconditions{UID: &p.DeleteJob.UID, ResourceVersion: &p.DeleteJob.ResourceVersion})
-		if err != nil {
-			return fmt.Errorf("delete the Job: %w", err)
-		}
-	}
-	if p.Job != nil {
-		if err := r.client.Apply(ctx, p.Job, owner...); err != nil {
-			return fmt.Errorf("apply the Job: %w", err)
-		}
-	}
-	for _, pod := range p.ForgetStops {
-		if err := r.forgetStops(ctx, pod); err != nil {
-			return err
-		}
-	}
-	for _, pod := range p.GiveUp {
-		if err := r.giveUp(ctx, pod); err != nil {
-			return err
-		}
-	}
-	if p.DeleteServices {
-		// By label, so that nobody else's Deployment of the name is deleted.
-		err := r.client.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(mc.Namespace), client.MatchingLabels(build.Labels(mc.Name)))
-		if err != nil {
-			return fmt.Errorf("delete the services: %w", err)
-		}
-	}
-	for _, e := range p.Events {
-		r.record(mc, e)
-	}
-	return nil
-}
-
-// converse tells the lead what the plan orders, and nothing more when it orders
-// nothing.
-func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
-	key := client.ObjectKeyFromObject(o.MiniCluster)
-	if p.DrainOrder == nil {
-		r.drains.Drop(key)
-		return nil
-	}
-	c, err := r.credentials(o.MiniCluster)
-	if err != nil {
-		return err
-	}
-	r.drains.Set(key, drain.Order{UID: o.MiniCluster.UID, Host: p.Ranks.LeadAddress, Ranks: p.DrainOrder.Ranks}, c)
-	return nil
-}
-
-func (r *reconciler) record(mc *api.MiniCluster, e plan.Event) {
-	r.events.Event(mc, e.Type, e.Reason, e.Message)
 }

@@ -1,0 +1,125 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+)
+
+// ownership is how all objects are applied.
+var ownership = []client.ApplyOption{client.FieldOwner(plan.FieldManager), client.ForceOwnership}
+
+// apply does what the plan says. Where that fails, the plan tells of no more than
+// was done.
+func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) error {
+	if err := r.applyRanks(ctx, o, *p); err != nil {
+		p.Fail(o, err, false)
+		return err
+	}
+	if err := r.applyRest(ctx, o, *p); err != nil {
+		p.Fail(o, err, true)
+		return err
+	}
+	return nil
+}
+
+// applyRanks does what the plan says about the ranks, and tells of it. Each write is
+// tied to the version of the object that the plan was made for.
+func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Plan) error {
+	if err := r.converse(o, p); err != nil {
+		return err
+	}
+	if o.Job == nil {
+		// New ranks begin on firm ground, whatever became of the old.
+		r.founded.drop(client.ObjectKeyFromObject(o.MiniCluster))
+		if err := r.applyGround(ctx, o, p); err != nil {
+			return err
+		}
+	}
+	if p.DeleteJob != nil {
+		err := r.client.Delete(ctx, p.DeleteJob,
+			// In the foreground, so that the Job's name is taken until the last
+			// pod has ended.
+			client.PropagationPolicy(metav1.DeletePropagationForeground),
+			client.Preconditions{UID: &p.DeleteJob.UID, ResourceVersion: &p.DeleteJob.ResourceVersion})
+		if err != nil {
+			return fmt.Errorf("delete the Job: %w", err)
+		}
+	}
+	if p.Job != nil {
+		if err := r.client.Apply(ctx, p.Job, ownership...); err != nil {
+			return fmt.Errorf("apply the Job: %w", err)
+		}
+	}
+	for _, e := range p.Events {
+		r.record(o.MiniCluster, e)
+	}
+	measure(o, p)
+	return nil
+}
+
+// applyRest does what else the plan says. It comes after the ranks, so that what is
+// wrong with it does not keep those that run from coming and going.
+func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan) error {
+	if o.Job != nil {
+		if err := r.applyGround(ctx, o, p); err != nil {
+			return err
+		}
+	}
+	for _, pod := range p.ForgetStops {
+		if err := r.forgetStops(ctx, pod); err != nil {
+			return err
+		}
+	}
+	for _, pod := range p.GiveUp {
+		if err := r.giveUp(ctx, pod); err != nil {
+			return err
+		}
+	}
+	if p.DeleteServices {
+		return r.deleteAll(ctx, o.MiniCluster, &appsv1.Deployment{})
+	}
+	return nil
+}
+
+// applyGround applies what the ranks stand on, and the Service.
+func (r *reconciler) applyGround(ctx context.Context, o plan.Observed, p plan.Plan) error {
+	if p.Foundation {
+		if err := r.lay(ctx, o.MiniCluster, o.Job == nil); err != nil {
+			return err
+		}
+	}
+	if p.Service != nil {
+		if err := r.client.Apply(ctx, p.Service, ownership...); err != nil {
+			return fmt.Errorf("apply the Service: %w", err)
+		}
+	}
+	return nil
+}
+
+// converse tells the lead what the plan orders, and nothing more when it orders
+// nothing.
+func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
+	key := client.ObjectKeyFromObject(o.MiniCluster)
+	if p.DrainOrder == nil {
+		r.drains.Drop(key)
+		return nil
+	}
+	c, err := deriveCredentials(r.key, o.MiniCluster)
+	if err != nil {
+		return err
+	}
+	r.drains.Set(key, drain.Order{UID: o.MiniCluster.UID, Host: p.Ranks.LeadAddress, Ranks: p.DrainOrder.Ranks}, c)
+	return nil
+}
+
+func (r *reconciler) record(mc *api.MiniCluster, e plan.Event) {
+	r.events.Event(mc, e.Type, e.Reason, e.Message)
+}

@@ -1,0 +1,120 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+)
+
+// refusals remembers of each MiniCluster which Job the API server would not take,
+// so that it is not asked again whenever a rank comes or goes.
+type refusals struct {
+	mu   sync.Mutex
+	last map[types.NamespacedName]refusal
+}
+
+type refusal struct {
+	job  [sha256.Size]byte
+	text string
+	at   time.Time
+}
+
+// get returns why the Job was refused; empty when that is not known, or was too
+// long ago.
+func (r *refusals) get(key types.NamespacedName, job [sha256.Size]byte, now time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.last[key]
+	if last.job != job || now.Sub(last.at) >= plan.RefusalRetry {
+		return ""
+	}
+	return last.text
+}
+
+func (r *refusals) set(key types.NamespacedName, last refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		r.last = map[types.NamespacedName]refusal{}
+	}
+	r.last[key] = last
+}
+
+func (r *refusals) drop(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, key)
+}
+
+// plan makes the plan, and makes it once more if it would delete a Job for one
+// that the API server would not take. The error is for no answer of it, which counts
+// as a refusal until there is one.
+func (r *reconciler) plan(ctx context.Context, o plan.Observed) (plan.Plan, error) {
+	p := plan.Make(o)
+	if p.Replacement == nil {
+		return p, nil
+	}
+	refusal, err := r.tryOut(ctx, o, p.Replacement)
+	if err != nil {
+		refusal = err.Error()
+	}
+	if refusal != "" {
+		o.Refusal = refusal
+		p = plan.Make(o)
+	}
+	return p, err
+}
+
+// tryOut asks the API server whether it would take the Job, which nothing comes of.
+// It returns why not; the error is for no answer.
+func (r *reconciler) tryOut(ctx context.Context, o plan.Observed, job *batchv1ac.JobApplyConfiguration) (string, error) {
+	data, err := json.Marshal(job)
+	if err != nil {
+		return "", fmt.Errorf("encode the new Job: %w", err)
+	}
+	key, sum := client.ObjectKeyFromObject(o.MiniCluster), sha256.Sum256(data)
+	if text := r.refused.get(key, sum, o.Now); text != "" {
+		return text, nil
+	}
+	err = r.client.Apply(ctx, job, append([]client.ApplyOption{client.DryRunAll}, ownership...)...)
+	text, err := judge(err)
+	if text != "" {
+		r.refused.set(key, refusal{sum, text, o.Now})
+	} else {
+		r.refused.drop(key)
+	}
+	if err != nil {
+		return "", fmt.Errorf("try out the new Job: %w", err)
+	}
+	return text, nil
+}
+
+// judge tells refusals from failures to answer, and from what says nothing about
+// the Job that is to come: a quota that the Job which is there uses up, and an
+// admission webhook that cannot be asked without consequences.
+// Source: checkRequest in pkg/admission/plugin/resourcequota and
+// NewDryRunUnsupportedErr in pkg/admission/plugin/webhook/errors of k8s.io/apiserver.
+func judge(err error) (refusal string, failure error) {
+	switch {
+	case err == nil:
+		return "", nil
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota: "):
+		return "", nil
+	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
+		return "", nil
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
+		return err.Error(), nil
+	}
+	return "", err
+}
