@@ -162,8 +162,9 @@ func logSize(t *testing.T) int {
 }
 
 // harmless are errors in the nature of things: of a write that met a newer version,
-// and controller-runtime's word for a lease that is given up by a stop.
-var harmless = []string{"the object has been modified", `"err":"leader election lost"`}
+// and what a stop makes libraries say: controller-runtime of a lease that is given up,
+// client-go of an answer that is not read to its end.
+var harmless = []string{"the object has been modified", `"err":"leader election lost"`, `"err":"context canceled"`}
 
 // errorsLogged returns what operators have logged as errors from an offset on, but
 // for the harmless.
