@@ -3,6 +3,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,8 +88,17 @@ func testInvalidConfiguration(t *testing.T, w *workspace) {
 		}
 		w.run(t, "git", "checkout", "--quiet", "Pulumi.dev.yaml")
 	}
-	if resources := w.run(t, "pulumi", "stack", "export"); strings.Contains(resources, "gopherlocks:components:Cluster") {
-		t.Error("a refused configuration has made a cluster")
+	// What only the whole stack shows, a policy finds in the preview of make up.
+	strict := filepath.Join(t.TempDir(), "policies.json")
+	if err := os.WriteFile(strict, []byte(`{"minicluster-maximum": {"maximum": 3}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	organization := &workspace{dir: w.dir, env: append(slices.Clone(w.env), "PULUMI_OPTION_POLICY_PACK_CONFIG="+strict)}
+	if said := organization.fail(t, "make", "up", w.choice()); !strings.Contains(said, "maxSize 4 must be at most 3, which the organization allows") {
+		t.Errorf("make up does not tell what the policy says:\n%s", said)
+	}
+	if resources := w.run(t, "pulumi", "stack", "export"); strings.Contains(resources, "gopherlocks:index:") || strings.Contains(resources, "gopherlocks:components:") {
+		t.Errorf("what was refused has made something:\n%s", resources)
 	}
 }
 
