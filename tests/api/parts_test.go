@@ -67,7 +67,7 @@ func TestWhatTheSpecNoLongerAsksForIsRemoved(t *testing.T) {
 	eventually(t, func() error {
 		for o, key := range parts {
 			if err := world.client.Get(t.Context(), key, o); !apierrors.IsNotFound(err) {
-				return errors.New(fmt.Sprintf("%T %s is still there: %v", o, key.Name, err))
+				return errors.New(fmt.Sprint(key, " is still there: ", err))
 			}
 		}
 		return nil

@@ -121,7 +121,7 @@ func TestJobThatTheServerRefusesEndsNoRanks(t *testing.T) {
 		}
 	})
 	c := m.waitForReason(api.ConditionReady, api.ReasonApplyFailed)
-	if !strings.Contains(c.Message, "must be less than or equal to cpu limit") {
+	if !strings.Contains(c.Message, "must be less than or equal to cpu limit") || !strings.Contains(c.Message, `"`+name+`"`) {
 		t.Errorf("the condition does not say what is wrong: %q", c.Message)
 	}
 	m.waitForEvent(api.ReasonApplyFailed)
