@@ -44,3 +44,25 @@ func waitForStops(t *testing.T, m miniCluster, want string) {
 		return nil
 	})
 }
+
+// TestRankIsReplacedAlsoBesideAContainerThatGoesOn: for its Job, such a pod runs.
+func TestRankIsReplacedAlsoBesideAContainerThatGoesOn(t *testing.T) {
+	t.Parallel()
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4, Containers: []api.Container{
+		{Image: "example.org/rank:1", RunFlux: true},
+		{Image: "example.org/store:1", Name: "store"},
+	}})
+	m.waitForSize(2)
+	before := uids(m.pods())
+	world.kubelet.endRankAlone(t.Context(), m.pods()["1"], 137)
+	eventually(t, func() error {
+		if pod := m.pods()["1"]; pod == nil || pod.UID == before["1"] {
+			return fmt.Errorf("rank 1 has no new pod")
+		}
+		return nil
+	})
+	m.waitForSize(2)
+	if uids(m.pods())["0"] != before["0"] {
+		t.Error("the lead was replaced too")
+	}
+}

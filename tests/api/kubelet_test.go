@@ -261,6 +261,11 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 	}
 	setCondition(pod, corev1.PodReady, corev1.ConditionFalse)
 	setCondition(pod, corev1.ContainersReady, corev1.ConditionFalse)
+	k.writeTermination(ctx, pod, exitCode, message)
+}
+
+// writeTermination reports that the rank's container has ended. It changes pod.
+func (k *kubelet) writeTermination(ctx context.Context, pod *corev1.Pod, exitCode int32, message string) {
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 		Name: pod.Spec.Containers[0].Name,
 		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
@@ -276,6 +281,11 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 // endRank reports that the program of a rank has ended by itself.
 func (k *kubelet) endRank(ctx context.Context, pod *corev1.Pod, exitCode int32) {
 	k.writeEnd(ctx, pod, exitCode, "")
+}
+
+// endRankAlone reports the same where another container of the pod goes on.
+func (k *kubelet) endRankAlone(ctx context.Context, pod *corev1.Pod, exitCode int32) {
+	k.writeTermination(ctx, pod.DeepCopy(), exitCode, "")
 }
 
 // endCommand reports that the lead's command has ended, as the agent does.

@@ -37,8 +37,10 @@ func exitCode(t *testing.T, cmd *exec.Cmd) int {
 }
 
 func TestPlainEndsWithItsCommand(t *testing.T) {
-	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "exit 255": agentapi.ExitCommand,
-		"kill -KILL $$": agentapi.ExitCommand, "kill -TERM $$": agentapi.ExitCommand} {
+	for script, want := range map[string]int{
+		"exit 0": 0, "exit 7": 7,
+		"exit 255": agentapi.ExitCommand, "kill -KILL $$": agentapi.ExitCommand, "kill -TERM $$": agentapi.ExitCommand,
+	} {
 		cmd, _ := supervised(t, "plain", script)
 		if got := exitCode(t, cmd); got != want {
 			t.Errorf("%s: exit code %d, want %d", script, got, want)

@@ -83,6 +83,11 @@ func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan
 			return err
 		}
 	}
+	for _, pod := range p.Leftovers {
+		if err := r.endPod(ctx, pod); err != nil {
+			return err
+		}
+	}
 	if p.DeleteServices {
 		return r.deleteAll(ctx, o.MiniCluster, &appsv1.Deployment{})
 	}

@@ -45,3 +45,12 @@ func (r *reconciler) giveUp(ctx context.Context, pod *corev1.Pod) error {
 	log.FromContext(ctx).Info("Reported a pod as ended that was deleted by force", "pod", pod.Name, "node", pod.Spec.NodeName)
 	return nil
 }
+
+// endPod deletes a pod, so that the Job replaces it: see plan.Plan.Leftovers.
+func (r *reconciler) endPod(ctx context.Context, pod *corev1.Pod) error {
+	if err := r.client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete pod %s, whose rank has failed: %w", pod.Name, err)
+	}
+	log.FromContext(ctx).Info("Deleted a pod whose rank has failed and whose other containers went on", "pod", pod.Name)
+	return nil
+}

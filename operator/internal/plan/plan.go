@@ -80,6 +80,9 @@ type Plan struct {
 	// GiveUp are the pods that are to be reported as ended, since their nodes do
 	// not.
 	GiveUp []*corev1.Pod
+	// Leftovers are the pods to delete, since their ranks have failed and the rest of
+	// them goes on.
+	Leftovers []*corev1.Pod
 	// DrainOrder, when not nil, is what the lead is to be told.
 	DrainOrder *DrainOrder
 	// WakeAt, when not zero, is when the plan changes by the clock alone.
@@ -165,6 +168,7 @@ func Make(o Observed) Plan {
 	planJob(o, &p)
 	planForgetStops(o, &p)
 	planGiveUp(o, &p)
+	planLeftovers(o, &p)
 	return p
 }
 

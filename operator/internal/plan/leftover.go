@@ -1,0 +1,35 @@
+package plan
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+)
+
+// planLeftovers finds the pods whose rank has failed while containers beside it go
+// on. Such a pod is running for its Job, which would never replace it. One whose
+// rank has ended with exit code 0 stays: ended by force, it would count as failed.
+func planLeftovers(o Observed, p *Plan) {
+	if o.Job == nil || o.Job.DeletionTimestamp != nil || p.End != nil {
+		return
+	}
+	for i := range o.Pods {
+		pod := &o.Pods[i]
+		if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil && metav1.IsControlledBy(pod, o.Job) && rankFailed(o.MiniCluster, pod) {
+			p.Leftovers = append(p.Leftovers, pod)
+		}
+	}
+}
+
+// rankFailed tells whether the container of the pod's rank has ended with another
+// exit code than 0.
+func rankFailed(mc *api.MiniCluster, pod *corev1.Pod) bool {
+	for _, status := range pod.Status.ContainerStatuses {
+		if ended := status.State.Terminated; ended != nil && status.Name == build.RankContainerName(mc) {
+			return ended.ExitCode != 0
+		}
+	}
+	return false
+}
