@@ -217,7 +217,7 @@ func (n namespace) call(addr netip.Addr) (string, error) {
 		if err != nil {
 			return err
 		}
-		defer connection.Close()
+		defer func() { _ = connection.Close() }()
 		buffer := make([]byte, 64)
 		count, err := connection.Read(buffer)
 		answer, _, _ = strings.Cut(string(buffer[:count]), ":")
