@@ -123,6 +123,17 @@ func TestLifeOfAClusterOfThreeNodes(t *testing.T) {
 		docker(t, "exec", "test-worker", "systemctl", "is-active", "containerd", "kubelet")
 		docker(t, "exec", "test-worker", "ctr", "--namespace=k8s.io", "images", "list", "--quiet")
 	})
+	t.Run("nodes come back with an engine that was killed", func(t *testing.T) {
+		if restart == nil {
+			t.Skip("the engine is the machine's")
+		}
+		if err := restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Update(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("a lost node is named", func(t *testing.T) {
 		docker(t, "rm", "--force", "--volumes", "test-worker2")
 		if _, err := client.Update(t.Context(), spec); err == nil || !strings.Contains(err.Error(), "test-worker2") {

@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
@@ -18,6 +21,10 @@ import (
 
 // nodeImage is the image of all nodes.
 var nodeImage string
+
+// restart kills the engine with all that runs in it, as the end of the machine
+// would, and starts it again; nil for an engine that is not the tests' own.
+var restart func(context.Context) error
 
 func TestMain(m *testing.M) {
 	dockerd.Main()
@@ -73,6 +80,26 @@ func run(m *testing.M) (code int, err error) {
 		}
 		if err := os.Setenv("DOCKER_HOST", engine.Host()); err != nil {
 			return 1, err
+		}
+		restart = func(ctx context.Context) error {
+			content, err := os.ReadFile(filepath.Join(engine.Dir, "init.pid"))
+			if err != nil {
+				return err
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+			if err != nil {
+				return err
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				return err
+			}
+			for engine.Running() {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			return engine.Start(ctx, unpacked)
 		}
 	}
 	if nodeImage, err = provision.NodeImage(ctx, folders); err != nil {

@@ -49,6 +49,9 @@ func (e Engine) Host() string { return "unix://" + e.socket() }
 func (e Engine) socket() string  { return filepath.Join(e.Dir, "docker.sock") }
 func (e Engine) pidFile() string { return filepath.Join(e.Dir, "init.pid") }
 
+func (e Engine) dockerPIDFile() string { return filepath.Join(e.Dir, "docker.pid") }
+func (e Engine) execRoot() string      { return filepath.Join(e.Dir, "run") }
+
 // LogFile is the engine's log.
 func (e Engine) LogFile() string { return filepath.Join(e.Dir, "log") }
 
@@ -72,6 +75,13 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("a Docker Engine of its own needs root")
+	}
+	// One that is ending still has its files.
+	if err := e.end(ctx); err != nil {
+		return fmt.Errorf("waiting for the end of the Docker Engine in %s: %w", e.Dir, err)
+	}
+	if err := e.forget(); err != nil {
+		return fmt.Errorf("cleaning up after the Docker Engine in %s: %w", e.Dir, err)
 	}
 	if err := e.prepare(ctx); err != nil {
 		return fmt.Errorf("preparing the Docker Engine in %s: %w", e.Dir, err)
@@ -97,6 +107,14 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// forget removes what an engine knows of its processes. One that was killed, or
+// ended with the machine, leaves that behind, and the numbers in it are those of
+// other processes in the namespace of the next: dockerd would refuse to start.
+// Docker keeps these files where a restart of the machine removes them.
+func (e Engine) forget() error {
+	return errors.Join(os.RemoveAll(e.dockerPIDFile()), os.RemoveAll(e.execRoot()))
 }
 
 // prepare fills the folder.
@@ -129,8 +147,8 @@ func (e Engine) prepare(ctx context.Context) error {
 func (e Engine) config() map[string]any {
 	return map[string]any{
 		"data-root":     filepath.Join(e.Dir, "data"),
-		"exec-root":     filepath.Join(e.Dir, "run"),
-		"pidfile":       filepath.Join(e.Dir, "docker.pid"),
+		"exec-root":     e.execRoot(),
+		"pidfile":       e.dockerPIDFile(),
 		"hosts":         []string{e.Host()},
 		"cgroup-parent": e.cgroup(),
 		// kind makes a network of its own.
