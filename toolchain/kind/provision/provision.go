@@ -216,6 +216,7 @@ func down(ctx context.Context, folders Folders) error {
 		if err := ownEngine.Stop(ctx, unpacked); err != nil {
 			return err
 		}
+		fmt.Printf("container engine: removed %s, nobody needs it any more\n", ownEngine.Dir)
 	}
 	return errors.Join(folders.save(result{}), folders.unlinkDocker())
 }
