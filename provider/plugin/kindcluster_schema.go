@@ -176,6 +176,11 @@ func (*KindCluster) WireDependencies(f infer.FieldSelector, args *KindClusterArg
 		&state.Kubeconfig, &state.Endpoint, &state.Context, &state.NodeNames, &state.NodeImage, &state.KubernetesVersion,
 	} {
 		f.OutputField(output).DependsOn(made...)
+		if state.Kubeconfig != "" {
+			// An update, which changes none of them. Inputs that are left out differ from
+			// what was chosen in their place, so that this must be said.
+			f.OutputField(output).AlwaysKnown()
+		}
 	}
 	if state.Context != "" {
 		// These follow from the inputs, so that a first preview can use them.

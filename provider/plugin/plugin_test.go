@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -273,5 +274,43 @@ func TestMissingBinaryIsNamed(t *testing.T) {
 	_, err := server.Create(p.CreateRequest{Urn: urn("LocalImage"), Properties: inputs, DryRun: true})
 	if err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestUpdatesKeepTheWayToTheCluster: where a preview did not know the kubeconfig of
+// an update, all that lives in the cluster would show as replaced.
+func TestUpdatesKeepTheWayToTheCluster(t *testing.T) {
+	text := func(value string) property.Value { return property.New(value) }
+	state := map[string]property.Value{
+		"name": text("demo"), "stateRoot": text("/s"), "subnet": text("10.200.0.0/16"), "nodeImage": text("node"), "workers": property.New(2.0),
+		"waitSeconds": property.New(300.0), "kubeconfig": text("content").WithSecret(true), "context": text("demo"), "endpoint": text("https://a"),
+		"kubernetesVersion": text("v1.34.2"), "nodeName": text("demo"), "stateDir": text("/s/demo"), "containerdAddress": text("/s/demo/c"),
+		"running": property.New(true), "nodeNames": property.New([]property.Value{text("demo-control-plane")}),
+	}
+	for resource, others := range map[string][]string{
+		"EmbeddedCluster": {"nodeImage", "workers", "waitSeconds", "nodeNames"},
+		"KindCluster":     {"stateRoot", "subnet", "nodeName", "stateDir", "containerdAddress"},
+	} {
+		had := maps.Clone(state)
+		for _, other := range others {
+			delete(had, other)
+		}
+		server := newProvider(t)
+		given := map[string]property.Value{"name": text("demo"), "kubeconfigFile": text("/k")}
+		if resource == "KindCluster" {
+			given["workers"] = property.New(2.0)
+		} else {
+			given["stateRoot"] = text("/s")
+		}
+		inputs := server.check(resource, given).Inputs
+		updated, err := server.Update(p.UpdateRequest{ID: "demo", Urn: urn(resource), State: property.NewMap(had), Inputs: inputs, DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, output := range []string{"kubeconfig", "endpoint", "context"} {
+			if got := updated.Properties.Get(output); got.IsComputed() || output == "kubeconfig" && !got.Secret() {
+				t.Errorf("%s: %s is %v in the preview of an update", resource, output, got)
+			}
+		}
 	}
 }
