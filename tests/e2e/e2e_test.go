@@ -54,7 +54,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"a resize survives the death of the operator", testOperatorDies, false},
 		{"a resize survives the death of the controller manager", testControllerManagerDies, false},
 		{"a resize survives the death of kubelet", testKubeletDies, false},
-		{"nodes pull the images that are configured", testImagesOfARegistry, false},
+		{"nodes pull the images that are configured", testImagesOfARegistry, true},
 		{"a MiniCluster of Flux becomes an instance that runs jobs", testFluxRunsJobs, false},
 		{"shrinking loses no job, and growth brings ranks back", testFluxShrinks, false},
 		{"a plan tells which jobs a shrink meets", testPlanWithJobs, true},
