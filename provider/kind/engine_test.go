@@ -75,6 +75,27 @@ func TestImageThatCannotBeHadIsExplained(t *testing.T) {
 	}
 }
 
+// TestContainersAreNotLeftHalfMade: Docker removes by itself what has run, and not
+// what was only made.
+func TestContainersAreNotLeftHalfMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	interrupted := true
+	machine := containerengine.Machine{
+		Run: func(ctx context.Context, _ io.Reader, _ string, args ...string) (string, error) {
+			if args[0] == "run" {
+				cancel()
+				interrupted = ctx.Err() != nil
+			}
+			return "v1.34.2", nil
+		},
+		Getenv: func(string) string { return "" },
+	}
+	err := engine{containerengine.Engine{Machine: machine, Program: "docker"}}.ensureImage(ctx, "mine:latest", func(string) {})
+	if err != nil || interrupted {
+		t.Errorf("the container is interrupted: %v (%v)", interrupted, err)
+	}
+}
+
 func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 	const image = "mine:latest"
 	const ask = "docker run --rm --network=none --entrypoint=cat " + image + " " + versionFile

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 
@@ -42,7 +43,7 @@ func (e engine) ensureImage(ctx context.Context, image string, progress Progress
 			return explainPull(e.Program, image, err)
 		}
 	}
-	version, err := e.Do(ctx, "run", "--rm", "--network=none", "--entrypoint=cat", image, versionFile)
+	version, err := e.readVersion(ctx, image)
 	if err != nil {
 		return fmt.Errorf("%s is no node image of kind: it has no file %s. Take one of "+
 			"https://github.com/kubernetes-sigs/kind/releases: %w", image, versionFile, err)
@@ -51,6 +52,15 @@ func (e engine) ensureImage(ctx context.Context, image string, progress Progress
 		return fmt.Errorf("node image %s: %w", image, err)
 	}
 	return nil
+}
+
+// readVersion reads the file of the version out of an image. It is not to be
+// interrupted: an engine's program that is killed between making a container and
+// starting it leaves it behind.
+func (e engine) readVersion(ctx context.Context, image string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return e.Do(ctx, "run", "--rm", "--network=none", "--entrypoint=cat", image, versionFile)
 }
 
 // explainPull turns what a failed pull has said into the next step.
