@@ -261,12 +261,13 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 	}
 	setCondition(pod, corev1.PodReady, corev1.ConditionFalse)
 	setCondition(pod, corev1.ContainersReady, corev1.ConditionFalse)
-	k.writeTermination(ctx, pod, exitCode, message)
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{endedRank(pod, exitCode, message)}
+	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 }
 
-// writeTermination reports that the rank's container has ended. It changes pod.
-func (k *kubelet) writeTermination(ctx context.Context, pod *corev1.Pod, exitCode int32, message string) {
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+// endedRank is the status of the pod's rank, with its last word.
+func endedRank(pod *corev1.Pod, exitCode int32, message string) corev1.ContainerStatus {
+	return corev1.ContainerStatus{
 		Name: pod.Spec.Containers[0].Name,
 		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode:   exitCode,
@@ -274,8 +275,7 @@ func (k *kubelet) writeTermination(ctx context.Context, pod *corev1.Pod, exitCod
 			StartedAt:  metav1.NewTime(time.Now().Add(-time.Second)),
 			FinishedAt: metav1.Now(),
 		}},
-	}}
-	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	}
 }
 
 // endRank reports that the program of a rank has ended by itself.
@@ -283,9 +283,14 @@ func (k *kubelet) endRank(ctx context.Context, pod *corev1.Pod, exitCode int32) 
 	k.writeEnd(ctx, pod, exitCode, "")
 }
 
-// endRankAlone reports the same where another container of the pod goes on.
+// endRankAlone reports the same where the other container of the pod goes on.
 func (k *kubelet) endRankAlone(ctx context.Context, pod *corev1.Pod, exitCode int32) {
-	k.writeTermination(ctx, pod.DeepCopy(), exitCode, "")
+	pod = pod.DeepCopy()
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{endedRank(pod, exitCode, ""), {
+		Name: pod.Spec.Containers[1].Name, Ready: true,
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
+	}}
+	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 }
 
 // endCommand reports that the lead's command has ended, as the agent does.

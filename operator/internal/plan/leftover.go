@@ -17,19 +17,25 @@ func planLeftovers(o Observed, p *Plan) {
 	}
 	for i := range o.Pods {
 		pod := &o.Pods[i]
-		if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil && metav1.IsControlledBy(pod, o.Job) && rankFailed(o.MiniCluster, pod) {
+		if pod.DeletionTimestamp == nil && metav1.IsControlledBy(pod, o.Job) && isLeftover(o.MiniCluster, pod) {
 			p.Leftovers = append(p.Leftovers, pod)
 		}
 	}
 }
 
-// rankFailed tells whether the container of the pod's rank has ended with another
-// exit code than 0.
-func rankFailed(mc *api.MiniCluster, pod *corev1.Pod) bool {
+// isLeftover tells whether the container of the pod's rank has ended with another
+// exit code than 0, and another one runs. That the pod is said to be running is no
+// sign of it: its phase follows the end of its last container a little later.
+// Source: mergePodStatus in pkg/kubelet/status of Kubernetes.
+func isLeftover(mc *api.MiniCluster, pod *corev1.Pod) bool {
+	failed, goesOn := false, false
 	for _, status := range pod.Status.ContainerStatuses {
-		if ended := status.State.Terminated; ended != nil && status.Name == build.RankContainerName(mc) {
-			return ended.ExitCode != 0
+		switch {
+		case status.Name != build.RankContainerName(mc):
+			goesOn = goesOn || status.State.Running != nil
+		case status.State.Terminated != nil:
+			failed = status.State.Terminated.ExitCode != 0
 		}
 	}
-	return false
+	return failed && goesOn
 }

@@ -8,23 +8,30 @@ import (
 )
 
 func TestPodThatHasLostItsRankMakesRoom(t *testing.T) {
-	withExit := func(phase corev1.PodPhase, code int32) corev1.Pod {
+	// The rank has ended, and the container beside it is in a state.
+	withExit := func(code int32, other corev1.ContainerState) corev1.Pod {
 		p := pod("job", 1, false)
-		exited(&p, phase, code, "")
+		exited(&p, corev1.PodRunning, code, "")
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "other", State: other})
 		return p
 	}
-	foreign := withExit(corev1.PodRunning, 137)
+	runs := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 255}}
+	alone := pod("job", 1, false)
+	exited(&alone, corev1.PodRunning, 255, "") // the phase follows later
+	foreign := withExit(137, runs)
 	foreign.OwnerReferences = pod("another", 1, true).OwnerReferences
 	for name, tt := range map[string]struct {
 		pod  corev1.Pod
 		want bool
 	}{
-		"its rank was killed":              {withExit(corev1.PodRunning, 137), true},
-		"its rank is to be tried again":    {withExit(corev1.PodRunning, 75), true},
-		"its rank has done its work":       {withExit(corev1.PodRunning, 0), false},
+		"its rank was killed":              {withExit(137, runs), true},
+		"its rank is to be tried again":    {withExit(75, runs), true},
+		"its rank has done its work":       {withExit(0, runs), false},
 		"its rank runs":                    {pod("job", 1, true), false},
-		"all of it has ended":              {withExit(corev1.PodFailed, 137), false},
-		"it is ending":                     {ending(withExit(corev1.PodRunning, 137)), false},
+		"both containers have ended":       {withExit(255, ended), false},
+		"its only container has ended":     {alone, false},
+		"it is ending":                     {ending(withExit(137, runs)), false},
 		"it is an earlier Job's":           {foreign, false},
 		"a container beside it has failed": {beside(pod("job", 1, true)), false},
 	} {
@@ -35,7 +42,7 @@ func TestPodThatHasLostItsRankMakesRoom(t *testing.T) {
 		}
 	}
 	o := settled(miniCluster(2, 1, 4))
-	o.Pods[1] = withExit(corev1.PodRunning, 137)
+	o.Pods[1] = withExit(137, runs)
 	o.Job.DeletionTimestamp = &metav1.Time{Time: o.Now}
 	if p := Make(o); len(p.Leftovers) > 0 {
 		t.Error("a pod of a Job that is being deleted is deleted too")
