@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/hostsettings"
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/node"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"

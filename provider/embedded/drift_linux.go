@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/hostsettings"
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/node"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )

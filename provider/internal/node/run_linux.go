@@ -19,8 +19,8 @@ import (
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 

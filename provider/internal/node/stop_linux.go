@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gopherlocks/gopherlocks/provider/internal/flock"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 

@@ -23,7 +23,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/filelock"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 )
 
 // repository is the name of node images without tag.
@@ -84,11 +84,11 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 		return Image{}, fmt.Errorf("making the cache of node images: %w", err)
 	}
 	// What others have begun is removed below: nobody else may be at it.
-	release, err := filelock.Hold(ctx, filepath.Join(cache, ".lock"), func() { progress("waiting for another run that builds one") })
+	lock, err := flock.AcquireTelling(ctx, filepath.Join(cache, ".lock"), func() { progress("waiting for another run that builds one") })
 	if err != nil {
 		return Image{}, err
 	}
-	defer release()
+	defer func() { _ = lock.Release() }() // A file that cannot be removed is used again.
 	if isThere(image.File) {
 		return image, nil
 	}

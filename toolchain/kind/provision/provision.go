@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/provider/flock"
 	"github.com/gopherlocks/gopherlocks/provider/kind"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/filelock"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
 )
 
@@ -100,13 +100,13 @@ func whileLocked(ctx context.Context, do func() error) error {
 	if os.Geteuid() != 0 {
 		return errors.New("a Docker Engine of its own needs root: run the command as root")
 	}
-	release, err := filelock.Hold(ctx, ownEngine.Dir+".lock", func() {
+	lock, err := flock.AcquireTelling(ctx, ownEngine.Dir+".lock", func() {
 		fmt.Println("container engine: waiting for another run that provides or removes it")
 	})
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer func() { _ = lock.Release() }() // A file that cannot be removed is used again.
 	return do()
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -67,6 +69,46 @@ func TestAcquiredLocksExcludeEachOtherAndLeaveNoFile(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is still there: %v", err)
+	}
+}
+
+func TestWaitingIsToldOnceAndEndsWithItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, err := AcquireTelling(t.Context(), path, func() { t.Error("waits for nobody") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Release() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	told := 0
+	if _, err := AcquireTelling(ctx, path, func() { told++; cancel() }); !errors.Is(err, context.Canceled) || told != 1 {
+		t.Errorf("told %d times, and the error is %v", told, err)
+	}
+}
+
+func TestOneAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var inside atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			lock, err := Acquire(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if inside.Add(1) != 1 {
+				t.Error("two hold the lock")
+			}
+			inside.Add(-1)
+			if err := lock.Release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left behind (%v)", err)
 	}
 }
 

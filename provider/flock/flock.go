@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,12 +24,18 @@ type Lock struct {
 // missing, and waits for another holder until ctx ends. Release removes the
 // file again.
 func Acquire(ctx context.Context, path string) (*Lock, error) {
+	return AcquireTelling(ctx, path, func() {})
+}
+
+// AcquireTelling is Acquire, and calls waiting once if it has to wait.
+func AcquireTelling(ctx context.Context, path string, waiting func()) (*Lock, error) {
+	waiting = sync.OnceFunc(waiting)
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("opening lock file: %w", err)
 		}
-		if err := wait(ctx, file); err != nil {
+		if err := wait(ctx, file, waiting); err != nil {
 			file.Close()
 			return nil, err
 		}
@@ -52,7 +59,7 @@ func AcquireFolder(ctx context.Context, path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening folder to lock: %w", err)
 	}
-	if err := wait(ctx, file); err != nil {
+	if err := wait(ctx, file, func() {}); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -66,7 +73,7 @@ func Hold(ctx context.Context, path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock file: %w", err)
 	}
-	if err := wait(ctx, file); err != nil {
+	if err := wait(ctx, file, func() {}); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -108,7 +115,7 @@ func (l *Lock) Release() error {
 }
 
 // wait polls because a blocking flock(2) can't be canceled.
-func wait(ctx context.Context, file *os.File) error {
+func wait(ctx context.Context, file *os.File, waiting func()) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -119,6 +126,7 @@ func wait(ctx context.Context, file *os.File) error {
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("locking %s: %w", file.Name(), err)
 		}
+		waiting()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the lock %s, which another process holds: %w", file.Name(), ctx.Err())
