@@ -1,7 +1,6 @@
 package podstandin
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,27 +39,7 @@ type Pod struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
 
-	stdout, stderr output
-}
-
-// output is written by the pod and read by the test.
-type output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-// Write is for the pod.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-// String is all so far.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
+	stdout, stderr Output
 }
 
 // inner is what a pod's first process is told.
