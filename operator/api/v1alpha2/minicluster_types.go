@@ -303,8 +303,8 @@ type Drain struct {
 	// +required
 	Ranks string `json:"ranks"`
 
-	// StartTime is when the operator decided that they go. The drain timeout
-	// counts from here.
+	// StartTime is when the operator decided that they go; where ranks were added
+	// since, when the last were. The drain timeout counts from here.
 	//
 	// +required
 	StartTime metav1.Time `json:"startTime"`

@@ -56,7 +56,8 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	if !build.FluxEnabled(mc) {
 		return true // there is nobody who gives ranks work
 	}
-	target := fluxconf.Range(p.Desired, completions).String()
+	going := fluxconf.Range(p.Desired, completions)
+	target := going.String()
 	timeout := DrainTimeout(mc)
 	before := drainInForce(mc, completions)
 	if timeout == 0 && before == nil || !p.Ranks.anyRunning(p.Desired, completions) {
@@ -73,7 +74,7 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	}
 
 	start := metav1.NewTime(o.Now)
-	if before != nil {
+	if before != nil && !addsTo(before, going) {
 		start = before.StartTime
 	}
 	deadline := start.Add(timeout)
@@ -110,6 +111,14 @@ func drainInForce(mc *api.MiniCluster, completions int32) *api.Drain {
 		return nil
 	}
 	return before
+}
+
+// addsTo tells whether there are ranks that were not to go before. The time begins
+// anew with them: the jobs of each rank have it whole, at the price of a longer wait
+// for the others.
+func addsTo(before *api.Drain, going fluxconf.Set) bool {
+	ranks, err := fluxconf.Parse(before.Ranks)
+	return err != nil || going.Minus(ranks).Len() > 0
 }
 
 // stillToUndrain returns the drain that the status tells of, if ranks below desired

@@ -105,6 +105,31 @@ func TestRanksGoWhenTheTimeIsOver(t *testing.T) {
 	}
 }
 
+// TestAddedRanksHaveTheirTimeWhole: the jobs on them knew of no drain until now.
+func TestAddedRanksHaveTheirTimeWhole(t *testing.T) {
+	began := noon.Add(-time.Minute + time.Second)
+	for _, c := range []struct {
+		draining string
+		want     time.Time
+	}{
+		{"1-3", began}, // rank 1 stays after all
+		{"2-3", began},
+		{"3", noon},
+	} {
+		o := shrinking()
+		o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(60))
+		o.MiniCluster.Status.Drain = &api.Drain{Ranks: c.draining, StartTime: metav1.NewTime(began)}
+		o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", JobCount: 1}
+		p := Make(o)
+		if p.Job != nil || p.DrainStatus == nil || p.DrainStatus.Ranks != "2-3" || !p.DrainStatus.StartTime.Time.Equal(c.want) {
+			t.Errorf("%s drain, then 2-3: Job %v, status %+v, want a drain since %s", c.draining, p.Job, p.DrainStatus, c.want)
+		}
+		if want := c.want.Add(time.Minute); !p.WakeAt.Equal(want) {
+			t.Errorf("%s drain, then 2-3: wakes at %s, want %s", c.draining, p.WakeAt, want)
+		}
+	}
+}
+
 func TestPeopleInAHurryDrainNothing(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(0))
