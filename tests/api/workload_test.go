@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -38,22 +39,39 @@ type workload struct {
 	mu sync.Mutex
 	// online are the pods of the ranks that take jobs.
 	online map[int]types.UID
-	// expected are the pods that the test itself deletes.
+	// expected are the pods that the test itself deletes, or that a shrink took that
+	// is told of.
 	expected map[types.UID]bool
-	// drains are the states of status.drain, in order.
+	// drains are the states of status.drain in order; without ranks where there is none.
 	drains []seenDrain
 	// taken are the ranks that were taken away while they were busy.
 	taken                   []takenRank
 	jobs, shrinks, timedOut int
 }
 
+// moment is when a version of an object was seen. Versions come from one store, and
+// so tell which of two objects was written first; what watches tell may be in
+// another order.
+type moment struct {
+	version uint64
+	at      time.Time
+}
+
+func (w *workload) seen(o client.Object) moment {
+	version, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+	if err != nil {
+		w.t.Errorf("the version of %T: %v", o, err)
+	}
+	return moment{version, time.Now()}
+}
+
 type seenDrain struct {
-	at    time.Time
+	moment
 	drain api.Drain
 }
 
 type takenRank struct {
-	at   time.Time
+	moment
 	rank int
 	how  string
 }
@@ -123,21 +141,47 @@ func (w *workload) stop() {
 			w.timedOut++
 			continue
 		}
-		w.t.Errorf("rank %d ran a job when %s; drains: %+v", taken.rank, taken.how, w.drains)
+		w.t.Errorf("%s: rank %d ran a job when %s; drains until then: %s",
+			taken.at.Format(clock), taken.rank, taken.how, w.drainsUntil(taken.moment))
 	}
 }
 
-// wasTimedOut tells whether the rank's drain had had its time. It needs the lock.
-func (w *workload) wasTimedOut(taken takenRank) bool {
-	// Another watch may tell a little later; status has whole seconds.
-	const slack, rounding = 500 * time.Millisecond, time.Second
-	for _, seen := range slices.Backward(w.drains) {
-		if seen.at.After(taken.at.Add(slack)) || !slices.Contains(ranksOf(seen.drain.Ranks), taken.rank) {
-			continue
-		}
-		return taken.at.Sub(seen.drain.StartTime.Time) >= soakDrainTimeout-rounding
+// clock is the form of a time in messages, which the operator's log has too.
+const clock = "15:04:05.000"
+
+// drainsUntil are the last drains before a moment, for a message. It needs the lock.
+func (w *workload) drainsUntil(end moment) string {
+	const told = 8
+	var lines []string
+	for _, s := range w.before(end) {
+		lines = append(lines, fmt.Sprintf("%s: of %q since %s, busy %q",
+			s.at.Format(clock), s.drain.Ranks, s.drain.StartTime.UTC().Format(time.TimeOnly), s.drain.Busy))
 	}
-	return false
+	return strings.Join(lines[max(0, len(lines)-told):], "; ")
+}
+
+// before are the drains that were written before a moment. It needs the lock.
+func (w *workload) before(end moment) []seenDrain {
+	i := slices.IndexFunc(w.drains, func(s seenDrain) bool { return s.version > end.version })
+	if i < 0 {
+		return w.drains
+	}
+	return w.drains[:i]
+}
+
+// wasTimedOut tells whether the rank had been draining for its time, without a
+// break. It needs the lock.
+func (w *workload) wasTimedOut(taken takenRank) bool {
+	// Status has whole seconds, and this is seen a little after it was written.
+	const rounding, slack = time.Second, 500 * time.Millisecond
+	since := taken.at
+	for _, s := range slices.Backward(w.before(taken.moment)) {
+		if !slices.Contains(ranksOf(s.drain.Ranks), taken.rank) {
+			break
+		}
+		since = s.at
+	}
+	return taken.at.Sub(since) >= soakDrainTimeout-rounding-slack
 }
 
 // startJob runs a job on a rank, if the instance would.
@@ -174,9 +218,7 @@ func (w *workload) expectDeath(pod types.UID) {
 func (w *workload) seeMiniCluster(o client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if drain := o.(*api.MiniCluster).Status.Drain; drain != nil {
-		w.drains = append(w.drains, seenDrain{time.Now(), *drain})
-	}
+	w.drains = append(w.drains, seenDrain{w.seen(o), ptr.Deref(o.(*api.MiniCluster).Status.Drain, api.Drain{})})
 }
 
 // seeShrinks checks at each shrink of the Job that no rank goes that is busy.
@@ -190,7 +232,8 @@ func (w *workload) seeShrinks() func(client.Object) {
 			w.shrinks++
 			for _, rank := range w.lead.busyNow() {
 				if rank >= int(size) && !w.expected[w.online[rank]] {
-					w.taken = append(w.taken, takenRank{time.Now(), rank, fmt.Sprintf("the Job shrank from %d to %d", before, size)})
+					w.taken = append(w.taken, takenRank{w.seen(o), rank, fmt.Sprintf("the Job shrank from %d to %d", before, size)})
+					w.expected[w.online[rank]] = true // told once
 				}
 			}
 		}
@@ -208,7 +251,7 @@ func (w *workload) seePod(old, pod *corev1.Pod) {
 	wasGone := old != nil && (old.DeletionTimestamp != nil || old.Status.Phase == corev1.PodFailed)
 	switch {
 	case gone && !wasGone:
-		w.goOffline(rank, pod.UID)
+		w.goOffline(rank, pod)
 	case !gone && isReady(pod) && (old == nil || !isReady(old)):
 		if rank == 0 && old != nil {
 			w.lead.serve(w.m)
@@ -241,18 +284,18 @@ func (w *workload) waitForOnline(ranks int) {
 	})
 }
 
-func (w *workload) goOffline(rank int, pod types.UID) {
+func (w *workload) goOffline(rank int, pod *corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if rank == 0 {
 		w.lead.stop()
 	}
-	if w.online[rank] != pod {
+	if w.online[rank] != pod.UID {
 		return // it never came online
 	}
 	delete(w.online, rank)
-	if w.lead.endJob(rank) && !w.expected[pod] {
-		w.taken = append(w.taken, takenRank{time.Now(), rank, "its pod was deleted"})
+	if w.lead.endJob(rank) && !w.expected[pod.UID] {
+		w.taken = append(w.taken, takenRank{w.seen(pod), rank, "its pod was deleted"})
 	}
 }
 
