@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,8 +50,9 @@ func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead)
 
 func createInstanceIn(t testing.TB, namespace string, spec api.MiniClusterSpec) (miniCluster, *lead) {
 	t.Helper()
-	n := lastAddress.Add(1)
-	l := &lead{t: t, address: fmt.Sprintf("127.9.%d.%d", n/250, 1+n%250), changed: make(chan struct{})}
+	n := int(lastAddress.Add(1))
+	// Leads of all runs on a machine listen at one port; the process's number keeps runs apart.
+	l := &lead{t: t, address: fmt.Sprintf("127.%d.%d.%d", 9+os.Getpid()%200, n/250, 1+n%250), changed: make(chan struct{})}
 	spec.Pod.Annotations = map[string]string{leadAddress: l.address}
 	enabled := true
 	spec.Flux.Enabled = &enabled
