@@ -171,7 +171,10 @@ func newOperatorDeployment(
 	env := corev1.EnvVarArray{corev1.EnvVarArgs{
 		Name: pulumi.String("POD_NAMESPACE"),
 		ValueFrom: corev1.EnvVarSourceArgs{
-			FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.namespace")},
+			// With the default written out: a fieldRef has one owner as a whole, so that
+			// what the API server adds to it is a conflict for an update that makes the
+			// Deployment again because it was killed before it could remember it.
+			FieldRef: corev1.ObjectFieldSelectorArgs{ApiVersion: pulumi.String("v1"), FieldPath: pulumi.String("metadata.namespace")},
 		},
 	}, corev1.EnvVarArgs{
 		Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: args.AgentImage,

@@ -43,6 +43,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"pulumi's and kubectl's plain commands work", testPlainCommands, true},
 		{"a plan tells that the HPA owns the size", testPlanAutoscaled, true},
 		{"the scale subresource is right and bounded", testScaleSubresource, false},
+		{"an update that was killed can make all objects again", testMadeAgain, true},
 		{"make demo passes", testDemo, true},
 		{"with autoscale on the size is the HPA's", testAutoscalerOwnsSize, true},
 		{"with autoscale off the configuration takes the size it gives", testConfigurationTakesSize, true},

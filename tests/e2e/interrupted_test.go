@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +64,40 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 		before.compare(t, w.observeCluster(t))
 		if t.Failed() {
 			t.FailNow() // What is left would be held against the next kills.
+		}
+	}
+}
+
+// testMadeAgain applies what Pulumi has made as an update would that knows nothing
+// of it, with another field manager: there must be no conflict with the first. When
+// an update is killed in the moment that it makes an object is left to chance.
+func testMadeAgain(t *testing.T, w *workspace) {
+	var stack struct {
+		Deployment struct {
+			Resources []struct{ Inputs map[string]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(w.run(t, "pulumi", "stack", "export")), &stack); err != nil {
+		t.Fatal(err)
+	}
+	var objects []any
+	for _, resource := range stack.Deployment.Resources {
+		if resource.Inputs["apiVersion"] != nil && resource.Inputs["kind"] != nil {
+			objects = append(objects, resource.Inputs)
+		}
+	}
+	list, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "objects.json")
+	if err := os.WriteFile(file, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := w.run(t, "kubectl", "apply", "--server-side", "--dry-run=server", "--field-manager=pulumi-again", "-f", file)
+	for _, want := range []string{"deployment.apps/gopherlocks-operator", "minicluster.flux-framework.org/" + cluster, autoscaler} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is not among what was made again:\n%s", want, out)
 		}
 	}
 }
