@@ -5,6 +5,7 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,55 +58,70 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	if os.Getenv("GOPHERLOCKS_TEST_ENGINE") != "machine" {
-		unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
-		if err != nil {
-			return 1, err
+		stop, startErr := startEngine(ctx, folders, filepath.Join(home, "engine"))
+		if startErr != nil {
+			return 1, startErr
 		}
-		before, err := observe()
-		if err != nil {
-			return 1, err
-		}
-		engine := dockerd.Engine{Dir: filepath.Join(home, "engine")}
 		defer func() {
-			if stopErr := engine.Stop(ctx, unpacked); stopErr != nil {
-				code, err = 1, stopErr
-				return
-			}
-			if left := before.compare(); left != "" {
-				code, err = 1, fmt.Errorf("the machine is not what it was:\n%s", left)
+			if stopErr := stop(); stopErr != nil {
+				code, err = 1, errors.Join(err, stopErr)
 			}
 		}()
-		if err := engine.Start(ctx, unpacked); err != nil {
-			return 1, err
-		}
-		if err := os.Setenv("DOCKER_HOST", engine.Host()); err != nil {
-			return 1, err
-		}
-		restart = func(ctx context.Context) error {
-			content, err := os.ReadFile(filepath.Join(engine.Dir, "init.pid"))
-			if err != nil {
-				return err
-			}
-			pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-			if err != nil {
-				return err
-			}
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				return err
-			}
-			for engine.Running() {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-			return engine.Start(ctx, unpacked)
-		}
 	}
 	if nodeImage, err = provision.NodeImage(ctx, folders); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
+}
+
+// startEngine starts an engine of the tests' own, and returns how it is stopped;
+// then the machine must be what it was.
+func startEngine(ctx context.Context, folders provision.Folders, dir string) (stop func() error, err error) {
+	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
+	if err != nil {
+		return nil, err
+	}
+	before, err := observe()
+	if err != nil {
+		return nil, err
+	}
+	engine := dockerd.Engine{Dir: dir}
+	stop = func() error {
+		if err := engine.Stop(ctx, unpacked); err != nil {
+			return err
+		}
+		if left := before.compare(); left != "" {
+			return fmt.Errorf("the machine is not what it was:\n%s", left)
+		}
+		return nil
+	}
+	if err := engine.Start(ctx, unpacked); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	if err := os.Setenv("DOCKER_HOST", engine.Host()); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	restart = func(ctx context.Context) error {
+		content, err := os.ReadFile(filepath.Join(engine.Dir, "init.pid"))
+		if err != nil {
+			return err
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+		if err != nil {
+			return err
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return err
+		}
+		for engine.Running() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return engine.Start(ctx, unpacked)
+	}
+	return stop, nil
 }
 
 // machine is what an engine and its nodes could leave behind.
