@@ -86,6 +86,10 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	if err := e.prepare(ctx); err != nil {
 		return fmt.Errorf("preparing the Docker Engine in %s: %w", e.Dir, err)
 	}
+	before, err := interfaces()
+	if err != nil {
+		return errors.Join(err, e.restoreSettings(ctx))
+	}
 	if err := e.spawn(unpacked); err != nil {
 		return errors.Join(fmt.Errorf("starting the Docker Engine in %s: %w", e.Dir, err), e.restoreSettings(ctx))
 	}
@@ -96,7 +100,7 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	for {
 		_, err := e.docker(ctx, "info")
 		if err == nil {
-			return nil
+			return e.removeLost(ctx, before)
 		}
 		if !e.Running() {
 			return errors.Join(fmt.Errorf("the Docker Engine in %s has ended; its log is %s", e.Dir, e.LogFile()), e.restoreSettings(ctx))
