@@ -167,7 +167,11 @@ func (r *rank) startBroker(ctx context.Context) error {
 	}
 	cmd := exec.Command(path, line[1:]...)
 	cmd.Env = r.env
-	cmd.Stdout, cmd.Stderr = r.stdout, r.stderr
+	// The lead prints for the application on all ranks. What a follower's broker says
+	// before it knows how much it may, such as that it was stopped, is not of that.
+	if r.machine.lead || !r.cfg.Quiet {
+		cmd.Stdout, cmd.Stderr = r.stdout, r.stderr
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second // for what a job left in the background
 	begin := time.Now()

@@ -173,6 +173,19 @@ func TestQuietPrintsTheCommandsOutputOnly(t *testing.T) {
 	}
 }
 
+// TestQuietFollowerPrintsNothing: not even what its broker says of itself, such as
+// that it was stopped because the command has ended on the lead before it joined.
+func TestQuietFollowerPrintsNothing(t *testing.T) {
+	l := launch(t, testRoot(t), 1, func(c *agentapi.Config) {
+		c.Quiet, c.Prefix = true, `sh -c 'echo early; echo early >&2; exec "$@"' sh`
+	})
+	l.until("broker", func() bool { return readInstance("pid") != "" })
+	l.stops <- syscall.SIGTERM
+	if exit, _ := l.wait(); exit != agentapi.ExitStopped || l.stdout.String() != "" || l.stderr.String() != "" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", exit, l.stdout.String(), l.stderr.String())
+	}
+}
+
 func TestLeadStoppedFromOutsideIsNoEndedCommand(t *testing.T) {
 	for _, mode := range []agentapi.Mode{agentapi.ModeInteractive, agentapi.ModeLauncher} {
 		t.Run(string(mode), func(t *testing.T) {
