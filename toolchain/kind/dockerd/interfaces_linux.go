@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // interfaces are the numbers of the machine's network interfaces.
@@ -58,7 +59,8 @@ func removePorts(bridge string, interfaces []int) error {
 		if port.MasterIndex != master.Attrs().Index || !slices.Contains(interfaces, port.Index) {
 			continue
 		}
-		if err := netlink.LinkDel(link); err != nil {
+		// ENODEV: the kernel was faster.
+		if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("removing the network interface %s of a container that is gone: %w", port.Name, err)
 		}
 	}
