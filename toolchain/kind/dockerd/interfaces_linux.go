@@ -25,9 +25,9 @@ func interfaces() ([]int, error) {
 }
 
 // removeLost removes the network interfaces of containers that died with the last
-// engine, which are those on its networks from before this one. Sockets that wait
-// for an answer keep such a container's network for a minute or more, and it goes on
-// to answer for addresses that others have by now.
+// engine, which are those on its networks from before this one. The kernel was seen
+// to keep one for 50 seconds, perhaps for sockets that wait for an answer; as long,
+// its network may answer for addresses that others have by now.
 func (e Engine) removeLost(ctx context.Context, before []int) error {
 	networks, err := e.docker(ctx, "network", "ls", "--quiet", "--filter=driver=bridge")
 	if err != nil {
