@@ -59,11 +59,7 @@ func AcquireFolder(ctx context.Context, path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening folder to lock: %w", err)
 	}
-	if err := wait(ctx, file, func() {}); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &Lock{file: file}, nil
+	return hold(ctx, file)
 }
 
 // Hold takes the exclusive lock of the file path for the rest of the process's
@@ -73,6 +69,11 @@ func Hold(ctx context.Context, path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock file: %w", err)
 	}
+	return hold(ctx, file)
+}
+
+// hold takes the lock of an open file, or closes it.
+func hold(ctx context.Context, file *os.File) (*Lock, error) {
 	if err := wait(ctx, file, func() {}); err != nil {
 		file.Close()
 		return nil, err
