@@ -128,11 +128,7 @@ func partsOf(b *testing.B, key types.NamespacedName) parts {
 func createByHand(b *testing.B, number int, like parts) moments {
 	b.Helper()
 	world.operators.current().stop()
-	defer func() {
-		if _, err := world.operators.start(); err != nil {
-			b.Fatal(err)
-		}
-	}()
+	defer startOperator(b)
 	namespace := newNamespace(b)
 	began := time.Now()
 	forEach(b, number, func(ctx context.Context, i int) error {
@@ -187,10 +183,7 @@ func BenchmarkAtRest(b *testing.B) {
 	needWorld(b)
 	const number, size, minute = 200, 1, time.Minute
 	world.operators.current().stop()
-	fresh, err := world.operators.start()
-	if err != nil {
-		b.Fatal(err)
-	}
+	fresh := startOperator(b)
 	waitForRest(b)
 	empty := fresh.residentMiB(b)
 	namespace := newNamespace(b)

@@ -145,9 +145,7 @@ func TestDrainGoesOnUnderAnotherOperator(t *testing.T) {
 	start := m.get().Status.Drain.StartTime
 
 	world.operators.current().kill()
-	if _, err := world.operators.start(); err != nil {
-		t.Fatal(err)
-	}
+	startOperator(t)
 	lead.mu.Lock()
 	asked := lead.requests
 	lead.mu.Unlock()

@@ -110,10 +110,7 @@ func TestLeaderChange(t *testing.T) {
 	m := create(t, api.MiniClusterSpec{Size: 1, MaxSize: 4})
 	m.waitForSize(1)
 	first := world.operators.current()
-	second, err := world.operators.start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := startOperator(t)
 	holder := leaseHolder(t)
 	m.mustScale(3)
 	m.waitForSize(3)
@@ -166,9 +163,7 @@ func TestOperatorKilledWhileResizing(t *testing.T) {
 	world.operators.current().kill()
 	m.mustScale(3)
 	release()
-	if _, err := world.operators.start(); err != nil {
-		t.Fatal(err)
-	}
+	startOperator(t)
 	m.waitForSize(3)
 	after := uids(m.pods())
 	for rank, uid := range before {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -127,6 +128,16 @@ func (o *operators) start() (*operator, error) {
 		return nil, fmt.Errorf("wait for the operator: %w", err)
 	}
 	return started, nil
+}
+
+// startOperator starts one more operator, or ends the test.
+func startOperator(t testing.TB) *operator {
+	t.Helper()
+	started, err := world.operators.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return started
 }
 
 // current returns the operator that was started first of those alive.

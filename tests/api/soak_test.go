@@ -138,13 +138,6 @@ func stopOperator(t *testing.T) logPart {
 	return logPart{from: from, to: logSize(t)}
 }
 
-func startOperator(t *testing.T) {
-	t.Helper()
-	if _, err := world.operators.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // deletePod deletes the pod of a rank, if it has one; its job dies with it.
 func (w *workload) deletePod(rank int, force bool) {
 	w.t.Helper()
