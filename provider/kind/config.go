@@ -46,6 +46,17 @@ func (s Spec) NodeNames() ([]string, error) {
 	return nodeNames(config), nil
 }
 
+// MissingNodes returns the names of the nodes that a cluster of this Spec has, and
+// found has not.
+func (s Spec) MissingNodes(found Cluster) ([]string, error) {
+	names, err := s.NodeNames()
+	if err != nil {
+		return nil, err
+	}
+	have := found.NodeNames()
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(have, name) }), nil
+}
+
 // Digest identifies what the nodes are made from: equal ones make equal
 // clusters, however they were asked for.
 func (s Spec) Digest() (string, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -174,7 +173,11 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 	if err != nil {
 		return Cluster{}, err
 	}
-	if missing := missingNodes(config, containers); len(missing) > 0 {
+	missing, err := spec.MissingNodes(Cluster{Containers: containers})
+	if err != nil {
+		return Cluster{}, err
+	}
+	if len(missing) > 0 {
 		return Cluster{}, fmt.Errorf("kind cluster %s has lost its nodes %s, and kind cannot add any: remove it with "+
 			"`kind delete cluster --name %s` and run the command again", spec.Name, strings.Join(missing, ", "), spec.Name)
 	}
@@ -206,11 +209,6 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 	}
 	// Also of an imported cluster, which is ours from now on.
 	return made, c.remember(spec, phaseReady, digest)
-}
-
-func missingNodes(config *v1alpha4.Cluster, containers []NodeStatus) []string {
-	have := Cluster{Containers: containers}.NodeNames()
-	return slices.DeleteFunc(nodeNames(config), func(name string) bool { return slices.Contains(have, name) })
 }
 
 // abandon undoes a failed creation but keeps the nodes' logs.

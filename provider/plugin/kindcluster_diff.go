@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	p "github.com/pulumi/pulumi-go-provider"
@@ -20,7 +19,7 @@ type kindObservation struct {
 	// exists is false when there is no container of the cluster.
 	exists  bool
 	running bool
-	// lost are the nodes that the cluster had and has no more.
+	// lost are the nodes that the cluster was made with and has no more.
 	lost []string
 	// kubeconfigLost is as in observation.
 	kubeconfigLost bool
@@ -31,7 +30,7 @@ type kindObservation struct {
 func (*KindCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[KindClusterArgs, KindClusterState],
 ) (infer.DiffResponse, error) {
-	seen, err := observeKind(ctx, req.ID, req.State.NodeNames, req.Inputs.KubeconfigFile)
+	seen, err := observeKind(ctx, req.ID, req.State.spec(req.Inputs), req.Inputs.KubeconfigFile)
 	if err != nil {
 		return infer.DiffResponse{}, fmt.Errorf("looking at the kind cluster %s: %w", req.ID, err)
 	}
@@ -47,7 +46,7 @@ func (*KindCluster) Diff(
 	return diffKind(req.State, req.Inputs, seen)
 }
 
-func observeKind(ctx context.Context, name string, had []string, kubeconfigFile *string) (kindObservation, error) {
+func observeKind(ctx context.Context, name string, made kind.Spec, kubeconfigFile *string) (kindObservation, error) {
 	client, err := kind.NewClient(ctx, name, kindStatus(ctx))
 	if err != nil {
 		return kindObservation{}, err
@@ -59,8 +58,10 @@ func observeKind(ctx context.Context, name string, had []string, kubeconfigFile 
 	if err != nil {
 		return kindObservation{}, err
 	}
-	names := found.NodeNames()
-	lost := slices.DeleteFunc(slices.Clone(had), func(node string) bool { return slices.Contains(names, node) })
+	lost, err := made.MissingNodes(found)
+	if err != nil {
+		return kindObservation{}, err
+	}
 	return kindObservation{
 		exists: true, running: found.Running(), lost: lost, kubeconfigLost: kubeconfigLost(kubeconfigFile, found.Kubeconfig),
 	}, nil
@@ -82,7 +83,7 @@ func diffKind(state KindClusterState, args KindClusterArgs, seen kindObservation
 	} else {
 		replaceIf(image != "" && image != state.NodeImage, "nodeImage")
 	}
-	same, err := sameNodes(state.inputs().spec(image), args.spec(image))
+	same, err := sameNodes(state.spec(args), args.spec(image))
 	if err != nil {
 		return infer.DiffResponse{}, err
 	}
@@ -117,10 +118,12 @@ func sameNodes(a, b kind.Spec) (bool, error) {
 	return digestA == digestB, errors.Join(errA, errB)
 }
 
-// inputs are those that the nodes were made from, without their image.
-func (s KindClusterState) inputs() KindClusterArgs {
+// spec is what the nodes were made from, but for their image, which is the one that
+// the inputs ask for. It follows from the inputs of then: the output nodeNames says
+// only which nodes there are, and after a refresh it lacks those that were lost.
+func (s KindClusterState) spec(args KindClusterArgs) kind.Spec {
 	return KindClusterArgs{
 		Name: s.Name, ControlPlanes: s.ControlPlanes, Workers: s.Workers, Nodes: s.Nodes,
 		FeatureGates: s.FeatureGates, RawConfig: s.RawConfig,
-	}
+	}.spec(args.nodeImage(s.NodeImage))
 }
