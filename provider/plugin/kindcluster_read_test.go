@@ -146,3 +146,28 @@ func TestNodeLostBeforeARefreshIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+func TestImportedKubeconfigOfKindIsSecret(t *testing.T) {
+	newDocker(t, "demo-control-plane")
+	server := newProvider(t)
+	read := server.read("KindCluster", "demo", property.Map{}, property.Map{})
+	server.requireSecretKubeconfig(read.Properties)
+	// And stays so, without being wrapped once more.
+	again := server.read("KindCluster", "demo", read.Inputs, read.Properties)
+	server.requireSecretKubeconfig(again.Properties)
+	if !again.Properties.Get("kubeconfig").Equals(read.Properties.Get("kubeconfig")) {
+		t.Errorf("a refresh makes %v of %v", again.Properties.Get("kubeconfig"), read.Properties.Get("kubeconfig"))
+	}
+}
+
+func (s provider) requireSecretKubeconfig(outputs property.Map) {
+	s.Helper()
+	for name, value := range outputs.All {
+		if isKubeconfig := name == "kubeconfig"; value.Secret() != isKubeconfig {
+			s.Errorf("%s is secret: %t, want %t", name, value.Secret(), isKubeconfig)
+		}
+	}
+	if got := outputs.Get("kubeconfig"); !got.IsString() || got.AsString() == "" {
+		s.Errorf("the kubeconfig is %v", got)
+	}
+}

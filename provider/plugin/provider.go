@@ -29,8 +29,8 @@ func New() (p.Provider, error) {
 		WithResources(
 			infer.Resource(&ClusterChoice{}),
 			infer.Resource(&ClusterReservation{}),
-			infer.Resource(&EmbeddedCluster{}),
-			infer.Resource(&KindCluster{}),
+			secretReads{infer.Resource(&EmbeddedCluster{})},
+			secretReads{infer.Resource(&KindCluster{})},
 			infer.Resource(&KindClusterReservation{}),
 			infer.Resource(&LocalImage{}),
 		).
