@@ -88,13 +88,18 @@ func newArchive(path string) string {
 	return filepath.Join(filepath.Dir(path), ".new-"+filepath.Base(path))
 }
 
-// keepArchive gives a dump that is complete its name.
-func keepArchive(path string) error {
-	err := os.Rename(newArchive(path), path)
-	if os.IsNotExist(err) {
+// keepArchive gives the dump of a broker that ended with an exit code its name, if
+// it is complete. The dump is part of what the broker does when it ends, and the
+// command has no part in its exit code: with 0 it has succeeded.
+func keepArchive(path string, code int) error {
+	if !exists(newArchive(path)) {
 		return nil // the broker ended before it came to that
 	}
-	return err
+	if code != 0 {
+		return fmt.Errorf("%s stays as it was: the broker ended with %d, so that its dump, %s, may lack something; "+
+			"its output says what failed, and the next start of the lead removes it", path, code, newArchive(path))
+	}
+	return os.Rename(newArchive(path), path)
 }
 
 // mustRestore says whether the instance is to start from its archive. Restoring

@@ -161,9 +161,6 @@ func standInBroker(args []string) int {
 		fmt.Fprintln(os.Stderr, err) // on every rank, as Flux does
 		return 1
 	}
-	if dump != "" {
-		defer func() { _ = os.WriteFile(dump, []byte("dump"), 0o600) }()
-	}
 	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")
 	writeInstance("online", os.Getenv(agentapi.RankVariable))
 	writeInstance("pid", fmt.Sprint(os.Getpid()))
@@ -184,7 +181,16 @@ func standInBroker(args []string) int {
 			_ = cmd.Process.Signal(syscall.SIGHUP)
 		}
 	}()
-	return waitCode(cmd)
+	code, dumped := waitCode(cmd), "dump"
+	if readInstance("full disk") != "" {
+		code, dumped = 1, "du"
+	}
+	if dump != "" {
+		if err := os.WriteFile(dump, []byte(dumped), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	return code
 }
 
 // standInSubmit runs the command as the only task of a job.

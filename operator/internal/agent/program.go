@@ -29,7 +29,9 @@ func programSignals() <-chan os.Signal {
 	return c
 }
 
-// run returns the command's exit code, after noting it for the agent.
+// run runs the command and notes its exit code for the agent. It returns 0 then,
+// whatever that is, so that the broker's own exit code tells whether the instance
+// has ended cleanly.
 func (p program) run(signals <-chan os.Signal) (int, error) {
 	code, err := p.runMode(signals)
 	if err != nil {
@@ -39,7 +41,10 @@ func (p program) run(signals <-chan os.Signal) (int, error) {
 	if err == nil {
 		err = writeAtomically(p.paths.commandEnd(), bytes.NewReader(note), 0o600)
 	}
-	return code, err
+	if err != nil {
+		return agentapi.ExitTryAgain, err
+	}
+	return 0, nil
 }
 
 func (p program) runMode(signals <-chan os.Signal) (int, error) {

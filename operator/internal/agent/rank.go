@@ -208,7 +208,7 @@ func (r *rank) ended(ctx context.Context, cmd *exec.Cmd, code int, wasUp bool, r
 			r.log.Print(err)
 		}
 		if r.cfg.ArchivePath != "" && cmd.ProcessState.Exited() {
-			if err := keepArchive(r.cfg.ArchivePath); err != nil {
+			if err := keepArchive(r.cfg.ArchivePath, code); err != nil {
 				r.log.Printf("archive.path: %v", err)
 			}
 		}

@@ -385,6 +385,31 @@ func TestCutOffDumpTakesNoArchivesPlace(t *testing.T) {
 	}
 }
 
+func TestFailedDumpTakesNoArchivesPlace(t *testing.T) {
+	root := testRoot(t)
+	archive := filepath.Join(root, "archives", "state.tgz")
+	run := func() (exit int) {
+		exit, _ = launch(t, root, 0, func(c *agentapi.Config) { c.Command, c.ArchivePath = "false", archive }).wait()
+		return exit
+	}
+	check := func(want string) {
+		t.Helper()
+		if text, err := os.ReadFile(archive); err != nil || string(text) != want {
+			t.Errorf("archive: %q, %v", text, err)
+		}
+	}
+	if exit := run(); exit != 1 {
+		t.Fatalf("exit code %d", exit)
+	}
+	check("dump") // although the command has failed
+	must(t, os.WriteFile(archive, []byte("good"), 0o600))
+	writeInstance("full disk", "yes")
+	if exit := run(); exit != 1 {
+		t.Errorf("exit code %d: a dump that fails is no matter of the command", exit)
+	}
+	check("good")
+}
+
 func TestArchiveIsRestoredAndWritten(t *testing.T) {
 	root := testRoot(t)
 	archive := filepath.Join(root, "archives", "state.tgz")
