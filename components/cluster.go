@@ -29,6 +29,9 @@ type EmbeddedArgs struct {
 	// KubeconfigFile is the path where a copy of the administrator's
 	// kubeconfig is kept as long as the cluster exists. Required.
 	KubeconfigFile string
+	// TakeOver takes over a cluster of the name that a stack whose state was lost has
+	// left. Default: it is refused.
+	TakeOver bool
 }
 
 // ExistingArgs describe a cluster that somebody else keeps.
@@ -154,7 +157,7 @@ func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) er
 	// On record before the cluster begins to be, so that `pulumi destroy` removes
 	// also one of whose creation Pulumi did not live to see the end.
 	reservation, err := gopherlocks.NewClusterReservation(ctx, name, &gopherlocks.ClusterReservationArgs{
-		Name: pulumi.String(args.Name),
+		Name: pulumi.String(args.Name), TakeOver: pulumi.Bool(args.TakeOver),
 	}, pulumi.Parent(c))
 	if err != nil {
 		return fmt.Errorf("reservation of the embedded cluster %s: %w", args.Name, err)
@@ -175,7 +178,7 @@ func (c *Cluster) embed(ctx *pulumi.Context, name string, args *EmbeddedArgs) er
 func (c *Cluster) makeKind(ctx *pulumi.Context, name string, args *KindArgs) error {
 	// As for an embedded cluster.
 	reservation, err := gopherlocks.NewKindClusterReservation(ctx, name, &gopherlocks.KindClusterReservationArgs{
-		Name: pulumi.String(args.Name),
+		Name: pulumi.String(args.Name), TakeOver: pulumi.Bool(args.TakeOver),
 	}, pulumi.Parent(c))
 	if err != nil {
 		return fmt.Errorf("reservation of the kind cluster %s: %w", args.Name, err)

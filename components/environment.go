@@ -86,13 +86,17 @@ func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site, opt
 	if err != nil {
 		return nil, err
 	}
+	// By its name, so that a setting that is left behind takes over nothing else.
+	takeOver := s.TakeOverCluster == s.ClusterName
 	if s.ClusterProvider == config.ProviderKind {
 		return NewCluster(ctx, "cluster", ClusterArgs{Kind: &KindArgs{
-			Name: s.ClusterName, KubeconfigFile: kubeconfig, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
+			Name: s.ClusterName, KubeconfigFile: kubeconfig, TakeOver: takeOver, Workers: s.KindWorkers, NodeImage: s.KindNodeImage,
 			Mounts: s.KindMounts,
 		}}, opts...)
 	}
-	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: &EmbeddedArgs{Name: s.ClusterName, KubeconfigFile: kubeconfig}}, opts...)
+	return NewCluster(ctx, "cluster", ClusterArgs{Embedded: &EmbeddedArgs{
+		Name: s.ClusterName, KubeconfigFile: kubeconfig, TakeOver: takeOver,
+	}}, opts...)
 }
 
 func newMetricsServerFromSettings(ctx *pulumi.Context, s config.Settings, at site, cluster *Cluster) error {

@@ -13,6 +13,8 @@ type KindArgs struct {
 	Name string
 	// KubeconfigFile is as in EmbeddedArgs. Required.
 	KubeconfigFile string
+	// TakeOver is as in EmbeddedArgs.
+	TakeOver bool
 	// Workers is the number of nodes besides the control plane. Default: 0, the
 	// control plane runs the pods.
 	Workers int

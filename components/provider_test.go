@@ -141,6 +141,27 @@ func TestClusterKeepsTheNameOfItsChoice(t *testing.T) {
 	}
 }
 
+func TestOnlyTheNamedClusterIsTakenOver(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for provider, reservation := range map[string]string{
+		"embedded": "gopherlocks:index:ClusterReservation", "kind": "gopherlocks:index:KindClusterReservation",
+	} {
+		for named, want := range map[string]bool{"": false, "dev-other": false, "dev-former": true} {
+			r := newRecorder()
+			r.outputs[clusterChoice] = resource.NewPropertyMapFromMap(map[string]any{"clusterProvider": provider, "clusterName": "dev-former"})
+			s := onOneMiniCluster(provider)
+			s.OperatorImage, s.AgentImage, s.MetricsServer, s.TakeOverCluster = "operator", "agent", "skip", named
+			if err := r.run(func(ctx *pulumi.Context) error {
+				_, err := NewEnvironment(ctx, s)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			r.get(t, reservation, "cluster").want(t, map[string]any{"name": "dev-former", "takeOver": want})
+		}
+	}
+}
+
 func TestClusterIsNamedAfterStackAndFolder(t *testing.T) {
 	for stack, want := range map[string]string{
 		"dev":                   "dev-",

@@ -64,6 +64,7 @@ func read(get func(key string) string, given []string, emptyPassphrase bool) (Se
 	settings := Settings{
 		ClusterProvider: p.text(p.key("clusterProvider")),
 		ClusterName:     p.text(p.key("clusterName")),
+		TakeOverCluster: p.text(p.key("takeOverCluster")),
 		KindWorkers:     p.integer(p.key("kindWorkers")),
 		KindNodeImage:   p.text(p.key("kindNodeImage")),
 		KindMounts:      p.kindMounts(),

@@ -21,6 +21,7 @@ const (
 type Settings struct {
 	ClusterProvider string
 	ClusterName     string // empty: the one that the stack has, or derived from stack and folder
+	TakeOverCluster string // name of a cluster that a stack whose state was lost has left; empty: none
 	KindWorkers     int    // nodes besides the control plane
 	KindNodeImage   string // empty: as the resource KindCluster chooses
 	KindMounts      []KindMount

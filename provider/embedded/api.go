@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 	"time"
@@ -110,6 +111,19 @@ func Inspect(ref Ref) (Cluster, error) {
 		return Cluster{}, err
 	}
 	return inspect(ref)
+}
+
+// Remembered tells whether this machine remembers a cluster, whole or begun, and
+// where the copy of its kubeconfig is, if anywhere.
+func Remembered(ref Ref) (kubeconfigFile string, known bool, err error) {
+	if err := ref.Validate(); err != nil {
+		return "", false, err
+	}
+	record, err := state.Load(ref.dir())
+	if errors.Is(err, os.ErrNotExist) {
+		return "", false, nil
+	}
+	return record.KubeconfigFile, err == nil, err
 }
 
 // ProgramsChanged says whether the programs in binDir differ in content from

@@ -96,6 +96,20 @@ func (r records) remove(name string) error {
 	return nil
 }
 
+// Remembered tells whether this user's records have a cluster of the name, whole or
+// begun, and where the copy of its kubeconfig is, if anywhere. It asks no engine.
+func Remembered(name string) (kubeconfigFile string, known bool, err error) {
+	records, err := defaultRecords(os.Getenv)
+	if err != nil {
+		return "", false, err
+	}
+	found, err := records.load(name)
+	if err != nil || found == nil {
+		return "", false, err
+	}
+	return found.KubeconfigFile, true, nil
+}
+
 // decision is what a creation has to do about what it finds.
 type decision int
 

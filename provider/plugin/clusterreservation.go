@@ -29,6 +29,7 @@ var (
 type ClusterReservationArgs struct {
 	Name      string `pulumi:"name"`
 	StateRoot string `pulumi:"stateRoot,optional"`
+	TakeOver  bool   `pulumi:"takeOver,optional"`
 }
 
 // ClusterReservationState are the outputs of a ClusterReservation.
@@ -42,7 +43,7 @@ func (r *ClusterReservation) Annotate(a infer.Annotator) {
 	a.SetToken(module, "ClusterReservation")
 	a.Describe(&r, "The name of an `EmbeddedCluster`, reserved before the cluster is made: let the cluster depend on it. "+
 		"Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the "+
-		"reservation removes whatever there is of a cluster of the name.")
+		"reservation removes whatever there is of a cluster of the name; so a name that already has one is refused.")
 }
 
 // Annotate documents the inputs.
@@ -50,6 +51,7 @@ func (args *ClusterReservationArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeName)
 	a.Describe(&args.StateRoot, describeRoot)
 	a.SetDefault(&args.StateRoot, embedded.DefaultStateRoot)
+	a.Describe(&args.TakeOver, describeTakeOver)
 }
 
 // Annotate documents the outputs.
@@ -85,8 +87,12 @@ func (*ClusterReservation) Check(ctx context.Context, req infer.CheckRequest) (i
 func (*ClusterReservation) Create(
 	_ context.Context, req infer.CreateRequest[ClusterReservationArgs],
 ) (infer.CreateResponse[ClusterReservationState], error) {
+	ref := req.Inputs.ref()
+	if err := refuseTaken(ref.Name, req.Inputs.TakeOver, func() (string, bool, error) { return embedded.Remembered(ref) }); err != nil {
+		return infer.CreateResponse[ClusterReservationState]{}, err
+	}
 	return infer.CreateResponse[ClusterReservationState]{
-		ID: buildID(req.Inputs.ref()), Output: ClusterReservationState(req.Inputs),
+		ID: buildID(ref), Output: ClusterReservationState{Name: ref.Name, StateRoot: ref.StateRoot},
 	}, nil
 }
 

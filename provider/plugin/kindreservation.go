@@ -22,7 +22,8 @@ var (
 
 // KindClusterReservationArgs are the inputs of a KindClusterReservation.
 type KindClusterReservationArgs struct {
-	Name string `pulumi:"name"`
+	Name     string `pulumi:"name"`
+	TakeOver bool   `pulumi:"takeOver,optional"`
 }
 
 // KindClusterReservationState are the outputs of a KindClusterReservation.
@@ -35,12 +36,14 @@ func (r *KindClusterReservation) Annotate(a infer.Annotator) {
 	a.SetToken(module, "KindClusterReservation")
 	a.Describe(&r, "The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where "+
 		"`pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the "+
-		"reservation removes what there is of it, but no cluster of the name that somebody else has made.")
+		"reservation removes what there is of it, but no cluster of the name that somebody else has made; a name that already has one of "+
+		"this machine's is refused.")
 }
 
 // Annotate documents the inputs.
 func (args *KindClusterReservationArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeKindName)
+	a.Describe(&args.TakeOver, describeTakeOver)
 }
 
 // Annotate documents the outputs.
@@ -52,9 +55,11 @@ func (s *KindClusterReservationState) Annotate(a infer.Annotator) {
 func (*KindClusterReservation) Create(
 	_ context.Context, req infer.CreateRequest[KindClusterReservationArgs],
 ) (infer.CreateResponse[KindClusterReservationState], error) {
-	return infer.CreateResponse[KindClusterReservationState]{
-		ID: req.Inputs.Name, Output: KindClusterReservationState(req.Inputs),
-	}, nil
+	name := req.Inputs.Name
+	if err := refuseTaken(name, req.Inputs.TakeOver, func() (string, bool, error) { return kind.Remembered(name) }); err != nil {
+		return infer.CreateResponse[KindClusterReservationState]{}, err
+	}
+	return infer.CreateResponse[KindClusterReservationState]{ID: name, Output: KindClusterReservationState{Name: name}}, nil
 }
 
 // Diff makes another name another reservation.

@@ -89,6 +89,50 @@ func TestReservationHasTheIDOfItsCluster(t *testing.T) {
 	}
 }
 
+// Whoever holds a reservation deletes what there is of its name.
+func TestReservationRefusesTheClusterOfAnother(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", root)
+	for _, file := range []string{"demo/cluster.json", "gopherlocks/kind/demo.json"} {
+		path := filepath.Join(root, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(`{"phase": "creating", "kubeconfigFile": "/k"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := newProvider(t)
+	for resource, more := range map[string]map[string]property.Value{
+		"ClusterReservation":     {"stateRoot": property.New(root)},
+		"KindClusterReservation": nil,
+	} {
+		reserve := func(name string, takeOver, preview bool) error {
+			inputs := property.NewMap(more).Set("name", property.New(name)).Set("takeOver", property.New(takeOver))
+			_, err := server.Create(p.CreateRequest{Urn: urn(resource), Properties: server.check(resource, inputs.AsMap()).Inputs, DryRun: preview})
+			return err
+		}
+		for _, preview := range []bool{true, false} {
+			err := reserve("demo", false, preview)
+			if err == nil {
+				t.Errorf("%s: the name of a cluster that is there is not refused (preview: %v)", resource, preview)
+				continue
+			}
+			for _, want := range []string{"demo (its kubeconfig is /k)", "pulumi config set takeOverCluster demo", "clusterName NAME"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v, want %q", resource, err, want)
+				}
+			}
+			if err := reserve("demo", true, preview); err != nil {
+				t.Errorf("%s: a cluster that is to be taken over: %v", resource, err)
+			}
+			if err := reserve("other", false, preview); err != nil {
+				t.Errorf("%s: a free name: %v", resource, err)
+			}
+		}
+	}
+}
+
 func TestFirstPreviewKnowsWhatFollowsFromTheName(t *testing.T) {
 	server := newProvider(t)
 	inputs := server.check("EmbeddedCluster", map[string]property.Value{"name": property.New("demo")}).Inputs

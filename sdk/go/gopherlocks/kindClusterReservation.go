@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the reservation removes what there is of it, but no cluster of the name that somebody else has made.
+// The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the reservation removes what there is of it, but no cluster of the name that somebody else has made; a name that already has one of this machine's is refused.
 type KindClusterReservation struct {
 	pulumi.CustomResourceState
 
@@ -65,12 +65,16 @@ func (KindClusterReservationState) ElementType() reflect.Type {
 type kindClusterReservationArgs struct {
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`
+	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	TakeOver *bool `pulumi:"takeOver"`
 }
 
 // The set of arguments for constructing a KindClusterReservation resource.
 type KindClusterReservationArgs struct {
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringInput
+	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	TakeOver pulumi.BoolPtrInput
 }
 
 func (KindClusterReservationArgs) ElementType() reflect.Type {
