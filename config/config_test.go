@@ -139,6 +139,8 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"CPU request of 0":      {map[string]string{"resources": `{"requests":{"cpu":"0"}}`}, []string{"gopherlocks:resources: requests.cpu \"0\" must be more than 0"}},
 		"request above limit":   {map[string]string{"resources": `{"requests":{"cpu":"2"},"limits":{"cpu":"1"}}`}, []string{"requests.cpu 2 must be at most limits.cpu 1"}},
 		"bad quantity":          {map[string]string{"resources": `{"requests":{"cpu":"1","memory":"much"}}`}, []string{`requests.memory "much" is not a quantity`}},
+		"unknown resource":      {map[string]string{"resources": `{"requests":{"cpu":"1","mem":"1Gi"}}`}, []string{`gopherlocks:resources: requests.mem: is none of cpu, memory, ephemeral-storage, hugepages-SIZE and names with a domain`}},
+		"no resource's domain":  {map[string]string{"resources": `{"requests":{"cpu":"1","-x/gpu":"1"}}`}, []string{`gopherlocks:resources: requests.-x/gpu: prefix part`}},
 		"unknown kind":          {map[string]string{"resources": `{"requests":{"cpu":"1"},"claims":{}}`}, []string{`"claims" is neither requests nor limits`}},
 		"not a number":          {map[string]string{"maxSize": "many"}, []string{`gopherlocks:maxSize: "many" is not a whole number`}},
 		"not an optional one":   {map[string]string{"size": "many"}, []string{`gopherlocks:size: "many" is not a whole number`}},
@@ -204,6 +206,10 @@ func TestWithoutAutoscalingItsSettingsDoNotMatter(t *testing.T) {
 // TestALimitIsARequestToo: the API server makes one of it.
 func TestALimitIsARequestToo(t *testing.T) {
 	mustLoad(t, map[string]string{"resources": `{"limits": {"cpu": "1"}}`})
+}
+
+func TestResourcesOfAllKindsAreTaken(t *testing.T) {
+	mustLoad(t, map[string]string{"resources": `{"requests": {"cpu": "1", "hugepages-2Mi": "2Mi", "nvidia.com/gpu": "1", "ephemeral-storage": "1Gi"}}`})
 }
 
 func TestNamespacesOfEverybodyAreTaken(t *testing.T) {

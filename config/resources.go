@@ -1,10 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Resources are requests and limits by resource name, as in a container.
@@ -26,6 +30,9 @@ func checkResources(m MiniCluster) (found []Problem) {
 			found = append(found, problem("resources", "%q is neither requests nor limits", kind))
 		}
 		for _, name := range slices.Sorted(maps.Keys(m.Resources[kind])) {
+			if fault := faultOfResource(name); fault != "" {
+				found = append(found, problem("resources", "%s.%s: %s", kind, name, fault))
+			}
 			value := m.Resources[kind][name]
 			if quantity, err := resource.ParseQuantity(value); err != nil || quantity.Sign() < 0 {
 				found = append(found, problem("resources", "%s.%s %q is not a quantity of at least 0, such as 100m or 64Mi", kind, name, value))
@@ -39,6 +46,23 @@ func checkResources(m MiniCluster) (found []Problem) {
 		}
 	}
 	return found
+}
+
+// standardResources are those whose names have no domain.
+// Source: pkg/apis/core/helper of Kubernetes, IsStandardContainerResourceName.
+var standardResources = []string{"cpu", "memory", "ephemeral-storage"}
+
+// faultOfResource says why no container can have a resource of the name, which
+// Kubernetes would find only when it is to make the pods.
+func faultOfResource(name string) string {
+	if strings.Contains(name, "/") {
+		return strings.Join(validation.IsQualifiedName(name), "; ")
+	}
+	if slices.Contains(standardResources, name) || strings.HasPrefix(name, corev1.ResourceHugePagesPrefix) {
+		return ""
+	}
+	return fmt.Sprintf("is none of %s, %sSIZE and names with a domain such as nvidia.com/gpu",
+		strings.Join(standardResources, ", "), corev1.ResourceHugePagesPrefix)
 }
 
 // quantities parses two quantities; ok is false when either is none.

@@ -113,7 +113,7 @@ func (w *watcher) observe(ctx context.Context) (Observation, error) {
 func (w *watcher) miniCluster(ctx context.Context) (*v1alpha2.MiniCluster, []client.ListOption, error) {
 	var cluster v1alpha2.MiniCluster
 	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
-		return nil, nil, fmt.Errorf("MiniCluster %s (run \"make up\" first): %w", w.cluster, err)
+		return nil, nil, fmt.Errorf("MiniCluster %s (run \"make up\" first, or name another one: gopherlocks-demo -namespace NAMESPACE -name NAME): %w", w.cluster, err)
 	}
 	selector, err := labels.Parse(cluster.Status.Selector)
 	if err != nil {
