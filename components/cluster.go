@@ -41,6 +41,11 @@ type ExistingArgs struct {
 	Kubeconfig pulumi.StringInput
 	// Context is a context in it. Default: its current one.
 	Context string
+	// ID is what the cluster is known by, such as the UID of its namespace kube-system:
+	// as long as it is the same, another way to the cluster, like a new address or
+	// CA, changes nothing there. Default: with the kubeconfig's entry of the cluster,
+	// Pulumi replaces all that was made in it.
+	ID string
 	// MetricsServedBy names what serves the metrics of pods in it, for policies to
 	// see. Default: nothing is said of it.
 	MetricsServedBy string
@@ -79,10 +84,11 @@ func NewCluster(ctx *pulumi.Context, name string, args ClusterArgs, opts ...pulu
 	if err := c.provide(ctx, name, args); err != nil {
 		return nil, err
 	}
-	provider, err := kubernetes.NewProvider(ctx, name, &kubernetes.ProviderArgs{
-		EnableServerSideApply: pulumi.Bool(true),
-		Kubeconfig:            c.Kubeconfig,
-	}, pulumi.Parent(c))
+	providerArgs := &kubernetes.ProviderArgs{EnableServerSideApply: pulumi.Bool(true), Kubeconfig: c.Kubeconfig}
+	if args.Existing != nil && args.Existing.ID != "" {
+		providerArgs.ClusterIdentifier = pulumi.String(args.Existing.ID)
+	}
+	provider, err := kubernetes.NewProvider(ctx, name, providerArgs, pulumi.Parent(c))
 	if err != nil {
 		return nil, fmt.Errorf("provider of the Kubernetes cluster %s: %w", name, err)
 	}

@@ -79,7 +79,7 @@ func NewEnvironment(ctx *pulumi.Context, s config.Settings) (*Environment, error
 func newClusterFromSettings(ctx *pulumi.Context, s config.Settings, at site, opts ...pulumi.ResourceOption) (*Cluster, error) {
 	if s.ClusterProvider == config.ProviderExisting {
 		return NewCluster(ctx, "cluster", ClusterArgs{Existing: &ExistingArgs{
-			Kubeconfig: pulumi.String(at.kubeconfig), Context: s.Context, MetricsServedBy: at.metricsServedBy,
+			Kubeconfig: pulumi.String(at.kubeconfig), Context: s.Context, ID: at.clusterID, MetricsServedBy: at.metricsServedBy,
 		}}, opts...)
 	}
 	kubeconfig, err := kubeconfigFile(ctx.Stack())

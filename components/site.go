@@ -15,6 +15,8 @@ import (
 type site struct {
 	// kubeconfig is that of an existing cluster, by its chosen context alone.
 	kubeconfig string
+	// clusterID is the same however that cluster is reached; empty where nobody knows.
+	clusterID string
 	// stack is noted on what the stack makes in an existing cluster; empty elsewhere.
 	stack string
 	// metricsServer says whether the stack installs one, and metricsServedBy who
@@ -53,7 +55,7 @@ func newSite(ctx *pulumi.Context, s config.Settings) (site, error) {
 		}
 	}
 	return site{
-		kubeconfig: kubeconfig, stack: stack,
+		kubeconfig: kubeconfig, clusterID: verdict.ClusterID, stack: stack,
 		metricsServer: verdict.InstallMetricsServer, metricsServedBy: verdict.MetricsServedBy,
 		keeps: verdict.Keeps,
 	}, nil

@@ -29,6 +29,12 @@ func signed(r registration) any {
 	return annotations[preflight.AnnotationStack]
 }
 
+func TestExistingClusterIsKnownByWhatStays(t *testing.T) {
+	system := strings.Replace(there("v1", "Namespace", "kube-system", ""), `"metadata": {`, `"metadata": {"uid": "c-1", `, 1)
+	r := onAnswering(t, &answering{objects: map[string]string{namespacePath + "kube-system": system}}, existingSettings(described("hpc", "a")))
+	r.get(t, "pulumi:providers:kubernetes", "cluster").want(t, map[string]any{"clusterIdentifier": "c-1"})
+}
+
 func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 	a := described("hpc", "a")
 	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}

@@ -36,12 +36,17 @@ const (
 	DefinitionName = "miniclusters.flux-framework.org"
 	// MetricsAPI is the APIService of the metrics of pods and nodes.
 	MetricsAPIName = "v1beta1.metrics.k8s.io"
+	// SystemNamespace is one that every cluster has from its beginning to its end.
+	SystemNamespace = "kube-system"
 )
 
 // Facts are what is there.
 type Facts struct {
 	// Version is that of the API server, such as v1.34.2.
 	Version string
+	// ClusterID is the same however the cluster is reached: the UID of its namespace
+	// kube-system. It is empty for who may not read that, for which Judge asks.
+	ClusterID string
 	// User is who the stack is to the API server; empty where it does not tell.
 	User string
 	// Definition is that of MiniClusters; nil when there is none.

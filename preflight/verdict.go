@@ -43,6 +43,8 @@ type Verdict struct {
 	// does.
 	InstallMetricsServer bool
 	MetricsServedBy      string
+	// ClusterID is as in the facts.
+	ClusterID string
 	// Needs are the permissions to ask for.
 	Needs []Need
 
@@ -75,7 +77,7 @@ var (
 
 // Judge decides. Of several problems it returns all.
 func Judge(w Wishes, f Facts) Verdict {
-	v := Verdict{kept: map[Resource][]string{}}
+	v := Verdict{ClusterID: f.ClusterID, kept: map[Resource][]string{}}
 	for _, check := range []func(Wishes, Facts) []Problem{
 		checkVersion, checkFluxOperators, checkDefinition, checkStack, checkMetricsServer, checkPullSecrets,
 	} {
@@ -100,6 +102,10 @@ func Judge(w Wishes, f Facts) Verdict {
 	}
 	v.Problems = append(v.Problems, checkObjects(w, f, objects)...)
 	v.Needs = needs(objects, func(o Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
+	// Pulumi replaces all that a stack has in a cluster which it does not know again.
+	v.Needs = distinct(append(v.Needs, Need{Permission: Permission{
+		Verb: "get", Resource: Namespaces, Namespace: SystemNamespace, Name: SystemNamespace,
+	}}))
 	return v
 }
 

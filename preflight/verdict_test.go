@@ -338,6 +338,10 @@ func TestMissingPermissionsAreListed(t *testing.T) {
 // TestNamespacesAreAskedForAsTheAPIServerJudgesThem: a Role in a namespace may allow
 // to get it.
 func TestNamespacesAreAskedForAsTheAPIServerJudgesThem(t *testing.T) {
+	known := Permission{Verb: "get", Resource: Namespaces, Namespace: "kube-system", Name: "kube-system"}
+	if !slices.ContainsFunc(Judge(wishes(), facts()).Needs, func(n Need) bool { return n.Permission == known }) {
+		t.Error("what the cluster is known by is not asked for")
+	}
 	for _, n := range Judge(wishes(), facts()).Needs {
 		if n.Resource == Namespaces && n.Name != "" && n.Namespace != n.Name {
 			t.Errorf("%s is asked for in namespace %q", n.Permission, n.Namespace)

@@ -81,9 +81,16 @@ func wait(t *testing.T, until func() bool) {
 
 func TestEmptyClusterHasNothingToTell(t *testing.T) {
 	c := connect(t, "")
+	var system corev1.Namespace
+	wait(t, func() bool { // The API server makes it itself, once it serves.
+		return world.client.Get(t.Context(), client.ObjectKey{Name: "kube-system"}, &system) == nil
+	})
 	f := look(t, c, preflight.Wishes{PullSecrets: []preflight.NamespacedName{{Namespace: "nowhere", Name: "registry"}}})
 	if !strings.HasPrefix(f.Version, "v1.") || f.User == "" {
 		t.Errorf("version %q, user %q", f.Version, f.User)
+	}
+	if f.ClusterID == "" || f.ClusterID != string(system.UID) {
+		t.Errorf("the cluster is %q, want the UID of kube-system, %s", f.ClusterID, system.UID)
 	}
 	if f.Definition != nil || f.FluxOperators != nil || f.FluxOperatorsUnknown != "" || f.Operator != nil || f.MetricsAPI != nil ||
 		len(f.Namespaces) != 0 || f.SecretsMissing != nil {
@@ -267,6 +274,7 @@ func TestPermissionsThatAreMissingAreFoundByName(t *testing.T) {
 	oneSecret.ResourceNames = []string{"one"}
 	allow(t, "jane", "default", rule(rbacv1.GroupName, "rolebindings", verbs...), rule("", "pods", "list"), rule("batch", "jobs", "create"),
 		oneSecret, rule("", "secrets", "create", "list", "watch"))
+	allow(t, "jane", "kube-system", rule("", "namespaces", "get"))
 	want := []string{
 		"create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)",
 		"delete customresourcedefinitions.apiextensions.k8s.io/miniclusters.flux-framework.org (cluster-wide)",

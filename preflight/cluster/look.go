@@ -45,6 +45,14 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 		})
 	}
 	read(func() error { f.User = c.whoAmI(ctx); return nil })
+	read(func() error {
+		system, err := c.typed.CoreV1().Namespaces().Get(ctx, preflight.SystemNamespace, metav1.GetOptions{})
+		if err != nil {
+			return ignoreNotFound(err)
+		}
+		f.ClusterID = string(system.UID)
+		return nil
+	})
 	read(func() (err error) { f.Definition, err = c.definition(ctx); return err })
 	read(func() error { f.FluxOperators, f.FluxOperatorsUnknown = c.fluxOperators(ctx); return nil })
 	read(func() (err error) { f.Operator, err = c.deployment(ctx, operator); return err })

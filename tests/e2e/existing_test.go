@@ -69,6 +69,7 @@ func TestOnAnExistingCluster(t *testing.T) {
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
 	w.waitForSize(t, 3)
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
+	testAnotherWay(t, w, kubeconfig)
 	testPullSecrets(t, w)
 	testObjectsOfOthers(t, w)
 	colleague := applyMiniCluster(t, w, "colleague", images["demo-workload"])
@@ -151,6 +152,20 @@ func grant(t *testing.T, w *workspace, message string) {
 	}
 	w.run(t, "kubectl", "apply", "-f", file)
 	w.run(t, "kubectl", "create", "clusterrolebinding", "installer", "--clusterrole=installer", "--serviceaccount=default:installer")
+}
+
+// testAnotherWay: nothing happens to what is in the cluster when the kubeconfig
+// leads there by another entry.
+func testAnotherWay(t *testing.T, w *workspace, kubeconfig string) {
+	t.Helper()
+	pods := w.podUIDs(t)
+	name := strings.TrimSpace(w.run(t, "kubectl", "config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.cluster}"))
+	w.run(t, "kubectl", "config", "set-cluster", name, "--tls-server-name=kubernetes")
+	if out := w.run(t, "pulumi", "preview", "--diff"); strings.Contains(out, "replace") || !strings.Contains(out, "pulumi:providers:kubernetes") {
+		t.Errorf("with another entry of the same cluster, the preview is not one change of the provider:\n%s", out)
+	}
+	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	w.mustHaveKept(t, pods)
 }
 
 // testPullSecrets: the credentials reach the cluster, and are not in the state.
