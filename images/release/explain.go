@@ -23,9 +23,10 @@ func (r Registry) explain(repository name.Repository, err error) error {
 	if refusal := (&transport.Error{}); errors.As(err, &refusal) {
 		switch refusal.StatusCode {
 		case http.StatusUnauthorized:
-			return wrap("the registry does not know you; run `docker login %s` or `podman login %s` and try again", host, host)
+			// Docker Hub also says so to those whom it knows.
+			return wrap("the registry does not know you, or not as somebody who may push there; run %s and try again", loginTo(host))
 		case http.StatusForbidden:
-			return wrap("you may not push there; ask for permission, or log in as somebody else: `docker login %s`", host)
+			return wrap("you may not push there; ask for permission, or log in as somebody else: %s", loginTo(host))
 		case http.StatusNotFound:
 			return wrap("the registry has no such repository; make it first, or correct the path after %s", host)
 		case http.StatusTooManyRequests:
@@ -40,4 +41,13 @@ func (r Registry) explain(repository name.Repository, err error) error {
 		return wrap("registry %s cannot be reached; check its name, the network and HTTPS_PROXY", host)
 	}
 	return fmt.Errorf("image %s: %w", image, err)
+}
+
+// loginTo is how to log in to a registry. Docker keeps a login to Docker Hub under
+// another name when that is given.
+func loginTo(host string) string {
+	if host == name.DefaultRegistry {
+		return "`docker login` or `podman login " + hub + "`"
+	}
+	return fmt.Sprintf("`docker login %s` or `podman login %[1]s`", host)
 }

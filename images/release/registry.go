@@ -36,7 +36,7 @@ func NewRegistry(prefix string) (Registry, error) {
 	if _, err := name.NewRepository(prefix + "/image"); err != nil {
 		return Registry{}, fmt.Errorf("registry %q: %w", prefix, err)
 	}
-	return Registry{prefix: prefix, keychain: authn.DefaultKeychain, transport: remote.DefaultTransport}, nil
+	return Registry{prefix: prefix, keychain: newKeychain(), transport: remote.DefaultTransport}, nil
 }
 
 // tagPattern is what a registry takes.

@@ -67,11 +67,7 @@ func digestOf(t *testing.T, described interface{ Digest() (v1.Hash, error) }) st
 // serve runs a registry in memory until the test ends, and returns its address.
 func serve(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	// Nobody's credentials, whoever runs the test.
-	t.Setenv("HOME", t.TempDir())
-	for _, variable := range []string{"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"} {
-		t.Setenv(variable, "")
-	}
+	moveHome(t)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
