@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +21,11 @@ func (r Registry) explain(repository name.Repository, err error) error {
 	wrap := func(format string, args ...any) error {
 		return fmt.Errorf("image %s: %s: %w", image, fmt.Sprintf(format, args...), err)
 	}
+	// Before the refusals: without TLS, which is tried too at some addresses, a
+	// registry that has it says that the request is a bad one.
+	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
+		return wrap("the certificate of %s is not trusted here; if it is yours, or a proxy's, let SSL_CERT_FILE name the file of its authority", host)
+	}
 	if refusal := (&transport.Error{}); errors.As(err, &refusal) {
 		switch refusal.StatusCode {
 		case http.StatusUnauthorized:
@@ -37,8 +43,11 @@ func (r Registry) explain(repository name.Repository, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("image %s: interrupted; run the command again, what was pushed until here is kept: %w", image, err)
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) && repository.Scheme() == "https" {
+		return wrap("registry %s speaks plain HTTP, which is only tried at localhost:PORT, 127.0.0.1 and addresses of private networks; call it by such an address, or give it TLS", host)
+	}
 	if network := net.Error(nil); errors.As(err, &network) {
-		return wrap("registry %s cannot be reached; check its name, the network and HTTPS_PROXY", host)
+		return wrap("registry %s cannot be reached; check its name, the network, HTTPS_PROXY and NO_PROXY", host)
 	}
 	return fmt.Errorf("image %s: %w", image, err)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
@@ -276,11 +277,26 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	defer untrusted.Close()
+	// Of this machine, but not where plain HTTP is tried.
+	plain := httptest.NewUnstartedServer(http.NotFoundHandler())
+	plain.Listener.Close()
+	var err error
+	if plain.Listener, err = net.Listen("tcp", "127.0.0.2:0"); err != nil {
+		t.Fatal(err)
+	}
+	plain.Start()
+	defer plain.Close()
 	for name, c := range map[string]struct{ address, want string }{
 		"unknown to the registry": {answer(http.StatusUnauthorized), "docker login"},
 		"not allowed":             {answer(http.StatusForbidden), "may not push there"},
 		"no such repository":      {answer(http.StatusNotFound), "no such repository"},
 		"nobody listens":          {strings.TrimPrefix(closed.URL, "http://"), "cannot be reached"},
+		"own certificate":         {strings.TrimPrefix(untrusted.URL, "https://"), "let SSL_CERT_FILE name"},
+		"plain HTTP":              {strings.TrimPrefix(plain.URL, "http://"), "call it by such an address"},
 	} {
 		r := newRegistry(t, c.address)
 		_, err := r.Push(t.Context(), build(t, newSpec()), "v1")
