@@ -93,12 +93,11 @@ func createNew(ctx context.Context, spec Spec, machine machine, progress Progres
 // claim decides about the cluster's subnet, and records it before anyone else
 // can decide for the same.
 func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Record, error) {
-	err := hostsettings.Machine.Claim(ctx, string(dir), func(claimed []netip.Prefix) (netip.Prefix, error) {
-		used, err := network.UsedPrefixes(network.LinkName(string(dir)))
+	err := hostsettings.Machine.Claim(ctx, string(dir), func(blocks []netip.Prefix) (netip.Prefix, error) {
+		networks, err := network.UsedPrefixes(network.LinkName(string(dir)))
 		if err != nil {
 			return netip.Prefix{}, err
 		}
-		used = append(used, claimed...)
 		// Clusters that stopped with the machine are in no registry but come back.
 		others, err := state.List(filepath.Dir(string(dir)))
 		if err != nil {
@@ -106,20 +105,33 @@ func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Recor
 		}
 		for _, other := range others {
 			if other.Name != record.Name {
-				used = append(used, other.Subnet)
+				blocks = append(blocks, other.Subnet)
 			}
 		}
-		if record.Subnet.IsValid() {
-			if other, taken := network.FirstOverlap(record.Subnet, used); taken {
-				return netip.Prefix{}, fmt.Errorf("subnet %s of cluster %s overlaps %s, which an interface, a route or another "+
-					"cluster of this machine uses; name another one with the input subnet", record.Subnet, record.Name, other)
-			}
-		} else if record.Subnet, err = network.ChooseSubnet(record.Name, used); err != nil {
+		if record.Subnet, err = pickSubnet(record, networks, blocks); err != nil {
 			return netip.Prefix{}, err
 		}
 		return record.Subnet, state.Save(dir, record)
 	})
 	return record, err
+}
+
+// pickSubnet returns the subnet of a cluster between the machine's networks and the
+// blocks of other clusters: its own, if it has one.
+func pickSubnet(record state.Record, networks, blocks []netip.Prefix) (netip.Prefix, error) {
+	if !record.Subnet.IsValid() {
+		return network.ChooseSubnet(record.Name, networks, blocks)
+	}
+	other, taken := network.FirstConflict(record.Subnet, networks, blocks)
+	if !taken {
+		return record.Subnet, nil
+	}
+	remedy := "name another one with the input subnet"
+	if record.Phase == state.PhaseReady {
+		remedy = "disconnect or remove that, or remove the cluster: a new one gets a free block"
+	}
+	return netip.Prefix{}, fmt.Errorf("subnet %s of cluster %s overlaps %s, which an interface, a route or another "+
+		"cluster of this machine uses; %s", record.Subnet, record.Name, other, remedy)
 }
 
 // configure installs programs and renders configurations for spec, and returns

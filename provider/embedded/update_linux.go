@@ -58,6 +58,11 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		}
 		return describe(spec.Ref, record)
 	}
+	// Someone else may use the subnet, as after a restart of the machine. A node that
+	// runs goes on then.
+	if record, err = claim(ctx, dir, record); err != nil {
+		return Cluster{}, err
+	}
 	if running {
 		progress("stopping the node")
 		if err := node.Stop(ctx, dir, true); err != nil {
@@ -65,10 +70,6 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		}
 	}
 	progress("starting the node with its state")
-	// After a restart of the machine someone else may use the subnet.
-	if record, err = claim(ctx, dir, record); err != nil {
-		return Cluster{}, err
-	}
 	if record, err = configure(spec, record, machine); err != nil {
 		return Cluster{}, err
 	}

@@ -14,8 +14,9 @@ import (
 // NodeInterface is the name of the node's end of the veth pair.
 const NodeInterface = "eth0"
 
-// UsedPrefixes returns the blocks that the machine's addresses and routes use,
-// without those of the interface named except.
+// UsedPrefixes returns the networks of the machine's interfaces and routes, and
+// as networks of one address each its own addresses and its gateways, without
+// those of the interface named except.
 func UsedPrefixes(except string) ([]netip.Prefix, error) {
 	skip := -1
 	if link, err := netlink.LinkByName(except); err == nil {
@@ -28,7 +29,7 @@ func UsedPrefixes(except string) ([]netip.Prefix, error) {
 	}
 	for _, addr := range addrs {
 		if addr.LinkIndex != skip {
-			used = appendPrefix(used, addr.IPNet)
+			used = appendAddress(appendPrefix(used, addr.IPNet), addr.IP)
 		}
 	}
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
@@ -36,11 +37,19 @@ func UsedPrefixes(except string) ([]netip.Prefix, error) {
 		return nil, fmt.Errorf("listing the machine's routes: %w", err)
 	}
 	for _, route := range routes {
-		if route.LinkIndex != skip {
-			used = appendPrefix(used, route.Dst)
+		if route.LinkIndex == skip {
+			continue
+		}
+		used = appendAddress(appendPrefix(used, route.Dst), route.Gw)
+		for _, hop := range route.MultiPath {
+			used = appendAddress(used, hop.Gw)
 		}
 	}
 	return used, nil
+}
+
+func appendAddress(prefixes []netip.Prefix, ip net.IP) []netip.Prefix {
+	return appendPrefix(prefixes, &net.IPNet{IP: ip.To4(), Mask: net.CIDRMask(32, 32)})
 }
 
 // appendPrefix leaves the default route out: it overlaps everything.

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // The pool 10.200.0.0/16 to 10.254.0.0/16 is where clusters get their blocks
@@ -69,26 +70,44 @@ func NewPlan(subnet netip.Prefix) (Plan, error) {
 	}, nil
 }
 
-// ChooseSubnet returns the first block of the pool that overlaps nothing in
-// use. The search starts at a place that follows from name, so that a cluster
-// made again tends to get its block again.
-func ChooseSubnet(name string, used []netip.Prefix) (netip.Prefix, error) {
+// ChooseSubnet returns the first block of the pool that overlaps nothing, neither
+// the machine's networks nor the blocks of other clusters; where there is none, the
+// first without a conflict. The search starts at a place that follows from name, so
+// that a cluster made again tends to get its block again.
+func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, error) {
 	const count = poolLast - poolFirst + 1
 	hash := sha256.Sum256([]byte(name))
 	start := int(binary.BigEndian.Uint32(hash[:4]) % count)
+	var fallback netip.Prefix
 	for i := range count {
 		second := byte(poolFirst + (start+i)%count)
 		candidate := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second, 0, 0}), poolBits)
-		if _, taken := FirstOverlap(candidate, used); !taken {
+		if _, taken := firstOverlap(candidate, slices.Concat(networks, blocks)); !taken {
 			return candidate, nil
 		}
+		if _, taken := FirstConflict(candidate, networks, blocks); !taken && !fallback.IsValid() {
+			fallback = candidate
+		}
+	}
+	if fallback.IsValid() {
+		return fallback, nil
 	}
 	return netip.Prefix{}, fmt.Errorf("every block from 10.%d.0.0/16 to 10.%d.0.0/16 overlaps an address, a route or "+
-		"another cluster of this machine; name a free one with the input subnet", poolFirst, poolLast)
+		"another cluster of this machine; free one (\"ip route\" lists them), or make the EmbeddedCluster in a program of your "+
+		"own, which can name another block as its input subnet", poolFirst, poolLast)
 }
 
-// FirstOverlap returns the first prefix of used that overlaps subnet.
-func FirstOverlap(subnet netip.Prefix, used []netip.Prefix) (netip.Prefix, bool) {
+// FirstConflict returns the first prefix that keeps a cluster from having the
+// block subnet: any block of another cluster that overlaps it, but of the machine's
+// networks only those that are not wider. A wider one, such as the 0.0.0.0/1 or
+// 10.0.0.0/8 of a VPN, goes on to work beside the more specific route of the
+// cluster's link; only what it has inside of the block is hidden.
+func FirstConflict(subnet netip.Prefix, networks, blocks []netip.Prefix) (netip.Prefix, bool) {
+	wider := func(network netip.Prefix) bool { return network.Bits() < subnet.Bits() }
+	return firstOverlap(subnet, append(slices.DeleteFunc(slices.Clone(networks), wider), blocks...))
+}
+
+func firstOverlap(subnet netip.Prefix, used []netip.Prefix) (netip.Prefix, bool) {
 	for _, prefix := range used {
 		if subnet.Overlaps(prefix) {
 			return prefix, true

@@ -18,7 +18,7 @@ func TestPlanPartsAreApartAndInsideTheBlock(t *testing.T) {
 			if part != part.Masked() || part.Bits() < subnet.Bits() || !subnet.Contains(part.Addr()) {
 				t.Errorf("%s: %s is not a part of the block", text, part)
 			}
-			if other, overlaps := FirstOverlap(part, parts[i+1:]); overlaps {
+			if other, overlaps := firstOverlap(part, parts[i+1:]); overlaps {
 				t.Errorf("%s: %s overlaps %s", text, part, other)
 			}
 		}
@@ -66,16 +66,16 @@ func TestPlanRefusesUnusableBlocks(t *testing.T) {
 }
 
 func TestChooseSubnetKeepsClearOfOthers(t *testing.T) {
-	first, err := ChooseSubnet("a", nil)
+	first, err := ChooseSubnet("a", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := ChooseSubnet("a", nil); again != first {
+	if again, _ := ChooseSubnet("a", nil, nil); again != first {
 		t.Errorf("the same name got %s and then %s", first, again)
 	}
 	// A single address inside is enough to leave the block alone.
 	inside := netip.PrefixFrom(first.Addr().Next(), 32)
-	second, err := ChooseSubnet("a", []netip.Prefix{inside})
+	second, err := ChooseSubnet("a", []netip.Prefix{inside}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,15 +87,61 @@ func TestChooseSubnetKeepsClearOfOthers(t *testing.T) {
 func TestChooseSubnetUsesTheWholePoolAndThenSaysSo(t *testing.T) {
 	var used []netip.Prefix
 	for range poolLast - poolFirst + 1 {
-		subnet, err := ChooseSubnet("b", used)
+		subnet, err := ChooseSubnet("b", nil, used)
 		if err != nil {
 			t.Fatalf("after %d blocks: %v", len(used), err)
 		}
 		used = append(used, subnet)
 	}
-	if subnet, err := ChooseSubnet("b", used); err == nil || !strings.Contains(err.Error(), "subnet") {
+	if subnet, err := ChooseSubnet("b", nil, used); err == nil || !strings.Contains(err.Error(), "subnet") {
 		t.Errorf("got %s and error %v", subnet, err)
 	}
+}
+
+func TestWideRoutesStandInNoWay(t *testing.T) {
+	first, err := ChooseSubnet("a", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of a VPN for everything, and of one for a company.
+	wide := parsePrefixes("0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
+	if got, err := ChooseSubnet("a", wide, nil); err != nil || got != first {
+		t.Errorf("beside %v, the block is %s (%v), not %s", wide, got, err, first)
+	}
+	// A block that hides nothing is better.
+	most := parsePrefixes("10.192.0.0/11", "10.224.0.0/12", "10.240.0.0/13", "10.248.0.0/14", "10.252.0.0/15")
+	only := netip.MustParsePrefix("10.254.0.0/16")
+	if got, err := ChooseSubnet("a", most, nil); err != nil || got != only {
+		t.Errorf("beside %v, the block is %s (%v), not %s", most, got, err, only)
+	}
+	// What is as narrow as the block counts also beside what is not.
+	gateway := netip.PrefixFrom(first.Addr().Next(), 32)
+	if got, err := ChooseSubnet("a", append(wide, gateway), nil); err != nil || got.Overlaps(first) {
+		t.Errorf("beside %s, the block is %s (%v)", gateway, got, err)
+	}
+}
+
+func TestConflictsAreWithWhatIsNotWider(t *testing.T) {
+	subnet := netip.MustParsePrefix("10.200.0.0/16")
+	for text, want := range map[string]bool{
+		"0.0.0.0/1": false, "10.200.0.0/15": false, "10.200.0.0/16": true, "10.200.200.0/24": true, "10.201.0.0/24": false,
+	} {
+		if other, taken := FirstConflict(subnet, parsePrefixes(text), nil); taken != want {
+			t.Errorf("%s is in the way of %s: %t (%s)", text, subnet, taken, other)
+		}
+	}
+	// All of another cluster's block is for that cluster.
+	if _, taken := FirstConflict(subnet, nil, parsePrefixes("10.0.0.0/8")); !taken {
+		t.Error("the block of another cluster is taken")
+	}
+}
+
+func parsePrefixes(texts ...string) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, text := range texts {
+		prefixes = append(prefixes, netip.MustParsePrefix(text))
+	}
+	return prefixes
 }
 
 func TestLinkNameFitsTheKernelAndTellsClustersApart(t *testing.T) {
