@@ -148,7 +148,7 @@ func configure(spec Spec, record state.Record, machine machine) (state.Record, e
 	}
 	record.PauseImage = pause.Reference
 	record.MTU = network.DefaultMTU()
-	record.Upstreams = chooseUpstreams(record.Upstreams, findUpstreams(resolverFiles))
+	record.NameServers = chooseNameServers(record.NameServers, findNameServers(resolverFiles))
 	record.CNIBinDir = machine.cniBinDir
 	record.RestrictOOMScoreAdj = machine.restrictOOMScoreAdj
 	record.HPASyncPeriod = spec.HPASyncPeriod
@@ -239,6 +239,6 @@ func describe(ref Ref, record state.Record) (Cluster, error) {
 		Subnet:            record.Subnet,
 		KubeconfigFile:    record.KubeconfigFile,
 		HPASyncPeriod:     record.HPASyncPeriod,
-		NameServers:       record.Upstreams,
+		NameServers:       record.NameServers,
 	}, nil
 }

@@ -30,14 +30,14 @@ func findDrift(ref Ref) (Drift, error) {
 		return Drift{}, err
 	}
 	open, err := isNetworkOpen(config)
-	return Drift{NameServers: changedUpstreams(record), NetworkClosed: err == nil && !open}, err
+	return Drift{NameServers: changedNameServers(record), NetworkClosed: err == nil && !open}, err
 }
 
-// changedUpstreams returns the name servers that a cluster should have instead of
+// changedNameServers returns the name servers that a cluster should have instead of
 // those of its record; none when it has them.
-func changedUpstreams(record state.Record) []string {
-	wanted := chooseUpstreams(record.Upstreams, findUpstreams(resolverFiles))
-	if slices.Equal(wanted, record.Upstreams) {
+func changedNameServers(record state.Record) []string {
+	wanted := chooseNameServers(record.NameServers, findNameServers(resolverFiles))
+	if slices.Equal(wanted, record.NameServers) {
 		return nil
 	}
 	return wanted
@@ -67,14 +67,14 @@ func mendDrift(dir state.Dir, record state.Record, progress Progress) (state.Rec
 			return record, err
 		}
 	}
-	if servers := changedUpstreams(record); len(servers) > 0 {
+	if servers := changedNameServers(record); len(servers) > 0 {
 		progress("telling the cluster's DNS the name servers " + strings.Join(servers, ", "))
-		config.Record.Upstreams = servers
+		config.Record.NameServers = servers
 		// The record follows: it says what the files say, and not the reverse.
 		if err := config.WriteDNS(); err != nil {
 			return record, err
 		}
-		record.Upstreams = servers
+		record.NameServers = servers
 	}
 	return record, nil
 }

@@ -16,11 +16,11 @@ import (
 
 func TestClusterKeepsItsNameServersWhereTheMachineHasNone(t *testing.T) {
 	have := []string{"192.0.2.1"}
-	if got := chooseUpstreams(have, nil); !slices.Equal(got, have) {
+	if got := chooseNameServers(have, nil); !slices.Equal(got, have) {
 		t.Errorf("without a network, the cluster has %v", got)
 	}
 	found := []string{"192.0.2.9"}
-	if got := chooseUpstreams(have, found); !slices.Equal(got, found) {
+	if got := chooseNameServers(have, found); !slices.Equal(got, found) {
 		t.Errorf("in another network, the cluster has %v", got)
 	}
 }

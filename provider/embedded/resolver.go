@@ -12,9 +12,9 @@ import (
 // systemd-resolved's, whose first is only its own address on the loopback.
 var resolverFiles = []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}
 
-// findUpstreams returns the machine's name servers that can be reached from
+// findNameServers returns the machine's name servers that can be reached from
 // another network namespace: the first file with any counts.
-func findUpstreams(files []string) []string {
+func findNameServers(files []string) []string {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -27,10 +27,10 @@ func findUpstreams(files []string) []string {
 	return nil
 }
 
-// chooseUpstreams returns the name servers for a cluster that has some already.
+// chooseNameServers returns the name servers for a cluster that has some already.
 // Where the machine has none, as one without a network, the cluster keeps its own:
 // they are no worse.
-func chooseUpstreams(have, found []string) []string {
+func chooseNameServers(have, found []string) []string {
 	if len(found) == 0 {
 		return have
 	}

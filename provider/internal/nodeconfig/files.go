@@ -249,8 +249,8 @@ func (c Cluster) proxy(bridgeFilter bool) map[string]any {
 // and look for each other before they are there.
 func (c Cluster) corefile() string {
 	forward := ""
-	if len(c.Record.Upstreams) > 0 {
-		forward = "    forward . " + strings.Join(c.Record.Upstreams, " ") + "\n"
+	if len(c.Record.NameServers) > 0 {
+		forward = "    forward . " + strings.Join(c.Record.NameServers, " ") + "\n"
 	}
 	return fmt.Sprintf(`.:53 {
     bind %s
@@ -275,7 +275,7 @@ func (c Cluster) corefile() string {
 
 func (c Cluster) resolvConf() string {
 	var lines strings.Builder
-	for _, server := range c.Record.Upstreams {
+	for _, server := range c.Record.NameServers {
 		fmt.Fprintf(&lines, "nameserver %s\n", server)
 	}
 	return lines.String()

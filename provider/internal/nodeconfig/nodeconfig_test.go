@@ -18,7 +18,7 @@ func newCluster(t *testing.T, change func(*state.Record)) Cluster {
 	t.Helper()
 	record := state.Record{
 		Name: "demo", Subnet: netip.MustParsePrefix("10.200.0.0/16"), MTU: 1400,
-		CNIBinDir: "/usr/lib/cni", PauseImage: "localhost/gopherlocks/pause:0123", Upstreams: []string{"192.0.2.53"},
+		CNIBinDir: "/usr/lib/cni", PauseImage: "localhost/gopherlocks/pause:0123", NameServers: []string{"192.0.2.53"},
 	}
 	if change != nil {
 		change(&record)
@@ -121,7 +121,7 @@ func TestDNSForwardsOnlyWhenThereAreServers(t *testing.T) {
 	if !strings.Contains(with[CorefileFile], "forward . 192.0.2.53") || with[ResolvFile] != "nameserver 192.0.2.53\n" {
 		t.Errorf("with a server:\n%s%s", with[CorefileFile], with[ResolvFile])
 	}
-	without := files(t, newCluster(t, func(r *state.Record) { r.Upstreams = nil }), true)
+	without := files(t, newCluster(t, func(r *state.Record) { r.NameServers = nil }), true)
 	if strings.Contains(without[CorefileFile], "forward") || without[ResolvFile] != "" {
 		t.Errorf("without one:\n%s%s", without[CorefileFile], without[ResolvFile])
 	}

@@ -32,8 +32,9 @@ type Record struct {
 	Subnet netip.Prefix `json:"subnet"`
 	// MTU of the cluster's interfaces, in bytes: that of the machine's default route.
 	MTU int `json:"mtu"`
-	// Upstreams are the name servers that CoreDNS forwards to; none without a network.
-	Upstreams []string `json:"upstreams,omitempty"`
+	// NameServers are those that CoreDNS forwards to; none without a network. Files of
+	// clusters that exist call them upstreams.
+	NameServers []string `json:"upstreams,omitempty"`
 	// CNIBinDir is the folder with the CNI plugins.
 	CNIBinDir string `json:"cniBinDir"`
 	// RestrictOOMScoreAdj says that the machine refuses to lower oom_score_adj,
