@@ -77,6 +77,9 @@ type Cluster struct {
 	// NameServers are where the cluster's DNS asks about the world; none without a
 	// network.
 	NameServers []string
+	// NameServerWarning says why the cluster can't ask those of the machine, and what
+	// to do; empty when it can, and without a network.
+	NameServerWarning string
 }
 
 // Progress is told what is being waited for, in a few words.

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,19 +32,6 @@ func TestValidateNamesTheFaultyInput(t *testing.T) {
 	}
 	if err := (Spec{Ref: Ref{Name: "a-1"}}).Validate(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestNameServersOnTheLoopbackAreOfNoUse(t *testing.T) {
-	folder := t.TempDir()
-	stub, real := filepath.Join(folder, "stub"), filepath.Join(folder, "real")
-	write(t, stub, "# systemd-resolved\nnameserver 127.0.0.53\nnameserver ::1\noptions edns0\n")
-	write(t, real, "search example.com\nnameserver 192.0.2.1\nnameserver fd00::1\nnameserver 192.0.2.2\n")
-	if got := findNameServers([]string{stub, real}); !slices.Equal(got, []string{"192.0.2.1", "192.0.2.2"}) {
-		t.Errorf("got %v", got)
-	}
-	if got := findNameServers([]string{stub, filepath.Join(folder, "missing")}); got != nil {
-		t.Errorf("got %v", got)
 	}
 }
 

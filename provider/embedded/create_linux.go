@@ -108,6 +108,13 @@ func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Recor
 				blocks = append(blocks, other.Subnet)
 			}
 		}
+		if !record.Subnet.IsValid() {
+			// A name server inside of the block would be none for its pods.
+			servers, _ := findNameServers(resolverFiles)
+			for _, server := range servers {
+				networks = append(networks, netip.MustParsePrefix(server+"/32"))
+			}
+		}
 		if record.Subnet, err = pickSubnet(record, networks, blocks); err != nil {
 			return netip.Prefix{}, err
 		}
@@ -148,7 +155,8 @@ func configure(spec Spec, record state.Record, machine machine) (state.Record, e
 	}
 	record.PauseImage = pause.Reference
 	record.MTU = network.DefaultMTU()
-	record.NameServers = chooseNameServers(record.NameServers, findNameServers(resolverFiles))
+	found, _ := findNameServers(resolverFiles)
+	record.NameServers = chooseNameServers(record.NameServers, found)
 	record.CNIBinDir = machine.cniBinDir
 	record.RestrictOOMScoreAdj = machine.restrictOOMScoreAdj
 	record.HPASyncPeriod = spec.HPASyncPeriod
@@ -226,6 +234,7 @@ func describe(ref Ref, record state.Record) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, fmt.Errorf("reading the administrator's kubeconfig: %w", err)
 	}
+	_, unusable := findNameServers(resolverFiles)
 	return Cluster{
 		Ref:               ref,
 		Running:           running,
@@ -240,5 +249,6 @@ func describe(ref Ref, record state.Record) (Cluster, error) {
 		KubeconfigFile:    record.KubeconfigFile,
 		HPASyncPeriod:     record.HPASyncPeriod,
 		NameServers:       record.NameServers,
+		NameServerWarning: warnOfNameServers(record.Name, record.NameServers, unusable),
 	}, nil
 }

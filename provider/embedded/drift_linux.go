@@ -36,7 +36,8 @@ func findDrift(ref Ref) (Drift, error) {
 // changedNameServers returns the name servers that a cluster should have instead of
 // those of its record; none when it has them.
 func changedNameServers(record state.Record) []string {
-	wanted := chooseNameServers(record.NameServers, findNameServers(resolverFiles))
+	found, _ := findNameServers(resolverFiles)
+	wanted := chooseNameServers(record.NameServers, found)
 	if slices.Equal(wanted, record.NameServers) {
 		return nil
 	}

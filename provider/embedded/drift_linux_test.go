@@ -2,16 +2,21 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
+	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
 func TestClusterKeepsItsNameServersWhereTheMachineHasNone(t *testing.T) {
@@ -22,6 +27,30 @@ func TestClusterKeepsItsNameServersWhereTheMachineHasNone(t *testing.T) {
 	found := []string{"192.0.2.9"}
 	if got := chooseNameServers(have, found); !slices.Equal(got, found) {
 		t.Errorf("in another network, the cluster has %v", got)
+	}
+}
+
+func TestClusterSaysThatItReachesNoNameServer(t *testing.T) {
+	ref := Ref{Name: "a", StateRoot: t.TempDir()}
+	record := state.Record{Name: ref.Name, Phase: state.PhaseReady, Subnet: netip.MustParsePrefix("10.200.0.0/16")}
+	if err := errors.Join(os.MkdirAll(ref.dir().Config(), 0o700), state.Save(ref.dir(), record)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, ref.dir().AdminKubeconfig(), "")
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	original := resolverFiles
+	resolverFiles = []string{file}
+	defer func() { resolverFiles = original }()
+
+	for servers, want := range map[string]bool{localResolver: true, usableServers: false} {
+		write(t, file, servers)
+		cluster, err := Inspect(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(cluster.NameServerWarning, file); got != want {
+			t.Errorf("with %q, the warning is %q", servers, cluster.NameServerWarning)
+		}
 	}
 }
 

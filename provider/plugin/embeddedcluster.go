@@ -223,6 +223,7 @@ func (*EmbeddedCluster) Create(
 	if err != nil {
 		return response, fmt.Errorf("creating the embedded cluster %s: %w", spec.Name, err)
 	}
+	warnOfNameServers(ctx, cluster)
 	return infer.CreateResponse[EmbeddedClusterState]{ID: buildID(spec.Ref), Output: buildState(req.Inputs, cluster)}, nil
 }
 
@@ -286,6 +287,12 @@ func (*EmbeddedCluster) Delete(ctx context.Context, req infer.DeleteRequest[Embe
 func status(ctx context.Context) embedded.Progress {
 	logger := p.GetLogger(ctx)
 	return func(message string) { logger.InfoStatus(message) }
+}
+
+func warnOfNameServers(ctx context.Context, cluster embedded.Cluster) {
+	if cluster.NameServerWarning != "" {
+		p.GetLogger(ctx).Warning(cluster.NameServerWarning)
+	}
 }
 
 // buildID returns the cluster's name, or the path of its state where that is

@@ -56,6 +56,7 @@ func observe(ctx context.Context, ref embedded.Ref, args EmbeddedClusterArgs) (o
 	if err != nil {
 		return observation{}, err
 	}
+	warnOfNameServers(ctx, cluster)
 	changed, err := embedded.ProgramsChanged(ref, args.binDir())
 	if err != nil {
 		// A cluster runs on without the folder that it was made from.
