@@ -83,7 +83,8 @@ func installPrograms(dir state.Dir, binDir string) (map[string]string, error) {
 			digests[name] = digest
 		}
 		if name != program {
-			if err := placeLink(name, filepath.Join(dir.Bin(), program)); err != nil {
+			link := func(path string) error { return os.Symlink(name, path) }
+			if err := replace(filepath.Join(dir.Bin(), program), link); err != nil {
 				return nil, err
 			}
 		}
@@ -128,36 +129,30 @@ func programsChanged(dir state.Dir, binDir string) (bool, error) {
 }
 
 // placeFile links source to target, or copies it where it can't be linked.
-// Either way target is replaced in one step, and programs that run from the old
-// file keep it.
 func placeFile(source, target string) error {
 	if isSameFile(source, target) {
 		return nil
 	}
-	temporary := target + ".new"
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("installing %s: %w", target, err)
-	}
-	if err := os.Link(source, temporary); err != nil {
-		if err := copyFile(source, temporary); err != nil {
-			return fmt.Errorf("installing %s: %w", target, err)
+	return replace(target, func(path string) error {
+		if os.Link(source, path) == nil {
+			return nil
 		}
-	}
-	if err := os.Rename(temporary, target); err != nil {
-		return fmt.Errorf("installing %s: %w", target, err)
-	}
-	return nil
+		return copyFile(source, path)
+	})
 }
 
-func placeLink(name, target string) error {
+// replace puts what build makes in the place of target in one step. Programs that
+// run from an old file keep it.
+func replace(target string, build func(path string) error) error {
 	temporary := target + ".new"
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("installing %s: %w", target, err)
+	err := os.Remove(temporary)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = build(temporary)
 	}
-	if err := os.Symlink(name, temporary); err != nil {
-		return fmt.Errorf("installing %s: %w", target, err)
+	if err == nil {
+		err = os.Rename(temporary, target)
 	}
-	if err := os.Rename(temporary, target); err != nil {
+	if err != nil {
 		return fmt.Errorf("installing %s: %w", target, err)
 	}
 	return nil
