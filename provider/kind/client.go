@@ -32,7 +32,8 @@ type Client struct {
 }
 
 // NewClient finds the container engine of the cluster of a name, which need not
-// be there yet. Its error says what to install or to start where none works.
+// be there yet. Its error says what to install or to start where none works, or not
+// the one that the cluster was made on.
 func NewClient(ctx context.Context, name string, progress Progress) (*Client, error) {
 	records, err := defaultRecords(os.Getenv)
 	if err != nil {
@@ -46,6 +47,9 @@ func NewClient(ctx context.Context, name string, progress Progress) (*Client, er
 	if err != nil {
 		return nil, err
 	}
+	if err := engine.check(name, remembered, records.file(name)); err != nil {
+		return nil, err
+	}
 	return &Client{
 		engine:   engine,
 		kind:     cluster.NewProvider(cluster.ProviderWithLogger(logger{progress}), engine.option()),
@@ -57,9 +61,6 @@ func NewClient(ctx context.Context, name string, progress Progress) (*Client, er
 // Inspect returns the cluster as it is. Its error is ErrNotFound when there is
 // none.
 func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
-	if err := c.engine.Check(ctx); err != nil {
-		return Cluster{}, err
-	}
 	containers, err := c.containers(ctx, name)
 	if err != nil {
 		return Cluster{}, err

@@ -33,9 +33,6 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := c.engine.Check(ctx); err != nil {
-		return Cluster{}, err
-	}
 	unlock, err := c.lock(ctx, spec.Name)
 	if err != nil {
 		return Cluster{}, err
@@ -80,7 +77,7 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 // remember records how far the making of a cluster came.
 func (c *Client) remember(spec Spec, phase phase, digest string) error {
 	return c.records.save(spec.Name, record{
-		Phase: phase, Digest: digest, KubeconfigFile: spec.KubeconfigFile, Engine: c.engine.Program,
+		Phase: phase, Digest: digest, KubeconfigFile: spec.KubeconfigFile, Engine: c.engine.Program, Identity: c.engine.identity,
 	})
 }
 
@@ -154,9 +151,6 @@ func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster
 func (c *Client) Update(ctx context.Context, spec Spec) (Cluster, error) {
 	config, err := spec.config()
 	if err != nil {
-		return Cluster{}, err
-	}
-	if err := c.engine.Check(ctx); err != nil {
 		return Cluster{}, err
 	}
 	unlock, err := c.lock(ctx, spec.Name)
@@ -239,9 +233,6 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 // Delete removes the cluster with all that it made, in whatever state it is.
 // That there is none is no error.
 func (c *Client) Delete(ctx context.Context, name string) error {
-	if err := c.engine.Check(ctx); err != nil {
-		return err
-	}
 	unlock, err := c.lock(ctx, name)
 	if err != nil {
 		return err

@@ -10,20 +10,46 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// engine is a container engine, with what kind needs of it.
-type engine struct{ containerengine.Engine }
+// engine is a container engine that works, with what kind needs of it.
+type engine struct {
+	containerengine.Engine
+	identity containerengine.Identity
+}
 
-// findEngine returns the engine of a cluster: the one that it was made on, be it
-// that another works better now, else the one to make it on.
+// findEngine returns the engine of a cluster: that of the program which made it, be
+// it that another works better now, else the one to make it on.
 func findEngine(ctx context.Context, machine containerengine.Machine, remembered *record) (engine, error) {
-	if remembered != nil && remembered.Engine != "" {
-		// One that was removed since took the cluster along.
-		if found, ok := machine.Installed(ctx, remembered.Engine); ok {
-			return engine{found}, nil
-		}
+	var program string
+	if remembered != nil {
+		program = remembered.Engine
 	}
-	found, err := machine.Find(ctx)
-	return engine{found}, err
+	found, installed := machine.Installed(ctx, program)
+	var err error
+	if installed {
+		err = found.Check(ctx)
+	} else {
+		found, err = machine.Find(ctx)
+	}
+	if err != nil {
+		return engine{}, err
+	}
+	identity, err := found.Identify(ctx)
+	if err != nil {
+		return engine{}, fmt.Errorf("asking %s who it is: %w", found.Program, err)
+	}
+	return engine{found, identity}, nil
+}
+
+// check refuses the engine for a cluster that was made on another one: that the
+// cluster is not there says nothing about it. file is that of what is remembered.
+func (e engine) check(name string, remembered *record, file string) error {
+	if remembered == nil || remembered.Identity.Matches(e.identity) {
+		return nil
+	}
+	return fmt.Errorf("kind cluster %s is on another container engine: it was made on %s %s, and what answers now is %s %s. "+
+		"Start that engine and let it answer, by DOCKER_HOST or `docker context use` where it is a Docker, and run the command again. "+
+		"Where it is gone for good, so is the cluster: remove %s and run the command again",
+		name, remembered.Engine, remembered.Identity, e.Program, e.identity, file)
 }
 
 // option makes kind's library use the same engine.

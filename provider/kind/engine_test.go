@@ -2,8 +2,11 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -30,31 +33,112 @@ func (a answers) run(_ context.Context, _ io.Reader, program string, args ...str
 	return answer, nil
 }
 
-func (a answers) engine(program string) engine {
-	return engine{containerengine.Engine{Machine: a.machine(), Program: program}}
-}
-
 func (a answers) machine() containerengine.Machine {
 	return containerengine.Machine{Run: a.run, Getenv: func(string) string { return "" }}
 }
 
 func TestClusterKeepsTheEngineThatItWasMadeOn(t *testing.T) {
-	both := answers{"docker -v": "Docker version 28", "docker info": "", "podman -v": "podman version 5", "podman info": ""}
-	stopped := answers{"docker -v": "Docker version 28", "docker info": "error: cannot connect", "podman -v": "podman version 5", "podman info": ""}
+	const asked = " info --format {{json .}}"
+	both := answers{
+		"docker -v": "Docker version 28", "docker info": "", "docker" + asked: `{"ID": "d"}`,
+		"podman -v": "podman version 5", "podman info": "", "podman" + asked: `{"store": {"graphRoot": "/p"}}`,
+	}
+	stopped := maps.Clone(both)
+	stopped["docker info"] = "error: cannot connect"
 	for name, test := range map[string]struct {
 		machine    answers
 		remembered *record
-		want       string
+		want       string // The engine, or a part of the error.
 	}{
 		"nothing was made":     {both, nil, "docker"},
 		"it was on podman":     {both, &record{Engine: "podman"}, "podman"},
-		"its engine stands":    {stopped, &record{Engine: "docker"}, "docker"},
+		"its engine stands":    {stopped, &record{Engine: "docker"}, "docker is installed and not running"},
 		"its engine is gone":   {both, &record{Engine: "nerdctl"}, "docker"},
 		"an earlier version's": {stopped, &record{}, "podman"},
 	} {
-		if found, err := findEngine(t.Context(), test.machine.machine(), test.remembered); err != nil || found.Program != test.want {
-			t.Errorf("%s: got %q (%v), want %s", name, found.Program, err, test.want)
+		found, err := findEngine(t.Context(), test.machine.machine(), test.remembered)
+		if got := found.Program; err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %q (%v), want %s", name, got, err, test.want)
 		}
+		if err == nil && found.identity == (containerengine.Identity{}) {
+			t.Errorf("%s: nobody asked %s who it is", name, found.Program)
+		}
+	}
+}
+
+// installDocker puts a docker on PATH that is stopped where DOCKER_HOST is stopped,
+// and else has its data in the folder of that name, and no containers.
+func installDocker(t *testing.T) {
+	t.Helper()
+	const program = `#!/bin/sh
+case "$1 $2" in
+"-v "*) echo Docker version 28 ;;
+"info --format") echo '{"ID": "id", "Name": "laptop", "DockerRootDir": "'$DOCKER_HOST'"}' ;;
+"info "*) [ "$DOCKER_HOST" != stopped ] || { echo Cannot connect to the Docker daemon >&2; exit 1; } ;;
+"ps "*) ;;
+*) echo "not expected: $*" >&2; exit 1 ;;
+esac
+`
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "docker"), []byte(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+":/usr/bin:/bin")
+	t.Setenv(containerengine.Variable, "")
+}
+
+// TestClusterOnAnotherEngineIsNotTakenForGone: the command line is the same, and the
+// engine that answers has no such cluster.
+func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
+	installDocker(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	records, err := defaultRecords(os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := record{Phase: phaseReady, Engine: "docker", Identity: containerengine.Identity{ID: "id", Host: "laptop", Root: "/machine"}}
+	if err := records.save("demo", made); err != nil {
+		t.Fatal(err)
+	}
+	progress := func(string) {}
+	for host, want := range map[string][]string{
+		"/ours":   {"docker on laptop with its data in /machine", "docker on laptop with its data in /ours", records.file("demo")},
+		"stopped": {"docker is installed and not running"},
+	} {
+		t.Setenv("DOCKER_HOST", host)
+		_, newErr := NewClient(t.Context(), "demo", progress)
+		for _, err := range []error{newErr, DeleteOurs(t.Context(), "demo", progress)} {
+			for _, part := range want {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("DOCKER_HOST=%s: the error is %v, want %q in it", host, err, part)
+				}
+			}
+		}
+	}
+	if found, err := records.load("demo"); err != nil || found == nil || *found != made {
+		t.Errorf("what is remembered has become %+v (%v)", found, err)
+	}
+	t.Setenv("DOCKER_HOST", "/machine")
+	client, err := NewClient(t.Context(), "demo", progress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Inspect(t.Context(), "demo"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("on its own engine: %v", err)
+	}
+	// The way out that the error names.
+	t.Setenv("DOCKER_HOST", "/ours")
+	if err := os.Remove(records.file("demo")); err != nil {
+		t.Fatal(err)
+	}
+	if client, err = NewClient(t.Context(), "demo", progress); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.remember(Spec{Name: "demo"}, phaseCreating, "d"); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := records.load("demo"); err != nil || found.Identity.Root != "/ours" {
+		t.Errorf("the engine that a cluster is made on is not remembered: %+v (%v)", found, err)
 	}
 }
 
@@ -68,7 +152,7 @@ func TestImageThatCannotBeHadIsExplained(t *testing.T) {
 		"Error response from daemon: pull access denied for mine, repository does not exist or may require ..": "not public",
 	} {
 		machine := answers{"docker image inspect " + image: "error: none", "docker pull --quiet " + image: "error: " + said}
-		err := machine.engine("docker").ensureImage(t.Context(), image, func(string) {})
+		err := engine{Engine: containerengine.Engine{Machine: machine.machine(), Program: "docker"}}.ensureImage(t.Context(), image, func(string) {})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), image) {
 			t.Errorf("%s\nis explained as\n%v\nwithout %q", said, err, want)
 		}
@@ -90,7 +174,7 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 		},
 		Getenv: func(string) string { return "" },
 	}
-	err := engine{containerengine.Engine{Machine: machine, Program: "docker"}}.ensureImage(ctx, "mine:latest", func(string) {})
+	err := engine{Engine: containerengine.Engine{Machine: machine, Program: "docker"}}.ensureImage(ctx, "mine:latest", func(string) {})
 	if err != nil || interrupted {
 		t.Errorf("the container is interrupted: %v (%v)", interrupted, err)
 	}
@@ -105,7 +189,7 @@ func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 		"error: cat: /kind/version: No such file": "no node image",
 	} {
 		machine := answers{"docker image inspect " + image: "[]", ask: answer}
-		err := machine.engine("docker").ensureImage(t.Context(), image, func(string) {})
+		err := engine{Engine: containerengine.Engine{Machine: machine.machine(), Program: "docker"}}.ensureImage(t.Context(), image, func(string) {})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: the error is %v, want %q", answer, err, want)
 		}
@@ -139,7 +223,7 @@ func TestRecordIsReadAsItWasWritten(t *testing.T) {
 	if found, err := records.load("demo"); found != nil || err != nil {
 		t.Fatalf("before: %v, %v", found, err)
 	}
-	want := record{Phase: phaseCreating, Digest: "d", KubeconfigFile: "/k"}
+	want := record{Phase: phaseCreating, Digest: "d", KubeconfigFile: "/k", Identity: containerengine.Identity{ID: "i", Root: "/r"}}
 	if err := records.save("demo", want); err != nil {
 		t.Fatal(err)
 	}

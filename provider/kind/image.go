@@ -17,7 +17,7 @@ const versionFile = "/kind/version"
 
 // PullImage makes sure that a container engine has a node image.
 func PullImage(ctx context.Context, on containerengine.Engine, image string, progress Progress) error {
-	return engine{on}.ensureImage(ctx, image, progress)
+	return engine{Engine: on}.ensureImage(ctx, image, progress)
 }
 
 // ensureImages makes sure that the engine has the nodes' images, and that they

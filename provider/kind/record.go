@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
@@ -31,6 +32,9 @@ type record struct {
 	KubeconfigFile string `json:"kubeconfigFile,omitempty"`
 	// Engine is the program of the container engine that it is made on.
 	Engine string `json:"engine,omitempty"`
+	// Identity is which one of that program: it can lead to several. Records of
+	// earlier versions have none.
+	Identity containerengine.Identity `json:"identity,omitzero"`
 }
 
 // records is the folder of the records, NAME.json, with the locks of running
