@@ -1,7 +1,9 @@
 package kind
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,24 +126,51 @@ func (c *Client) containers(ctx context.Context, name string) ([]NodeStatus, err
 		if err != nil {
 			return nil, fmt.Errorf("reading the role of node %s: %w", node, withOutput(err))
 		}
-		// As JSON, since only that form of a time is every engine's.
-		facts, err := c.engine.lines(ctx, "container", "inspect", "--format",
-			"{{.State.Running}}\n{{.Config.Image}}\n{{json .State.StartedAt}}", node.String())
-		if err != nil || len(facts) != 3 {
-			return nil, fmt.Errorf("inspecting node %s: %q: %w", node, facts, err)
-		}
-		started, err := time.Parse(time.RFC3339Nano, strings.Trim(facts[2], `"`))
+		output, err := c.engine.Do(ctx, "container", "inspect", node.String())
 		if err != nil {
-			return nil, fmt.Errorf("inspecting when node %s was started: %w", node, err)
+			return nil, fmt.Errorf("inspecting node %s: %w", node, err)
 		}
-		containers = append(containers, NodeStatus{
-			Name: node.String(), Role: roleOf(role), Running: facts[0] == "true", Image: facts[1], Started: started,
-		})
+		container, err := readContainer(output)
+		if err != nil {
+			return nil, fmt.Errorf("inspecting node %s: %w", node, err)
+		}
+		container.Name, container.Role = node.String(), roleOf(role)
+		containers = append(containers, container)
 	}
 	slices.SortFunc(containers, func(a, b NodeStatus) int {
 		return strings.Compare(string(a.Role)+" "+naturalOrder(a.Name), string(b.Role)+" "+naturalOrder(b.Name))
 	})
 	return containers, nil
+}
+
+// readContainer reads what `container inspect` says of a container. It is asked for
+// all: an engine refuses a format with a field that it does not have, and versions
+// of nerdctl lack some that Docker has.
+func readContainer(output string) (NodeStatus, error) {
+	var said []struct {
+		// Image is the name of the image to nerdctl, an ID to the others.
+		Image  string
+		Config struct{ Image string }
+		State  struct {
+			Running   bool
+			StartedAt string
+		}
+	}
+	if err := json.Unmarshal([]byte(output), &said); err != nil {
+		return NodeStatus{}, fmt.Errorf("reading what the container engine says: %w", err)
+	}
+	if len(said) != 1 {
+		return NodeStatus{}, fmt.Errorf("the container engine says something of %d containers, not of one", len(said))
+	}
+	container := NodeStatus{Image: cmp.Or(said[0].Config.Image, said[0].Image), Running: said[0].State.Running}
+	if at := said[0].State.StartedAt; at != "" {
+		started, err := time.Parse(time.RFC3339Nano, at)
+		if err != nil {
+			return NodeStatus{}, fmt.Errorf("reading when it was started: %w", err)
+		}
+		container.Started = started
+	}
+	return container, nil
 }
 
 // naturalOrder makes names sort by the number at their end: the second worker

@@ -71,15 +71,6 @@ func CheckEngine(ctx context.Context) error {
 	return err
 }
 
-// lines runs the engine's command line and splits what it prints.
-func (e engine) lines(ctx context.Context, args ...string) ([]string, error) {
-	output, err := e.Do(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(output, func(r rune) bool { return r == '\n' }), nil
-}
-
 func errorOr(err error, text string) string {
 	if err != nil {
 		return err.Error()

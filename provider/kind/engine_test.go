@@ -142,6 +142,29 @@ func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 	}
 }
 
+func TestContainersAreReadOfEveryEngine(t *testing.T) {
+	started := time.Date(2026, 11, 26, 1, 0, 10, 5, time.UTC)
+	for name, test := range map[string]struct {
+		said string
+		want NodeStatus
+	}{
+		"docker":       {`[{"Image": "sha256:0", "Config": {"Image": "kindest/node:v1"}, "State": {"Running": true, "StartedAt": "2026-11-26T01:00:10.000000005Z"}}]`, NodeStatus{Image: "kindest/node:v1", Running: true, Started: started}},
+		"podman":       {`[{"Image": "0", "ImageName": "docker.io/kindest/node:v1", "Config": {"Image": "docker.io/kindest/node:v1"}, "State": {"Running": false, "StartedAt": "2026-11-26T02:00:10.000000005+01:00"}}]`, NodeStatus{Image: "docker.io/kindest/node:v1", Started: started}},
+		"old nerdctl":  {`[{"Image": "docker.io/kindest/node:v1", "Config": {"Hostname": "a"}, "State": {"Status": "running", "Running": true}}]`, NodeStatus{Image: "docker.io/kindest/node:v1", Running: true}},
+		"only created": {`[{"Image": "docker.io/kindest/node:v1", "Config": {}, "State": {"Running": false, "StartedAt": ""}}]`, NodeStatus{Image: "docker.io/kindest/node:v1"}},
+	} {
+		got, err := readContainer(test.said)
+		if err != nil || got.Image != test.want.Image || got.Running != test.want.Running || !got.Started.Equal(test.want.Started) {
+			t.Errorf("%s: got %+v (%v), want %+v", name, got, err, test.want)
+		}
+	}
+	for _, said := range []string{"", "[]", "[{}, {}]", `[{"State": {"StartedAt": "yesterday"}}]`} {
+		if got, err := readContainer(said); err == nil || strings.Contains(err.Error(), "%!") {
+			t.Errorf("%q is read as %+v, with the error %v", said, got, err)
+		}
+	}
+}
+
 func TestImageThatCannotBeHadIsExplained(t *testing.T) {
 	const image = "kindest/node:v1.99.0"
 	for said, want := range map[string]string{
