@@ -48,7 +48,7 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	}
 	switch decide(len(containers) > 0, remembered, digest) {
 	case decideToRefuse:
-		return Cluster{}, refusal(spec.Name, remembered)
+		return Cluster{}, refusal(spec.Name, remembered, c.engine.removal(spec.Name))
 	case decideToAdopt:
 		c.progress("adopting the existing cluster " + spec.Name)
 		return c.converge(ctx, spec, config)
@@ -172,8 +172,8 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 		return Cluster{}, err
 	}
 	if len(missing) > 0 {
-		return Cluster{}, fmt.Errorf("kind cluster %s has lost its nodes %s, and kind cannot add any: remove it with "+
-			"`kind delete cluster --name %s` and run the command again", spec.Name, strings.Join(missing, ", "), spec.Name)
+		return Cluster{}, fmt.Errorf("kind cluster %s has lost its nodes %s, and kind cannot add any: remove the others with %s "+
+			"and run the command again", spec.Name, strings.Join(missing, ", "), c.engine.removal(spec.Name))
 	}
 	for _, container := range containers {
 		if container.Running {

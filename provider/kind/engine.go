@@ -10,6 +10,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
+// clusterLabel is the label of a cluster's containers, with its name for a value.
+const clusterLabel = "io.x-k8s.kind.cluster"
+
 // engine is a container engine that works, with what kind needs of it.
 type engine struct {
 	containerengine.Engine
@@ -50,6 +53,20 @@ func (e engine) check(name string, remembered *record, file string) error {
 		"Start that engine and let it answer, by DOCKER_HOST or `docker context use` where it is a Docker, and run the command again. "+
 		"Where it is gone for good, so is the cluster: remove %s and run the command again",
 		name, remembered.Engine, remembered.Identity, e.Program, e.identity, file)
+}
+
+// removal is the command line that removes a cluster's containers, for a person.
+func (e engine) removal(name string) string {
+	program, before := e.Program, ""
+	switch host := e.Getenv("DOCKER_HOST"); {
+	case e.Program != containerengine.Docker || host == "":
+	case host == containerengine.OwnHost:
+		// Nor is its program on everybody's PATH.
+		before = `eval "$(make -s env)"; `
+	default:
+		program += " --host " + host
+	}
+	return fmt.Sprintf("`%s%s rm -fv $(%s ps -aq --filter label=%s=%s)`", before, program, program, clusterLabel, name)
 }
 
 // option makes kind's library use the same engine.

@@ -142,6 +142,26 @@ func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 	}
 }
 
+func TestRemovalIsACommandOfTheEngine(t *testing.T) {
+	for _, test := range []struct{ program, host, want string }{
+		{"docker", "", "`docker rm -fv $(docker ps -aq --filter label=io.x-k8s.kind.cluster=demo)`"},
+		{"docker", "tcp://there", "`docker --host tcp://there rm -fv $(docker --host tcp://there ps -aq --filter label=io.x-k8s.kind.cluster=demo)`"},
+		{"docker", containerengine.OwnHost, "`eval \"$(make -s env)\"; docker rm -fv $(docker ps -aq --filter label=io.x-k8s.kind.cluster=demo)`"},
+		{"podman", "tcp://there", "`podman rm -fv $(podman ps -aq --filter label=io.x-k8s.kind.cluster=demo)`"},
+	} {
+		machine := containerengine.Machine{Getenv: func(string) string { return test.host }}
+		on := engine{Engine: containerengine.Engine{Machine: machine, Program: test.program}}
+		if got := on.removal("demo"); got != test.want {
+			t.Errorf("%s at %q: got %s, want %s", test.program, test.host, got, test.want)
+		}
+		for _, remembered := range []*record{nil, {}} {
+			if err := refusal("demo", remembered, on.removal("demo")); !strings.Contains(err.Error(), test.want) {
+				t.Errorf("the refusal does not name it: %v", err)
+			}
+		}
+	}
+}
+
 func TestContainersAreReadOfEveryEngine(t *testing.T) {
 	started := time.Date(2026, 11, 26, 1, 0, 10, 5, time.UTC)
 	for name, test := range map[string]struct {

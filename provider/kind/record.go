@@ -142,14 +142,14 @@ func decide(exists bool, remembered *record, digest string) decision {
 	}
 }
 
-// refusal is the error of decideToRefuse.
-func refusal(name string, remembered *record) error {
+// refusal is the error of decideToRefuse. removal is the command that removes the
+// cluster.
+func refusal(name string, remembered *record, removal string) error {
 	if remembered == nil {
 		return fmt.Errorf("there is a kind cluster %s already, and this resource has not made it: take another name, "+
-			"take it over with `pulumi import gopherlocks:index:KindCluster NAME %s`, or remove it with `kind delete cluster --name %s`",
-			name, name, name)
+			"or remove that cluster with %s. A KindCluster that is declared outside of a component can take it over: "+
+			"`pulumi import gopherlocks:index:KindCluster RESOURCE %s`", name, removal, name)
 	}
 	return fmt.Errorf("there is a kind cluster %s already that was made from other inputs: take another name, "+
-		"take it over with `pulumi import gopherlocks:index:KindCluster NAME %s`, or remove it with `kind delete cluster --name %s`",
-		name, name, name)
+		"or the inputs that it was made from, or remove it with %s and run the command again", name, removal)
 }
