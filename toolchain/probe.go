@@ -16,9 +16,6 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// pullTimeout bounds the download of kind's node image, about 400 MB.
-const pullTimeout = 15 * time.Minute
-
 // answerTimeout bounds how long a program may take to tell its version.
 const answerTimeout = 20 * time.Second
 
@@ -140,15 +137,9 @@ func pullNodeImage(ctx context.Context, image string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
+	ctx, cancel := context.WithTimeout(ctx, containerengine.PullTimeout)
 	defer cancel()
-	if _, err := engine.Do(ctx, "image", "inspect", image); err == nil {
-		return nil
-	}
-	if _, err := engine.Do(ctx, "pull", "--quiet", image); err != nil {
-		return fmt.Errorf("%s has none and can pull none: %w", engine.Program, err)
-	}
-	return nil
+	return engine.EnsureImage(ctx, image, func(string) {})
 }
 
 // checkImageBuilder says why no node image can be built here; nil when one can.

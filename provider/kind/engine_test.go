@@ -185,60 +185,6 @@ func TestContainersAreReadOfEveryEngine(t *testing.T) {
 	}
 }
 
-func TestImageThatCannotBeHadIsExplained(t *testing.T) {
-	const image = "kindest/node:v1.99.0"
-	for said, want := range map[string]string{
-		"Error response from daemon: manifest for kindest/node:v1.99.0 not found: manifest unknown":            "there is no such image",
-		"Error response from daemon: Get https://registry-1.docker.io/v2/: dial tcp: i/o timeout":              "cannot be reached",
-		"toomanyrequests: You have reached your pull rate limit":                                               "docker login",
-		"failed to register layer: write /usr/bin/kubelet: no space left on device":                            "disk is full",
-		"Error response from daemon: pull access denied for mine, repository does not exist or may require ..": "not public",
-	} {
-		machine := answers{"docker image inspect " + image: "error: none", "docker pull --quiet " + image: "error: " + said}
-		err := engine{Engine: containerengine.Engine{Machine: machine.machine(), Program: "docker"}}.ensureImage(t.Context(), image, func(string) {})
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), image) {
-			t.Errorf("%s\nis explained as\n%v\nwithout %q", said, err, want)
-		}
-	}
-}
-
-// TestContainersAreNotLeftHalfMade: Docker removes by itself what has run, and not
-// what was only made.
-func TestContainersAreNotLeftHalfMade(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	interrupted := true
-	machine := containerengine.Machine{
-		Run: func(ctx context.Context, _ io.Reader, _ string, args ...string) (string, error) {
-			if args[0] == "run" {
-				cancel()
-				interrupted = ctx.Err() != nil
-			}
-			return "v1.34.2", nil
-		},
-		Getenv: func(string) string { return "" },
-	}
-	err := engine{Engine: containerengine.Engine{Machine: machine, Program: "docker"}}.ensureImage(ctx, "mine:latest", func(string) {})
-	if err != nil || interrupted {
-		t.Errorf("the container is interrupted: %v (%v)", interrupted, err)
-	}
-}
-
-func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
-	const image = "mine:latest"
-	const ask = "docker run --rm --network=none --entrypoint=cat " + image + " " + versionFile
-	for answer, want := range map[string]string{
-		"v1.34.2\n": "",
-		"v1.26.0\n": "at least 1.27",
-		"error: cat: /kind/version: No such file": "no node image",
-	} {
-		machine := answers{"docker image inspect " + image: "[]", ask: answer}
-		err := engine{Engine: containerengine.Engine{Machine: machine.machine(), Program: "docker"}}.ensureImage(t.Context(), image, func(string) {})
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: the error is %v, want %q", answer, err, want)
-		}
-	}
-}
-
 func TestDecisionAboutWhatIsThere(t *testing.T) {
 	whole, half := &record{Phase: phaseReady, Digest: "d"}, &record{Phase: phaseCreating, Digest: "d"}
 	for name, test := range map[string]struct {
@@ -344,24 +290,5 @@ func TestStepsAreShownWithoutDecoration(t *testing.T) {
 func TestNodesSortByTheirNumber(t *testing.T) {
 	if naturalOrder("a-worker") >= naturalOrder("a-worker2") || naturalOrder("a-worker2") >= naturalOrder("a-worker10") {
 		t.Error("worker, worker2 and worker10 are not in this order")
-	}
-}
-
-func TestRemovingAnImageLeavesOthersOfItsContent(t *testing.T) {
-	const reference, id, imported = "localhost/a/app:1", "sha256:0123", "import-2026-11-26@sha256:4567"
-	for name, test := range map[string]struct{ names, want string }{
-		"the only one":          {"localhost/a/app:1 sha256:0123", "localhost/a/app:1 sha256:0123"},
-		"with its digest":       {"localhost/a/app:1 localhost/a/app@sha256:4567 " + imported, "localhost/a/app:1 localhost/a/app@sha256:4567 " + imported},
-		"another repository":    {"localhost/a/app:1 localhost/b/app:1 " + id + " " + imported, "localhost/a/app:1"},
-		"another tag":           {"localhost/a/app:1 localhost/a/app:2 " + id, "localhost/a/app:1"},
-		"another's digest":      {"localhost/a/app:1 localhost/b/app@sha256:4567 " + id, "localhost/a/app:1"},
-		"only others":           {"localhost/b/app:1 " + id, ""},
-		"what is left of it":    {id, id},
-		"nothing":               {"", ""},
-		"a repository's prefix": {"localhost/a/app:1 localhost/a/ap@sha256:4567", "localhost/a/app:1"},
-	} {
-		if got := strings.Join(namesToRemove(strings.Fields(test.names), reference), " "); got != test.want {
-			t.Errorf("%s: removes %q, want %q", name, got, test.want)
-		}
 	}
 }

@@ -81,7 +81,7 @@ func diffKind(state KindClusterState, args KindClusterArgs, seen kindObservation
 		is, wanted := strings.TrimPrefix(state.KubernetesVersion, "v"), strings.TrimPrefix(*args.KubernetesVersion, "v")
 		replaceIf(is != wanted, "kubernetesVersion")
 	} else {
-		replaceIf(image != "" && image != state.NodeImage, "nodeImage")
+		replaceIf(image != "" && !kind.SameImage(image, state.NodeImage), "nodeImage")
 	}
 	same, err := sameNodes(state.spec(args), args.spec(image))
 	if err != nil {

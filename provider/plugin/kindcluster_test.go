@@ -82,6 +82,7 @@ func TestDiffOfKindClusters(t *testing.T) {
 	}{
 		"nothing, though the default image is another": {func(*KindClusterArgs, *kindObservation) {}, nil},
 		"the image that was chosen":                    {func(a *KindClusterArgs, _ *kindObservation) { a.NodeImage = text("kindest/node:v1.33.7") }, nil},
+		"the image, as an engine completes it":         {func(a *KindClusterArgs, _ *kindObservation) { a.NodeImage = text("docker.io/kindest/node:v1.33.7") }, nil},
 		"the version that runs":                        {func(a *KindClusterArgs, _ *kindObservation) { a.KubernetesVersion = text("1.33.7") }, nil},
 		"the same nodes, as a list":                    {func(a *KindClusterArgs, _ *kindObservation) { a.Workers, a.Nodes = nil, list }, nil},
 		"another wait":                                 {func(a *KindClusterArgs, _ *kindObservation) { a.WaitSeconds = 1 }, nil},

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 	"github.com/gopherlocks/gopherlocks/provider/flock"
@@ -30,9 +29,6 @@ type result struct {
 	// NodeImage was built for want of a registry.
 	NodeImage string `json:"nodeImage,omitempty"`
 }
-
-// pullTimeout bounds the download of a released node image, about 400 MB.
-const pullTimeout = 15 * time.Minute
 
 // DefaultMirror is where Debian's packages come from.
 const DefaultMirror = "http://deb.debian.org/debian"
@@ -145,9 +141,9 @@ func NodeImage(ctx context.Context, folders Folders) (string, error) {
 // provideImage returns the reference of an image that was built, or "" where
 // the released one is to be had.
 func provideImage(ctx context.Context, folders Folders, engine containerengine.Engine) (string, error) {
-	pullCtx, cancel := context.WithTimeout(ctx, pullTimeout)
+	pullCtx, cancel := context.WithTimeout(ctx, containerengine.PullTimeout)
 	defer cancel()
-	err := kind.PullImage(pullCtx, engine, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
+	err := kind.EnsureImage(pullCtx, engine, kind.DefaultNodeImage, func(message string) { fmt.Println("node image: " + message) })
 	if err == nil {
 		fmt.Println("node image: using " + kind.DefaultNodeImage)
 		return "", nil

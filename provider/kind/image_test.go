@@ -1,0 +1,97 @@
+package kind
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+)
+
+// TestContainersAreNotLeftHalfMade: Docker removes by itself what has run, and not
+// what was only made.
+func TestContainersAreNotLeftHalfMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	interrupted := true
+	machine := containerengine.Machine{
+		Run: func(ctx context.Context, _ io.Reader, _ string, args ...string) (string, error) {
+			if args[0] == "run" {
+				cancel()
+				interrupted = ctx.Err() != nil
+			}
+			return "v1.34.2", nil
+		},
+		Getenv: func(string) string { return "" },
+	}
+	err := EnsureImage(ctx, containerengine.Engine{Machine: machine, Program: "docker"}, "mine:latest", func(string) {})
+	if err != nil || interrupted {
+		t.Errorf("the container is interrupted: %v (%v)", interrupted, err)
+	}
+}
+
+func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
+	const image = "mine:latest"
+	const ask = "docker run --rm --network=none --entrypoint=cat " + image + " " + versionFile
+	for answer, want := range map[string]string{
+		"v1.34.2\n": "",
+		"v1.26.0\n": "at least 1.27",
+		"error: cat: /kind/version: No such file": "no node image",
+	} {
+		machine := answers{"docker image inspect " + image: "[]", ask: answer}
+		err := EnsureImage(t.Context(), containerengine.Engine{Machine: machine.machine(), Program: "docker"}, image, func(string) {})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: the error is %v, want %q", answer, err, want)
+		}
+	}
+}
+
+func TestReferencesOfOneImage(t *testing.T) {
+	const digest = "@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
+	const other = "@sha256:18497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
+	for _, test := range []struct {
+		a, b string
+		same bool
+	}{
+		{DefaultNodeImage, DefaultNodeImage, true},
+		{DefaultNodeImage, "docker.io/" + DefaultNodeImage, true},
+		// What Podman says of a container that kind has made.
+		{"kindest/node:v1.34.3" + digest, "docker.io/kindest/node" + digest, true},
+		{"kindest/node:v1.34.3", "docker.io/kindest/node:v1.34.3", true},
+		{"mine", "docker.io/library/mine:latest", true},
+		{"localhost/gopherlocks/kind-node:v1.34.2-0123", "localhost/gopherlocks/kind-node:v1.34.2-0123", true},
+		{"kindest/node:v1.34.3", "kindest/node:v1.34.2", false},
+		{"kindest/node:v1.34.3" + digest, "kindest/node:v1.34.3" + other, false},
+		{"kindest/node:v1.34.3", "kindest/node:v1.34.3" + digest, false},
+		{"mine", "localhost/mine", false},
+		{"sha256:0123", "sha256:0123", true},
+		{"No Reference", "No Reference", true},
+		{"No Reference", "", false},
+	} {
+		for range 2 {
+			if got := SameImage(test.a, test.b); got != test.same {
+				t.Errorf("%s and %s: same is %v", test.a, test.b, got)
+			}
+			test.a, test.b = test.b, test.a
+		}
+	}
+}
+
+func TestRemovingAnImageLeavesOthersOfItsContent(t *testing.T) {
+	const reference, id, imported = "localhost/a/app:1", "sha256:0123", "import-2026-11-26@sha256:4567"
+	for name, test := range map[string]struct{ names, want string }{
+		"the only one":          {"localhost/a/app:1 sha256:0123", "localhost/a/app:1 sha256:0123"},
+		"with its digest":       {"localhost/a/app:1 localhost/a/app@sha256:4567 " + imported, "localhost/a/app:1 localhost/a/app@sha256:4567 " + imported},
+		"another repository":    {"localhost/a/app:1 localhost/b/app:1 " + id + " " + imported, "localhost/a/app:1"},
+		"another tag":           {"localhost/a/app:1 localhost/a/app:2 " + id, "localhost/a/app:1"},
+		"another's digest":      {"localhost/a/app:1 localhost/b/app@sha256:4567 " + id, "localhost/a/app:1"},
+		"only others":           {"localhost/b/app:1 " + id, ""},
+		"what is left of it":    {id, id},
+		"nothing":               {"", ""},
+		"a repository's prefix": {"localhost/a/app:1 localhost/a/ap@sha256:4567", "localhost/a/app:1"},
+	} {
+		if got := strings.Join(namesToRemove(strings.Fields(test.names), reference), " "); got != test.want {
+			t.Errorf("%s: removes %q, want %q", name, got, test.want)
+		}
+	}
+}
