@@ -97,16 +97,16 @@ type Cluster struct {
 	Name string
 	// Containers are the nodes, and the load balancer of several control planes.
 	Containers []NodeStatus
-	// Kubeconfig is the administrator's, with credentials inside; nil while the
-	// control plane does not run.
+	// Kubeconfig is the administrator's, with credentials inside; nil while not all
+	// control planes run, with the load balancer of several.
 	Kubeconfig []byte
 	// Context is the name of the only context in Kubeconfig.
 	Context string
 	// Endpoint is the URL of the API server, reachable from this machine; empty
-	// while the control plane does not run.
+	// where Kubeconfig is nil.
 	Endpoint string
-	// KubernetesVersion is that of the nodes, such as v1.34.3; empty while the
-	// control plane does not run.
+	// KubernetesVersion is that of the nodes, such as v1.34.3; empty while no
+	// control plane runs.
 	KubernetesVersion string
 }
 

@@ -80,6 +80,9 @@ func (c *Client) Inspect(ctx context.Context, name string) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("reading the version of node %s: %w", control, err)
 	}
 	found.KubernetesVersion = strings.TrimSpace(version)
+	if !isServed(containers) {
+		return found, nil
+	}
 	if _, err := c.engine.Do(ctx, "exec", control, "test", "-f", adminKubeconfig); err != nil {
 		// Kubernetes was never set up on these nodes.
 		return found, nil
@@ -187,6 +190,24 @@ func runningControlPlane(containers []NodeStatus) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// isServed says that all control planes run, and the load balancer that several have:
+// where one is stopped or gone, kind may find neither the kubeconfig nor its address.
+func isServed(containers []NodeStatus) bool {
+	controlPlanes, balancers := 0, 0
+	for _, container := range containers {
+		switch {
+		case container.Role == Worker:
+		case !container.Running:
+			return false
+		case container.Role == ControlPlane:
+			controlPlanes++
+		default:
+			balancers++
+		}
+	}
+	return controlPlanes == 1 || controlPlanes > 1 && balancers > 0
 }
 
 // nodesOf are kind's handles of the nodes, without a load balancer.

@@ -46,15 +46,25 @@ func (s Spec) NodeNames() ([]string, error) {
 	return nodeNames(config), nil
 }
 
-// MissingNodes returns the names of the nodes that a cluster of this Spec has, and
-// found has not.
-func (s Spec) MissingNodes(found Cluster) ([]string, error) {
-	names, err := s.NodeNames()
+// Missing returns the names of the containers that a cluster of this Spec has, and
+// found has not: nodes, and the load balancer of several control planes.
+func (s Spec) Missing(found Cluster) ([]string, error) {
+	config, err := s.config()
 	if err != nil {
 		return nil, err
 	}
-	have := found.NodeNames()
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(have, name) }), nil
+	names, controlPlanes := nodeNames(config), 0
+	for _, node := range config.Nodes {
+		if node.Role == v1alpha4.ControlPlaneRole {
+			controlPlanes++
+		}
+	}
+	if controlPlanes > 1 {
+		names = append(names, config.Name+"-"+constants.ExternalLoadBalancerNodeRoleValue)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(found.Containers, func(container NodeStatus) bool { return container.Name == name })
+	}), nil
 }
 
 // Digest identifies what the nodes are made from: equal ones make equal

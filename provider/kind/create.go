@@ -140,7 +140,7 @@ func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster
 		return Cluster{}, err
 	}
 	if made.Kubeconfig == nil {
-		return Cluster{}, fmt.Errorf("kind cluster %s has no running control plane", spec.Name)
+		return Cluster{}, fmt.Errorf("kind cluster %s has no API server: not all of its control planes run, with their load balancer", spec.Name)
 	}
 	return made, nil
 }
@@ -167,7 +167,7 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 	if err != nil {
 		return Cluster{}, err
 	}
-	missing, err := spec.MissingNodes(Cluster{Containers: containers})
+	missing, err := spec.Missing(Cluster{Containers: containers})
 	if err != nil {
 		return Cluster{}, err
 	}

@@ -19,7 +19,8 @@ type kindObservation struct {
 	// exists is false when there is no container of the cluster.
 	exists  bool
 	running bool
-	// lost are the nodes that the cluster was made with and has no more.
+	// lost are the nodes that the cluster was made with and has no more, and the
+	// load balancer likewise.
 	lost []string
 	// kubeconfigLost is as in observation.
 	kubeconfigLost bool
@@ -58,7 +59,7 @@ func observeKind(ctx context.Context, name string, made kind.Spec, kubeconfigFil
 	if err != nil {
 		return kindObservation{}, err
 	}
-	lost, err := made.MissingNodes(found)
+	lost, err := made.Missing(found)
 	if err != nil {
 		return kindObservation{}, err
 	}

@@ -147,6 +147,33 @@ func TestNodeLostBeforeARefreshIsReplaced(t *testing.T) {
 	}
 }
 
+func TestControlPlanesAndTheirLoadBalancerAreMissed(t *testing.T) {
+	needed := []string{"demo-control-plane", "demo-control-plane2", "demo-external-load-balancer"}
+	engine := newDocker(t, needed...)
+	server := newProvider(t)
+	whole := server.read("KindCluster", "demo", property.Map{}, property.Map{})
+	if diff := server.diff("KindCluster", whole); diff.HasChanges {
+		t.Fatalf("of a whole cluster the diff is %+v", diff)
+	}
+	require := func(happened, name string, want p.DiffKind) {
+		t.Helper()
+		refreshed := server.read("KindCluster", "demo", whole.Inputs, whole.Properties)
+		if got := refreshed.Properties.Get("kubeconfig"); !got.Equals(whole.Properties.Get("kubeconfig")) {
+			t.Errorf("%s: a refresh finds the kubeconfig %v", happened, got)
+		}
+		if diff := server.diff("KindCluster", refreshed); len(diff.DetailedDiff) != 1 || diff.DetailedDiff[name].Kind != want {
+			t.Errorf("%s: the diff is %+v, want %s to be a reason to %s", happened, diff, name, want)
+		}
+	}
+	for _, container := range needed {
+		engine.set(container, "false")
+		require(container+" is stopped", "running", p.Update)
+		engine.remove(container)
+		require(container+" is gone", "nodeNames", p.UpdateReplace)
+		engine.set(container, "true")
+	}
+}
+
 func TestImportedKubeconfigOfKindIsSecret(t *testing.T) {
 	newDocker(t, "demo-control-plane")
 	server := newProvider(t)
