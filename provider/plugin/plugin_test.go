@@ -241,6 +241,29 @@ func TestDeletedClusterReadsAsGone(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyTheStackKnowsIsNotImported(t *testing.T) {
+	server := newProvider(t)
+	text := func(value string) property.Value { return property.New(value) }
+	for kind, outputs := range map[string]map[string]property.Value{
+		"ClusterChoice":          {"clusterProvider": text("kind"), "reason": text("why")},
+		"ClusterReservation":     {"name": text("demo"), "stateRoot": text("/s")},
+		"KindClusterReservation": {"name": text("demo")},
+		"LocalImage": {
+			"containerdAddress": text(filepath.Join(t.TempDir(), "socket")), "repository": text("a"), "binarySha256": text("0"),
+			"user": text("1:1"), "reference": text("a:b"), "digest": text("sha256:0"),
+		},
+	} {
+		_, err := server.Read(p.ReadRequest{ID: "it", Urn: urn(kind)})
+		if err == nil || !strings.Contains(err.Error(), "a "+kind+" cannot be imported") {
+			t.Errorf("%s: the error of an import is %v", kind, err)
+		}
+		refreshed, err := server.Read(p.ReadRequest{ID: "it", Urn: urn(kind), Properties: property.NewMap(outputs)})
+		if err != nil || refreshed.ID != "it" {
+			t.Errorf("%s: a refresh finds %q (%v)", kind, refreshed.ID, err)
+		}
+	}
+}
+
 // image is a program's LocalImage in a containerd that is not there.
 func (s provider) image(binary string) property.Map {
 	s.Helper()

@@ -27,12 +27,12 @@ func New() (p.Provider, error) {
 		WithLicense("Apache-2.0").
 		WithGoImportPath("github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks").
 		WithResources(
-			infer.Resource(&ClusterChoice{}),
-			infer.Resource(&ClusterReservation{}),
+			declaredReads{infer.Resource(&ClusterChoice{})},
+			declaredReads{infer.Resource(&ClusterReservation{})},
 			secretReads{infer.Resource(&EmbeddedCluster{})},
 			secretReads{infer.Resource(&KindCluster{})},
-			infer.Resource(&KindClusterReservation{}),
-			infer.Resource(&LocalImage{}),
+			declaredReads{infer.Resource(&KindClusterReservation{})},
+			declaredReads{infer.Resource(&LocalImage{})},
 		).
 		Build()
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -29,4 +30,17 @@ func (r secretReads) Read(ctx context.Context, req p.ReadRequest) (p.ReadRespons
 		}
 	}
 	return response, err
+}
+
+// declaredReads is a resource that nothing but the stack's state knows: there is
+// nothing to make its inputs from when it is imported or looked up by its ID. infer
+// answers then with empty ones, and Pulumi takes them for what is there.
+type declaredReads struct{ infer.InferredResource }
+
+// Read is that of the resource where the state knows it.
+func (r declaredReads) Read(ctx context.Context, req p.ReadRequest) (p.ReadResponse, error) {
+	if req.Properties.Len() == 0 {
+		return p.ReadResponse{}, fmt.Errorf("a %s cannot be imported or looked up: declare it in the program", req.Urn.Type().Name())
+	}
+	return r.InferredResource.Read(ctx, req)
 }
