@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // export is a shell variable to set.
@@ -99,26 +100,9 @@ func asOption(path string) string {
 	return path
 }
 
-// provided is what `go run ./toolchain/kind up` has made for want of anything
-// official.
-type provided struct {
-	DockerHost string `json:"dockerHost"`
-	NodeImage  string `json:"nodeImage"`
-}
-
-// provided reads the note that it leaves.
-func (t *tree) provided() provided {
-	var p provided
-	note, err := os.ReadFile(filepath.Join(t.state, "kind.json"))
-	if err != nil || json.Unmarshal(note, &p) != nil {
-		return provided{} // Nothing was made yet.
-	}
-	return p
-}
-
 // kindExports lead to what was provided for kind.
 func (t *tree) kindExports() []export {
-	provided := t.provided()
+	provided := containerengine.LoadProvided(t.state)
 	var exports []export
 	if provided.DockerHost != "" {
 		exports = append(exports, export{"DOCKER_HOST", provided.DockerHost})

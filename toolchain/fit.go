@@ -12,11 +12,11 @@ const wayOut = "use a cluster that you have: `make tools CLUSTER=existing` provi
 type host struct {
 	os   string // GOOS
 	user int    // The effective user; 0 is root.
-	// ownEngine says whether an engine of ours may take the place of one that does
-	// not work.
-	ownEngine bool
 	// checkEngine says why no container engine works; nil when one does.
 	checkEngine func() error
+	// checkOwn says why no engine of ours may take the place of those that do not
+	// work, going on from why they do not; nil when one may.
+	checkOwn func(cause error) error
 }
 
 // fits says why a cluster provider cannot work here, before anything is compiled
@@ -39,13 +39,19 @@ func (h host) fits(provider string) error {
 			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, wayOut)
 		}
 	case "kind":
-		if noRoot == "" && h.ownEngine || h.checkEngine() == nil {
+		if h.checkEngine() == nil {
 			return nil
 		}
 	default:
 		return nil
 	}
-	lines := []string{"no cluster can be made here:", "  - kind: " + h.checkEngine().Error()}
+	noKind := h.checkEngine()
+	if provider == "kind" && noRoot == "" {
+		if noKind = h.checkOwn(noKind); noKind == nil {
+			return nil
+		}
+	}
+	lines := []string{"no cluster can be made here:", "  - kind: " + noKind.Error()}
 	if noRoot != "" {
 		lines = append(lines, "  - "+embedded)
 	} else {

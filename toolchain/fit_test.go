@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
 
 func TestClusterThatCannotBeMadeIsRefusedWithEachCause(t *testing.T) {
 	stopped := errors.New("docker is installed and not running: start it; podman is not on PATH")
+	ours := func(error) error { return nil }
+	noneOfOurs := func(cause error) error { return fmt.Errorf("%w; none of ours", cause) }
 	for name, test := range map[string]struct {
 		provider string
 		host     host
@@ -19,9 +22,9 @@ func TestClusterThatCannotBeMadeIsRefusedWithEachCause(t *testing.T) {
 		"embedded on a Mac":            {"embedded", host{os: "darwin", user: 501}, stopped, []string{"needs Linux, and this is darwin", "docker is installed", "CLUSTER=existing"}},
 		"embedded beside an engine":    {"embedded", host{os: "linux", user: 1000}, nil, []string{"needs root", "CLUSTER=kind", "CLUSTER=existing"}},
 		"kind with an engine":          {"kind", host{os: "darwin", user: 501}, nil, nil},
-		"kind on an engine of ours":    {"kind", host{os: "linux", ownEngine: true}, stopped, nil},
-		"kind, and ours is not wished": {"kind", host{os: "linux"}, stopped, []string{"docker is installed", "CLUSTER=embedded", "CLUSTER=existing"}},
-		"kind as a user":               {"kind", host{os: "linux", user: 1000, ownEngine: true}, stopped, []string{"docker is installed", "needs root", "CLUSTER=existing"}},
+		"kind on an engine of ours":    {"kind", host{os: "linux", checkOwn: ours}, stopped, nil},
+		"kind, and ours is not wished": {"kind", host{os: "linux", checkOwn: noneOfOurs}, stopped, []string{"docker is installed", "none of ours", "CLUSTER=embedded", "CLUSTER=existing"}},
+		"kind as a user":               {"kind", host{os: "linux", user: 1000, checkOwn: ours}, stopped, []string{"docker is installed", "needs root", "CLUSTER=existing"}},
 		"existing":                     {"existing", host{os: "darwin", user: 501}, stopped, nil},
 	} {
 		test.host.checkEngine = func() error { return test.engine }

@@ -87,7 +87,8 @@ func missingPackages(packages []debianPackage, path string, exists func(string) 
 func installPackages(ctx context.Context, t *tree, forTests bool) error {
 	provider := t.clusterProvider(ctx).name
 	checkEngine := sync.OnceValue(func() error { return checkEngine(ctx) })
-	machine := host{runtime.GOOS, os.Geteuid(), containerengine.WithoutOwn().AllowsOwn(), checkEngine}
+	checkOwn := func(cause error) error { return containerengine.WithoutOwn().CheckOwn(t.state, cause) }
+	machine := host{runtime.GOOS, os.Geteuid(), checkEngine, checkOwn}
 	if err := machine.fits(provider); err != nil {
 		if forTests {
 			fmt.Printf("packages: none, tests of clusters will be skipped: %v\n", err)

@@ -28,13 +28,6 @@ func Here() Machine { return machine(os.Environ()) }
 // and without the command line that it has linked for that.
 func WithoutOwn() Machine { return machine(withoutOwn(os.Environ())) }
 
-// AllowsOwn says whether an engine that the toolchain starts, which is a Docker, is
-// in keeping with what the user has chosen.
-func (m Machine) AllowsOwn() bool {
-	chosen := m.Getenv(Variable)
-	return chosen == "" || chosen == Docker
-}
-
 // ownBin is how the folders end that work trees keep their programs in.
 const ownBin = "/.gopherlocks/bin"
 

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -37,31 +36,6 @@ func FindFolders() (Folders, error) {
 
 // Cached returns the folder of the cache for what is made once.
 func (f Folders) Cached(what string) string { return filepath.Join(f.cache, "kind", what) }
-
-func note(state string) string { return filepath.Join(state, "kind.json") }
-
-// save leaves the provision for `make env` to export.
-func (f Folders) save(p result) error {
-	content, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding what was provided: %w", err)
-	}
-	if err := os.WriteFile(note(f.state), append(content, '\n'), 0o644); err != nil {
-		return fmt.Errorf("noting what was provided: %w", err)
-	}
-	return nil
-}
-
-// load returns what was provided for the tree with a state, the zero value where
-// nothing was.
-func load(state string) result {
-	var p result
-	content, err := os.ReadFile(note(state))
-	if err != nil || json.Unmarshal(content, &p) != nil {
-		return result{}
-	}
-	return p
-}
 
 // imageSpec is what a node image is built from here.
 func (f Folders) imageSpec(ctx context.Context) (nodeimage.Spec, error) {

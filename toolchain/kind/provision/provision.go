@@ -21,15 +21,6 @@ import (
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
 )
 
-// result is what a cluster of kind on this machine runs on. The zero value
-// is all official: the machine's own engine, and a released node image.
-type result struct {
-	// DockerHost reaches the engine that was started for want of another.
-	DockerHost string `json:"dockerHost,omitempty"`
-	// NodeImage was built for want of a registry.
-	NodeImage string `json:"nodeImage,omitempty"`
-}
-
 // DefaultMirror is where Debian's packages come from.
 const DefaultMirror = "http://deb.debian.org/debian"
 
@@ -46,12 +37,12 @@ func Up(ctx context.Context, folders Folders) error {
 		if err != nil {
 			return err
 		}
-		return folders.save(result{NodeImage: image})
-	}
-	if err != nil && !containerengine.WithoutOwn().AllowsOwn() {
-		return err
+		return containerengine.Provided{NodeImage: image}.Save(folders.state)
 	}
 	if err != nil {
+		if err := containerengine.WithoutOwn().CheckOwn(folders.state, err); err != nil {
+			return err
+		}
 		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, ownEngine.Dir)
 	} else {
 		fmt.Printf("container engine: using Debian's Docker in %s, as before; `make destroy` of the stacks on it ends that\n", ownEngine.Dir)
@@ -68,7 +59,7 @@ func Up(ctx context.Context, folders Folders) error {
 		if err != nil {
 			return err
 		}
-		return folders.save(result{DockerHost: ownEngine.Host(), NodeImage: image})
+		return containerengine.Provided{DockerHost: ownEngine.Host(), NodeImage: image}.Save(folders.state)
 	})
 }
 
@@ -76,7 +67,7 @@ func Up(ctx context.Context, folders Folders) error {
 // there, be it that it runs or not.
 func (f Folders) usesOwn() bool {
 	_, err := os.Stat(ownEngine.Dir)
-	return err == nil && load(f.state).DockerHost == ownEngine.Host()
+	return err == nil && containerengine.LoadProvided(f.state).DockerHost == ownEngine.Host()
 }
 
 // Resume starts the engine again that Up has started, such as after a reboot, for
@@ -173,7 +164,7 @@ func build(ctx context.Context, folders Folders) (nodeimage.Image, error) {
 // Down removes the engine that Up has started, unless somebody needs it: a stack
 // of this tree, another tree, or whoever has containers in it.
 func Down(ctx context.Context, folders Folders) error {
-	if stacks := kindStacks(folders.state); len(stacks) > 0 {
+	if stacks := containerengine.KindStacks(folders.state); len(stacks) > 0 {
 		fmt.Printf("container engine: kept for the stacks of this folder that have a cluster of kind: %s\n", strings.Join(stacks, ", "))
 		return nil
 	}
@@ -182,7 +173,7 @@ func Down(ctx context.Context, folders Folders) error {
 
 func down(ctx context.Context, folders Folders) error {
 	if _, err := os.Stat(ownEngine.Dir); errors.Is(err, os.ErrNotExist) {
-		return errors.Join(folders.save(result{}), folders.unlinkDocker())
+		return errors.Join(containerengine.Provided{}.Save(folders.state), folders.unlinkDocker())
 	}
 	// One that ended by itself, such as at a reboot, may have containers too.
 	if _, err := startOwn(ctx, folders); err != nil {
@@ -214,5 +205,5 @@ func down(ctx context.Context, folders Folders) error {
 		}
 		fmt.Printf("container engine: removed %s, nobody needs it any more\n", ownEngine.Dir)
 	}
-	return errors.Join(folders.save(result{}), folders.unlinkDocker())
+	return errors.Join(containerengine.Provided{}.Save(folders.state), folders.unlinkDocker())
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 // users is a folder in that of the engine which all work trees of this machine
@@ -55,24 +57,9 @@ func (u users) others(state, dockerHost string) ([]string, error) {
 			return nil, fmt.Errorf("reading who uses the container engine: %w", err)
 		}
 		other := strings.TrimSpace(string(content))
-		if other != state && load(other).DockerHost == dockerHost {
+		if other != state && containerengine.LoadProvided(other).DockerHost == dockerHost {
 			found = append(found, other)
 		}
 	}
 	return found, nil
-}
-
-// kindStacks are the stacks of a tree whose cluster is one of kind, by the files
-// that the resource ClusterChoice keeps in its state.
-func kindStacks(state string) []string {
-	const prefix = "clusterProvider."
-	// The pattern is well-formed.
-	files, _ := filepath.Glob(filepath.Join(state, prefix+"*"))
-	var stacks []string
-	for _, file := range files {
-		if content, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(content)) == "kind" {
-			stacks = append(stacks, strings.TrimPrefix(filepath.Base(file), prefix))
-		}
-	}
-	return stacks
 }

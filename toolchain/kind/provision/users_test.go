@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
 const testHost = "unix:///engine"
@@ -13,7 +15,7 @@ const testHost = "unix:///engine"
 func newTree(t *testing.T, dockerHost string) string {
 	t.Helper()
 	state := t.TempDir()
-	if err := (Folders{state: state}).save(result{DockerHost: dockerHost}); err != nil {
+	if err := (containerengine.Provided{DockerHost: dockerHost}).Save(state); err != nil {
 		t.Fatal(err)
 	}
 	return state
@@ -45,21 +47,6 @@ func TestEngineIsKeptForTreesThatAreLedToIt(t *testing.T) {
 	}
 	if found, err := usersOf(t.TempDir()).others(mine, testHost); err != nil || found != nil {
 		t.Errorf("without a record: %v (%v)", found, err)
-	}
-}
-
-func TestStacksWithAClusterOfKindAreKnown(t *testing.T) {
-	state := t.TempDir()
-	for stack, provider := range map[string]string{"dev": "kind\n", "prod": "existing\n", "test": "kind\n"} {
-		if err := os.WriteFile(filepath.Join(state, "clusterProvider."+stack), []byte(provider), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := kindStacks(state); !slices.Equal(got, []string{"dev", "test"}) {
-		t.Errorf("got %v", got)
-	}
-	if got := kindStacks(t.TempDir()); got != nil {
-		t.Errorf("of nothing: %v", got)
 	}
 }
 
