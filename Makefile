@@ -80,8 +80,10 @@ tools-tests:
 
 test: test-unit test-node test-e2e ## All tests but those of kind
 
+# More tests at once than there are processors: those of the operator wait for the API
+# server most of the time.
 test-unit: tools-tests ## Unit tests, and the operator against a real API server
-	@$(WITH_ENV) $(GO_TEST) -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
+	@$(WITH_ENV) $(GO_TEST) -parallel 8 -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
 
 # These look at the whole machine for what a cluster left behind, so nothing
 # else may start or stop one meanwhile.
