@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -69,24 +70,29 @@ func appendPrefix(prefixes []netip.Prefix, ipNet *net.IPNet) []netip.Prefix {
 }
 
 // DefaultMTU returns the MTU in bytes of the interface of the machine's default
-// route, so that packets of pods fit through it; 1500 when there is none.
+// route, so that packets of pods fit through it; 1500 when there is none. A VPN for
+// everything has two routes for a half each in its place: the smallest counts.
 func DefaultMTU() int {
 	const fallback = 1500
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return fallback
 	}
+	var found []int
 	for _, route := range routes {
 		if route.Dst != nil {
-			if bits, _ := route.Dst.Mask.Size(); bits != 0 {
+			if bits, _ := route.Dst.Mask.Size(); bits > 1 {
 				continue
 			}
 		}
 		if link, err := netlink.LinkByIndex(route.LinkIndex); err == nil {
-			return link.Attrs().MTU
+			found = append(found, link.Attrs().MTU)
 		}
 	}
-	return fallback
+	if len(found) == 0 {
+		return fallback
+	}
+	return slices.Min(found)
 }
 
 // Connect makes the veth pair between the machine and the network namespace of

@@ -60,6 +60,16 @@ func TestClusterWorksBesideAWideRoute(t *testing.T) {
 	neighbour := machine.connectNeighbour()
 	machine.addRoute("0.0.0.0/1")
 	machine.addRoute("128.0.0.0/1")
+	machine.must(func() error {
+		link, err := netlink.LinkByName("lan0")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMTU(link, 1400)
+	})
+	if got := DefaultMTU(); got != 1400 {
+		t.Errorf("packets of %d bytes are to go through the 1400 of a VPN", got)
+	}
 	used, err := UsedPrefixes("")
 	if err != nil {
 		t.Fatal(err)
