@@ -32,7 +32,8 @@ func (r Registry) explain(repository name.Repository, err error) error {
 			// Docker Hub also says so to those whom it knows.
 			return wrap("the registry does not know you, or not as somebody who may push there; run %s and try again", loginTo(host))
 		case http.StatusForbidden:
-			return wrap("you may not push there; ask for permission, or log in as somebody else: %s", loginTo(host))
+			// GitHub also says so to those whom it does not know.
+			return wrap("you may not push there; log in as somebody who may: %s; or ask for permission", loginTo(host))
 		case http.StatusNotFound:
 			return wrap("the registry has no such repository; make it first, or correct the path after %s", host)
 		case http.StatusTooManyRequests:

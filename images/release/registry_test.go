@@ -275,6 +275,15 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 	}
+	// As ghcr.io does: it gives no token to those whom it does not know.
+	tokenless := serve(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/token" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="test"`, request.Host))
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -293,6 +302,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct{ address, want string }{
 		"unknown to the registry": {answer(http.StatusUnauthorized), "docker login"},
 		"not allowed":             {answer(http.StatusForbidden), "may not push there"},
+		"no token":                {tokenless, "log in as somebody who may: `docker login " + tokenless + "`"},
 		"no such repository":      {answer(http.StatusNotFound), "no such repository"},
 		"nobody listens":          {strings.TrimPrefix(closed.URL, "http://"), "cannot be reached"},
 		"own certificate":         {strings.TrimPrefix(untrusted.URL, "https://"), "let SSL_CERT_FILE name"},
