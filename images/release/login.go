@@ -22,8 +22,8 @@ const hub = "docker.io"
 // of Docker's, and Docker Hub by the other names that it is logged in to.
 func newKeychain() authn.Keychain {
 	var keychains []authn.Keychain
-	for _, path := range loginFiles(os.Getenv, os.Getuid()) {
-		keychains = append(keychains, loginFile(path))
+	for _, file := range loginFiles(os.Getenv, os.Getuid()) {
+		keychains = append(keychains, loginFile(file))
 	}
 	return authn.NewMultiKeychain(keychains...)
 }
@@ -68,7 +68,7 @@ func (f loginFile) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	for _, key := range loginKeys(target) {
 		login, err := logins.GetCredentialsStore(key).Get(key)
 		if err != nil {
-			return nil, fmt.Errorf("credentials for %s: the helper that %s names fails; install it, or take it out of there: %w", key, f, err)
+			return nil, fmt.Errorf("the credential helper that %s names fails; install it, or take it out of there: %w", f, err)
 		}
 		login.ServerAddress = "" // Which is no credential.
 		if login != (types.AuthConfig{}) {
