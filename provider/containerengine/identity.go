@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // Identity tells an engine from others that the same command line may lead to: a
@@ -29,12 +31,17 @@ func (e Engine) Identify(ctx context.Context) (Identity, error) {
 	}
 	var said struct {
 		ID, Name, DockerRootDir string
+		// With a format, versions of Docker succeed also where nothing answers.
+		ServerErrors []string
 		// Podman's words.
 		Host  struct{ Hostname string }
 		Store struct{ GraphRoot string }
 	}
 	if err := json.Unmarshal([]byte(output), &said); err != nil {
 		return Identity{}, fmt.Errorf("reading what `%s info --format '{{json .}}'` says: %w", e.Program, err)
+	}
+	if len(said.ServerErrors) > 0 {
+		return Identity{}, explain(e.Program, e.Getenv("DOCKER_HOST"), errors.New(strings.Join(said.ServerErrors, "; ")))
 	}
 	return Identity{
 		ID: said.ID, Host: cmp.Or(said.Name, said.Host.Hostname), Root: cmp.Or(said.DockerRootDir, said.Store.GraphRoot),

@@ -16,7 +16,8 @@ func TestEnginesSayWhoTheyAre(t *testing.T) {
 			t.Errorf("%s: got %+v (%v), want %+v", program, got, err, test.want)
 		}
 	}
-	for _, said := range []string{"error: stopped", "no JSON"} {
+	const stopped = `{"ServerErrors": ["Cannot connect to the Docker daemon. Is the docker daemon running?"], "ClientInfo": {}}`
+	for _, said := range []string{"error: stopped", "no JSON", stopped} {
 		machine := answers(map[string]string{"docker -v": docker, "docker info --format {{json .}}": said})
 		if got, err := (Engine{machine, "docker"}).Identify(t.Context()); err == nil {
 			t.Errorf("%s is taken for %+v", said, got)
