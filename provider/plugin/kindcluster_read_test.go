@@ -30,7 +30,6 @@ ps\ *) ls "$containers" ;;
 	*-worker*) echo worker ;;
 	*) echo external-load-balancer ;;
 	esac ;;
-*StartedAt*) cat "$containers/$name"; echo kindest/node:v1.34.3; echo '"2026-11-26T01:00:00Z"' ;;
 container\ inspect\ *)
 	echo '[{"Config": {"Image": "kindest/node:v1.34.3"}, "State": {"Running": '"$(cat "$containers/$name")"', "StartedAt": "2026-11-26T01:00:00Z"}}]' ;;
 *desktop.docker.io*) echo ;;
