@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -85,7 +86,8 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 	if args.Name != state.Name {
 		input("name", p.UpdateReplace)
 	}
-	if args.StateRoot != state.StateRoot {
+	// An import has it from the cluster, whatever words the program has for it.
+	if filepath.Clean(args.StateRoot) != filepath.Clean(state.StateRoot) {
 		input("stateRoot", p.UpdateReplace)
 	}
 	// Without the input, whatever was chosen is right.

@@ -191,6 +191,7 @@ func TestDiffOfClusters(t *testing.T) {
 		"nothing":                               {func(*EmbeddedClusterArgs, *observation) {}, nil},
 		"a name":                                {func(a *EmbeddedClusterArgs, _ *observation) { a.Name = "b" }, kinds("name", p.UpdateReplace)},
 		"a state root":                          {func(a *EmbeddedClusterArgs, _ *observation) { a.StateRoot = "/t" }, kinds("stateRoot", p.UpdateReplace)},
+		"the same state root in other words":    {func(a *EmbeddedClusterArgs, _ *observation) { a.StateRoot = "/t/../s/" }, nil},
 		"the chosen subnet":                     {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.200.0.0/16") }, nil},
 		"a subnet":                              {func(a *EmbeddedClusterArgs, _ *observation) { a.Subnet = text("10.9.0.0/16") }, kinds("subnet", p.UpdateReplace)},
 		"a folder with the same programs":       {func(a *EmbeddedClusterArgs, _ *observation) { a.BinDir = text("/clone") }, nil},
