@@ -137,6 +137,7 @@ func observe() (machine, error) {
 		"settings":       "cd /proc/sys && grep . net/ipv4/ip_forward vm/overcommit_memory kernel/panic kernel/panic_on_oops kernel/pid_max",
 		"modules":        "ls -d /lib/modules 2>/dev/null || true",
 		"engines":        "pgrep -x dockerd || true",
+		"configuration":  "ls /etc/docker 2>/dev/null || true",
 	} {
 		output, err := exec.Command("sh", "-c", command).Output()
 		if err != nil {

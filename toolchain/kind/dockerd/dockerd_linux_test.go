@@ -77,8 +77,8 @@ func TestFileThatRuncReadsIsChanged(t *testing.T) {
 }
 
 func TestEngineKeepsToItsFolderAndOffTheFirewall(t *testing.T) {
-	config := Engine{Dir: "/var/lib/x"}.config()
-	for _, key := range []string{"data-root", "exec-root", "pidfile"} {
+	config := Engine{Dir: "/var/lib/x"}.config("Docker version 20.10.24+dfsg1, build 5d6db84")
+	for _, key := range []string{"data-root", "exec-root", "pidfile", "deprecated-key-path"} {
 		if path := config[key].(string); !strings.HasPrefix(path, "/var/lib/x/") {
 			t.Errorf("%s is %s", key, path)
 		}
@@ -90,6 +90,11 @@ func TestEngineKeepsToItsFolderAndOffTheFirewall(t *testing.T) {
 	}
 	if config["cgroup-parent"] != "/gopherlocks-var-lib-x" {
 		t.Errorf("the control group is %v", config["cgroup-parent"])
+	}
+	for _, version := range []string{"Docker version 23.0.1, build 1", "Docker version 26.1.5+dfsg1, build a72d7cd"} {
+		if path, told := (Engine{Dir: "/var/lib/x"}).config(version)["deprecated-key-path"]; told {
+			t.Errorf("%s is told of the key %v, which it does not have", version, path)
+		}
 	}
 }
 

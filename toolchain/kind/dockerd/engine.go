@@ -83,7 +83,7 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	if err := e.forget(); err != nil {
 		return fmt.Errorf("cleaning up after the Docker Engine in %s: %w", e.Dir, err)
 	}
-	if err := e.prepare(ctx); err != nil {
+	if err := e.prepare(ctx, unpacked); err != nil {
 		return fmt.Errorf("preparing the Docker Engine in %s: %w", e.Dir, err)
 	}
 	before, err := interfaces()
@@ -122,7 +122,7 @@ func (e Engine) forget() error {
 }
 
 // prepare fills the folder.
-func (e Engine) prepare(ctx context.Context) error {
+func (e Engine) prepare(ctx context.Context, unpacked string) error {
 	if err := os.MkdirAll(filepath.Join(e.Dir, "bin"), 0o700); err != nil {
 		return err
 	}
@@ -134,7 +134,11 @@ func (e Engine) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := json.Marshal(e.config())
+	version, err := dockerd(ctx, unpacked, "--version")
+	if err != nil {
+		return err
+	}
+	config, err := json.Marshal(e.config(version))
 	if err != nil {
 		return err
 	}
@@ -146,10 +150,10 @@ func (e Engine) prepare(ctx context.Context) error {
 	)
 }
 
-// config is dockerd's configuration:
+// config is the configuration of a dockerd that says of its version what version is:
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
-func (e Engine) config() map[string]any {
-	return map[string]any{
+func (e Engine) config(version string) map[string]any {
+	config := map[string]any{
 		"data-root":     filepath.Join(e.Dir, "data"),
 		"exec-root":     e.execRoot(),
 		"pidfile":       e.dockerPIDFile(),
@@ -165,6 +169,18 @@ func (e Engine) config() map[string]any {
 		// The default of -500 takes CAP_SYS_RESOURCE.
 		"oom-score-adjust": 0,
 	}
+	if hasKey(version) {
+		config["deprecated-key-path"] = filepath.Join(e.Dir, "key.json")
+	}
+	return config
+}
+
+// hasKey tells whether a dockerd takes its ID from a key, which it would make in
+// /etc/docker. Since version 23 it has none, and refuses to be told of one.
+func hasKey(version string) bool {
+	var major int
+	_, err := fmt.Sscanf(version, "Docker version %d.", &major)
+	return err == nil && major < 23
 }
 
 // Running says whether the engine's first process lives.

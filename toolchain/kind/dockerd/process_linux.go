@@ -1,6 +1,7 @@
 package dockerd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -23,11 +24,8 @@ func (e Engine) spawn(unpacked string) error {
 		return err
 	}
 	defer log.Close()
-	command := exec.Command(e.init(), filepath.Join(unpacked, "usr/sbin/dockerd"), "--config-file", filepath.Join(e.Dir, "daemon.json"))
-	command.Env = append(os.Environ(),
-		// Its helpers and libraries are not installed, either.
-		"PATH="+filepath.Join(unpacked, "usr/bin")+":"+filepath.Join(unpacked, "usr/sbin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
-		"LD_LIBRARY_PATH="+libraryPath(unpacked))
+	command := exec.Command(e.init(), program(unpacked), "--config-file", filepath.Join(e.Dir, "daemon.json"))
+	command.Env = environment(unpacked)
 	command.Dir, command.Stdout, command.Stderr = "/", log, log
 	// It outlives this process, and must not hold on to files that this process
 	// was given, such as the lock of whoever started it.
@@ -46,6 +44,27 @@ func (e Engine) spawn(unpacked string) error {
 	// So that it is no zombie when it ends while this process lives.
 	go func() { _ = command.Wait() }()
 	return os.WriteFile(e.pidFile(), []byte(strconv.Itoa(pid)+"\n"), 0o600)
+}
+
+// dockerd runs the program of an unpacked package for what it prints.
+func dockerd(ctx context.Context, unpacked string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, program(unpacked), args...)
+	command.Env = environment(unpacked)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("dockerd %s: %w: %s", strings.Join(args, " "), err, output)
+	}
+	return string(output), nil
+}
+
+func program(unpacked string) string { return filepath.Join(unpacked, "usr/sbin/dockerd") }
+
+// environment is what an unpacked dockerd needs: its helpers and libraries are not
+// installed, either.
+func environment(unpacked string) []string {
+	return append(os.Environ(),
+		"PATH="+filepath.Join(unpacked, "usr/bin")+":"+filepath.Join(unpacked, "usr/sbin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"LD_LIBRARY_PATH="+libraryPath(unpacked))
 }
 
 // libraryPath lists the folders of libraries of unpacked packages.
