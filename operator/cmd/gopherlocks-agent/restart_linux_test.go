@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
@@ -125,6 +126,54 @@ func TestArchiveIsWrittenAndRestored(t *testing.T) {
 	lead.awaitStatus(pending, "COMPLETED") // its queue has been started
 }
 
+// TestArchiveBringsBackNoDrainsOfOurs: of pods that were stopped with their lead,
+// when another lead is lost while the pods that took their place live on.
+func TestArchiveBringsBackNoDrainsOfOurs(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "state.tgz")
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.ArchivePath = archive })
+	ranks := m.startUp(3)
+	lead := ranks[0]
+	lead.ask("resource", "drain", "3", "bad", "disk")
+	for _, follower := range ranks[1:] {
+		follower.Stop()
+		follower.wantCode(agentapi.ExitStopped)
+	}
+	lead.awaitDrained("1-2 " + endpoint.ReasonStopping + "\n3 bad disk")
+	lead.Stop()
+	lead.wantCode(agentapi.ExitStopped)
+
+	lead = m.startUp(3)[0]
+	lead.awaitDrained("3 bad disk")
+	lead.Kill()
+	lead = m.start(0)
+	lead.awaitOnline("0-2")
+	lead.awaitDrained("3 bad disk")
+	if got := lead.ask("run", "-N3", "echo", "ran"); got != "ran\nran\nran" {
+		t.Errorf("a job on all ranks printed %q", got)
+	}
+}
+
+// TestShrinkGoesOnWithANewLead: what the operator wishes of it stays, also when the
+// ranks that are to go join after that.
+func TestShrinkGoesOnWithANewLead(t *testing.T) {
+	m := newMiniCluster(t, keepsState(t))
+	ranks := m.startUp(3)
+	ranks[2].awaitSaid("is up", 1)
+	m.drain(agentapi.DrainRequest{Ranks: "1-2"})
+	ranks[0].awaitDrained("1-2 " + endpoint.ReasonShrink)
+	ranks[2].signalAgent(syscall.SIGSTOP) // which starts no broker until it goes on
+	ranks[0].Stop()                       // and saves the drains
+	ranks[0].wantCode(agentapi.ExitStopped)
+	lead := m.start(0)
+	m.drain(agentapi.DrainRequest{Ranks: "2"})
+	ranks[2].signalAgent(syscall.SIGCONT)
+	ranks[2].awaitSaid("is up", 2)
+	lead.awaitOnline("0-2")
+	lead.awaitDrained("2 " + endpoint.ReasonShrink)
+	lead.awaitStatus(lead.ask("submit", "-N2", "true"), "COMPLETED")
+	lead.awaitStatus(lead.ask("submit", "-N3", "true"), "SCHED")
+}
+
 // awaitCheckpoint waits until the state folder holds the job of a name: the
 // broker's checkpoint is as old as fluxconf lets it be.
 func (r *rank) awaitCheckpoint(jobName string) {
@@ -140,6 +189,18 @@ func (r *rank) awaitCheckpoint(jobName string) {
 		}
 		return ""
 	})
+}
+
+// signalAgent signals what watches over the rank's broker.
+func (r *rank) signalAgent(s syscall.Signal) {
+	r.m.t.Helper()
+	agents := r.Processes(agentapi.Program + " rank")
+	if len(agents) == 0 {
+		r.m.t.Fatal("no process is the agent")
+	}
+	for _, pid := range agents {
+		r.m.must(syscall.Kill(pid, s))
+	}
 }
 
 // brokerPID finds the broker of the rank.

@@ -117,6 +117,7 @@ func standInFlux(args []string) int {
 	case command == "resource list":
 		fmt.Println(readInstance("allocated"))
 	case command == "resource undrain":
+		writeInstance("undrained", args[2])
 		writeInstance("drained", "")
 	case command == "resource drain":
 		if args[2] == "--update" || args[2] == "--force" {

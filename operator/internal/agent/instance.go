@@ -82,6 +82,29 @@ func (o own) undrainOurs(ctx context.Context) error {
 	return o.flux.Undrain(ctx, o.ranks)
 }
 
+// undrainEarlier is for a lead, and undoes the drains of ours in the state that it
+// began with. They tell of another time, an archive's of one that may be long ago,
+// and followers whose pods live on do not look again. The operator drains anew what
+// is still to go.
+func (o own) undrainEarlier(ctx context.Context) error {
+	drained, err := o.flux.Drained(ctx)
+	if err != nil {
+		return err
+	}
+	earlier := drained.Because(agentapi.DrainReason)
+	if earlier.Len() == 0 {
+		return nil
+	}
+	since, err := o.flux.DrainedSinceOnline(ctx) // such as of a follower that is being stopped
+	if err != nil {
+		return err
+	}
+	if earlier = earlier.Minus(since); earlier.Len() > 0 {
+		o.log.Printf("undraining ranks %s: they were drained before this lead", earlier)
+	}
+	return o.flux.Undrain(ctx, earlier)
+}
+
 // drainAndWait drains the rank and waits until no job runs on it, or ctx is over.
 // An error of asking is no answer: it is asked again.
 func (o own) drainAndWait(ctx context.Context) {

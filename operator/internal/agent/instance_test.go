@@ -51,6 +51,27 @@ func TestDrainSinceTheReturnStays(t *testing.T) {
 	}
 }
 
+func TestLeadUndrainsWhatWasDrainedBeforeIt(t *testing.T) {
+	const drained = "drained=1-2 " + endpoint.ReasonStopping + "\ndrained=3 broken fan\ndrained=4 " + endpoint.ReasonShrink
+	for name, test := range map[string]struct{ drained, events, undrained string }{
+		"nothing":               {"", "", ""},
+		"an administrator's":    {"drained=3 broken fan", "", ""},
+		"an earlier lead's":     {drained, `{"name":"drain","context":{"idset":"1-4"}}` + "\n" + `{"name":"restart"}`, "1-2,4"},
+		"one has since stopped": {drained, `{"name":"restart"}` + "\n" + `{"name":"drain","context":{"idset":"2"}}`, "1,4"},
+	} {
+		root := testRoot(t)
+		writeInstance("drained", test.drained)
+		writeInstance("eventlog", test.events)
+		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
+		must(t, err)
+		o := own{flux: client, ranks: fluxconf.Range(0, 1), log: newLogger(io.Discard, false)}
+		must(t, o.undrainEarlier(t.Context()))
+		if got := readInstance("undrained"); got != test.undrained {
+			t.Errorf("%s: undrained %q, want %q", name, got, test.undrained)
+		}
+	}
+}
+
 func TestStoppingRankDrainsItselfForThat(t *testing.T) {
 	for before, after := range map[string]string{
 		"":                                   "drained=1 " + endpoint.ReasonStopping,

@@ -238,6 +238,8 @@ func (r *rank) join(a joined) {
 
 // lead does what only the lead does, while ctx lasts.
 func (r *rank) lead(ctx context.Context) {
+	// Before the operator is served, so that what it wishes stays.
+	r.own.insist(ctx, "looking for drains of an earlier lead", func() error { return r.own.undrainEarlier(ctx) })
 	if r.restore {
 		// A dump is made with the queues stopped.
 		r.own.insist(ctx, "starting the queues of the archive", func() error { return r.own.flux.StartQueue(ctx) })
