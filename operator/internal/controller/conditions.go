@@ -71,7 +71,15 @@ func needsAttention(state string) bool {
 	return false
 }
 
+// longestMessage is the most that the API server takes in a condition, in
+// characters. A longer message would keep the whole status from being written, and
+// with it the time from which a drain counts.
+const longestMessage = 32768
+
 func condition(conditionType string, isTrue bool, reason, message string, generation int64) metav1.Condition {
+	if len(message) > longestMessage { // others' words may be of any length
+		message = strings.ToValidUTF8(message[:longestMessage-len("…")], "") + "…"
+	}
 	status := metav1.ConditionFalse
 	if isTrue {
 		status = metav1.ConditionTrue

@@ -2,8 +2,10 @@ package controller
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,6 +74,14 @@ func TestSizeWithinBoundsNamesEveryViolation(t *testing.T) {
 	p.Violations = nil
 	if got := sizeWithinBoundsCondition(1, p); got.Status != metav1.ConditionTrue || got.Reason != api.ReasonWithinBounds {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestLongMessageIsCutToWhatTheAPIServerTakes(t *testing.T) {
+	p := plan.Plan{State: api.ReasonApplyFailed, Message: "the quota " + strings.Repeat("ƒ", longestMessage)}
+	got := readyCondition(1, p).Message
+	if len(got) > longestMessage || !utf8.ValidString(got) || !strings.HasPrefix(got, "the quota ƒ") || !strings.HasSuffix(got, "ƒ…") {
+		t.Errorf("a message of %d bytes, %q to %q", len(got), got[:20], got[len(got)-20:])
 	}
 }
 

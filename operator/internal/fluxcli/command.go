@@ -26,11 +26,24 @@ type CommandError struct {
 
 // Error names the command, how it ended and what it said.
 func (e *CommandError) Error() string {
-	text := fmt.Sprintf("flux %s: %v", strings.Join(e.Args, " "), e.Err)
+	text := fmt.Sprintf("flux %s: %v", shortLine(e.Args), e.Err)
 	if e.Stderr != "" {
 		text += ": " + e.Stderr
 	}
 	return text
+}
+
+// shortLine is the arguments as they fit a message: ranks can be very many.
+func shortLine(args []string) string {
+	const most = 200 // bytes of each
+	var short []string
+	for _, arg := range args {
+		if len(arg) > most {
+			arg = strings.ToValidUTF8(arg[:most], "") + "…"
+		}
+		short = append(short, arg)
+	}
+	return strings.Join(short, " ")
 }
 
 // Unwrap is why the command did not succeed.

@@ -19,6 +19,10 @@ type Job struct {
 	// Name is by default the name of its program.
 	Name string
 }
+// longestArgument is what Linux takes as one, in bytes, with a zero byte behind it:
+// some 22,000 ranks without neighbours. Source: execve(2), MAX_ARG_STRLEN.
+const longestArgument = 128<<10 - 1
+
 
 // Jobs are the jobs of all users that run on one of ranks, the newest first, no
 // matter how many.
@@ -27,8 +31,8 @@ func (c *Client) Jobs(ctx context.Context, ranks fluxconf.Set) ([]Job, error) {
 		return nil, nil
 	}
 	args := []string{"jobs", "-A", "--filter", "running", "--count", "0", "--no-header", "--format", jobFormat}
-	if c.version.AtLeast(jobsInclude) {
-		args = append(args, "--include", ranks.String())
+	if included := ranks.String(); c.version.AtLeast(jobsInclude) && len(included) <= longestArgument {
+		args = append(args, "--include", included)
 	}
 	output, err := c.run(ctx, args...)
 	if err != nil {

@@ -1,6 +1,7 @@
 package fluxcli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,13 @@ func TestLongOutputIsShortenedToItsEnd(t *testing.T) {
 	got := shorten(strings.Repeat("ƒ", 5000) + "the reason\n")
 	if !strings.HasSuffix(got, "the reason") || len(got) > 1010 || strings.ContainsRune(got, '\uFFFD') {
 		t.Errorf("shorten kept %d bytes: …%q", len(got), got[len(got)-20:])
+	}
+}
+
+func TestErrorOfACommandWithManyRanksIsShort(t *testing.T) {
+	err := &CommandError{Args: []string{"resource", "drain", strings.Repeat("1,3,", 50_000), "ours"}, Err: errors.New("no answer")}
+	if got := err.Error(); len(got) > 300 || !strings.HasPrefix(got, "flux resource drain 1,3,1,3,") || !strings.HasSuffix(got, "… ours: no answer") {
+		t.Errorf("an error of %d bytes: %.60q", len(got), got)
 	}
 }
 

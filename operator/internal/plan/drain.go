@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
@@ -60,8 +59,8 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	target := going.String()
 	timeout := DrainTimeout(mc)
 	before := drainInForce(mc, completions)
-	if timeout == 0 && before == nil || !p.Ranks.anyRunning(p.Desired, completions) {
-		p.DrainStatus = stillToUndrain(mc, p.Desired)
+	if timeout == 0 && before.status == nil || !p.Ranks.anyRunning(p.Desired, completions) {
+		p.DrainStatus = stillToUndrain(mc, p.Desired).status
 		return true
 	}
 	answer := o.Drain
@@ -73,15 +72,17 @@ func drained(o Observed, p *Plan, completions int32) bool {
 		return true
 	}
 
+	// The time begins anew with ranks that were not to go before: the jobs of each rank
+	// have it whole, at the price of a longer wait for the others.
 	start := metav1.NewTime(o.Now)
-	if before != nil && !addsTo(before, going) {
-		start = before.StartTime
+	if before.status != nil && going.Minus(before.ranks).Len() == 0 {
+		start = before.status.StartTime
 	}
 	deadline := start.Add(timeout)
 	if !o.Now.Before(deadline) {
 		p.tell(corev1.EventTypeWarning, api.EventDrainTimedOut, "Ranks %s go after %s although %s", target, timeout, hindrance(answer))
 		if answer == nil || answer.Problem != "" {
-			p.DrainStatus = stillToUndrain(mc, p.Desired)
+			p.DrainStatus = stillToUndrain(mc, p.Desired).status
 		}
 		return true
 	}
@@ -99,40 +100,41 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	return false
 }
 
+// earlierDrain is the drain that the status tells of; the zero value is none.
+type earlierDrain struct {
+	status *api.Drain
+	ranks  fluxconf.Set
+}
+
+func drainBefore(mc *api.MiniCluster) earlierDrain {
+	if mc.Status.Drain == nil {
+		return earlierDrain{}
+	}
+	ranks, err := fluxconf.Parse(mc.Status.Drain.Ranks)
+	if err != nil {
+		return earlierDrain{} // somebody else has written it
+	}
+	return earlierDrain{mc.Status.Drain, ranks}
+}
+
 // drainInForce returns the drain that the status tells of, if it is that of the
 // Job's highest ranks, as each is until they have gone. The status may still tell of
 // one that is over: its ranks have gone, or came back to work since.
-func drainInForce(mc *api.MiniCluster, completions int32) *api.Drain {
-	before := mc.Status.Drain
-	if before == nil {
-		return nil
+func drainInForce(mc *api.MiniCluster, completions int32) earlierDrain {
+	if before := drainBefore(mc); before.ranks.Contains(completions - 1) {
+		return before
 	}
-	if ranks, err := fluxconf.Parse(before.Ranks); err != nil || !ranks.Contains(completions-1) {
-		return nil
-	}
-	return before
-}
-
-// addsTo tells whether there are ranks that were not to go before. The time begins
-// anew with them: the jobs of each rank have it whole, at the price of a longer wait
-// for the others.
-func addsTo(before *api.Drain, going fluxconf.Set) bool {
-	ranks, err := fluxconf.Parse(before.Ranks)
-	return err != nil || going.Minus(ranks).Len() > 0
+	return earlierDrain{}
 }
 
 // stillToUndrain returns the drain that the status tells of, if ranks below desired
 // are among its: the lead has not confirmed that these stay. It is kept, so that
 // undrain goes on with it when the others have gone.
-func stillToUndrain(mc *api.MiniCluster, desired int32) *api.Drain {
-	before := mc.Status.Drain
-	if before == nil {
-		return nil
+func stillToUndrain(mc *api.MiniCluster, desired int32) earlierDrain {
+	if before := drainBefore(mc); before.ranks.Minus(fluxconf.Range(desired, fluxconf.MaxRanks)).Len() > 0 {
+		return before
 	}
-	if ranks, err := fluxconf.Parse(before.Ranks); err != nil || ranks.Minus(fluxconf.Range(desired, fluxconf.MaxRanks)).Len() == 0 {
-		return nil
-	}
-	return before
+	return earlierDrain{}
 }
 
 // alsoLeaving is p.leaving, to be put behind a message.
@@ -151,10 +153,15 @@ func hindrance(answer *DrainAnswer) string {
 	case answer.Problem != "":
 		return "the lead does not answer: " + answer.Problem
 	}
-	text := fmt.Sprintf("%d jobs run on ranks %s", answer.JobCount, answer.Busy)
+	jobs := fmt.Sprintf("%d jobs run", answer.JobCount)
 	if answer.JobCount == 1 {
-		text = "1 job runs on ranks " + answer.Busy
+		jobs = "1 job runs"
 	}
+	busy := answer.Busy
+	if ranks, err := fluxconf.Parse(busy); err == nil {
+		busy = listRanks(slices.Collect(ranks.All()))
+	}
+	text := jobs + " on ranks " + busy
 	if len(answer.Jobs) > 0 {
 		text += " (" + strings.Join(answer.Jobs, ", ") + ")"
 	}
@@ -166,19 +173,15 @@ func hindrance(answer *DrainAnswer) string {
 // pods have ended they stay drained.
 func undrain(o Observed, p *Plan, completions int32) {
 	before := stillToUndrain(o.MiniCluster, completions)
-	if before == nil || !build.FluxEnabled(o.MiniCluster) {
+	if before.status == nil || !build.FluxEnabled(o.MiniCluster) {
 		return
 	}
-	ranks, err := fluxconf.Parse(before.Ranks)
-	if err != nil {
-		return
-	}
-	gone := ranks.Minus(fluxconf.Range(0, p.Desired)).String()
+	gone := before.ranks.Minus(fluxconf.Range(0, p.Desired)).String()
 	if o.Drain != nil && o.Drain.Ranks == gone && o.Drain.Problem == "" {
-		stay := ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks))
+		stay := before.ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks))
 		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay)
 		return
 	}
-	p.DrainStatus = ptr.To(*before)
+	p.DrainStatus = before.status
 	p.DrainOrder = &DrainOrder{Ranks: gone}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,48 @@ func TestShrinkingFailsClosed(t *testing.T) {
 			t.Errorf("%s: the ranks go", name)
 		}
 		wantState(t, p, api.ReasonDraining, test.tells)
+	}
+}
+
+// TestMessagesOfManyRanksFitIntoACondition: every second one of very many ranks has
+// jobs, or is missing.
+func TestMessagesOfManyRanksFitIntoACondition(t *testing.T) {
+	const most = 1000 // of the 32768 that a condition's message may have
+	mc := miniCluster(40_000, 1, 40_000)
+	mc.Spec.Flux.Enabled = nil
+	o := settled(mc)
+	for i := range o.Pods {
+		if i%2 == 1 && i < 20_000 {
+			o.Pods[i] = nowhere(o.Pods[i], "no room")
+		}
+	}
+	p := Make(o)
+	wantState(t, p, api.ReasonScalingUp, "waiting for ranks 1,3,5,")
+	wantState(t, p, api.ReasonScalingUp, ",37,39 and 9980 more; ranks 1,3,5,")
+	if len(p.Message) > most {
+		t.Errorf("a message of %d bytes", len(p.Message))
+	}
+
+	mc.Spec.Size = 20_000
+	var busy []string
+	for rank := 20_000; rank < 40_000; rank += 2 {
+		busy = append(busy, strconv.Itoa(rank))
+	}
+	o.Now = noon
+	o.Drain = &DrainAnswer{Ranks: "20000-39999", Busy: strings.Join(busy, ","), JobCount: len(busy)}
+	p = Make(o)
+	wantState(t, p, api.ReasonDraining, "10000 jobs run on ranks 20000,20002,")
+	wantState(t, p, api.ReasonDraining, ",20038 and 9980 more; ")
+	if len(p.Message) > 2*most {
+		t.Errorf("a message of %d bytes", len(p.Message))
+	}
+	if p.DrainStatus == nil || p.DrainStatus.Busy != o.Drain.Busy {
+		t.Error("the status does not tell of all busy ranks")
+	}
+	mc.Status.Drain, o.Now = p.DrainStatus, noon.Add(time.Hour)
+	p = Make(o)
+	if !strings.HasPrefix(reasons(p), api.EventDrainTimedOut) || len(p.Events[0].Message) > most {
+		t.Errorf("events %s, a message of %d bytes", reasons(p), len(p.Events[0].Message))
 	}
 }
 

@@ -229,10 +229,20 @@ func leadWasLost(mc *api.MiniCluster) bool {
 	return c != nil && c.Reason == api.ReasonLeadLost
 }
 
+// namedSpans is how many spans of ranks a message names, such as 3-5. Those of a
+// large instance need not fit into a condition.
+const namedSpans = 20
+
 // ranksText lists ranks as "ranks 1,3-5".
 func ranksText(ranks []int32) string {
+	return verb(len(ranks), "rank ", "ranks ") + listRanks(ranks)
+}
+
+// listRanks lists ascending ranks as "1,3-5", the first spans of them.
+func listRanks(ranks []int32) string {
 	var parts []string
-	for i := 0; i < len(ranks); {
+	i := 0
+	for i < len(ranks) && len(parts) < namedSpans {
 		j := i
 		for j+1 < len(ranks) && ranks[j+1] == ranks[j]+1 {
 			j++
@@ -244,8 +254,9 @@ func ranksText(ranks []int32) string {
 		}
 		i = j + 1
 	}
-	if len(ranks) == 1 {
-		return "rank " + parts[0]
+	text := strings.Join(parts, ",")
+	if more := len(ranks) - i; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return "ranks " + strings.Join(parts, ",")
+	return text
 }
