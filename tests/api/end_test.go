@@ -69,6 +69,13 @@ func TestCleanupRemovesThePodsAndKeepsTheExitCode(t *testing.T) {
 		}
 		return nil
 	})
+
+	// Another spec is another run.
+	m.change(func(s *api.MiniClusterSpec) { s.Containers[0].Image = "example.org/image:2" })
+	m.waitForSize(2)
+	if s := m.get().Status; meta.IsStatusConditionTrue(s.Conditions, api.ConditionComplete) || s.ExitCode != nil {
+		t.Errorf("status %+v while the command runs anew", s)
+	}
 }
 
 // TestLostLeadComesBack: its rank is replaced, and the followers stay.

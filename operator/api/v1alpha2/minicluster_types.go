@@ -288,6 +288,12 @@ type MiniClusterStatus struct {
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
+	// EndedTemplate is, once the MiniCluster has ended, a hash of what its ranks were
+	// made from. With another one they are started anew, also when the Job is gone.
+	//
+	// +optional
+	EndedTemplate string `json:"endedTemplate,omitempty"`
+
 	// Conditions are Ready, Progressing, SizeWithinBounds, Complete and Failed.
 	//
 	// +optional

@@ -79,7 +79,7 @@ func calculateStatus(mc *api.MiniCluster, p plan.Plan) api.MiniClusterStatus {
 	meta.SetStatusCondition(&status.Conditions, completeCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, failedCondition(mc.Generation, p))
 	if p.End != nil {
-		status.ExitCode = p.End.ExitCode
+		status.ExitCode, status.EndedTemplate = p.End.ExitCode, p.End.Template
 	}
 	return status
 }

@@ -26,6 +26,9 @@ type End struct {
 	State, Message string
 	// ExitCode is that of the lead's command, where it ended by itself.
 	ExitCode *int32
+	// Template is the hash of what the ranks were made from; empty where an older
+	// operator has told of the end, and the Job is gone.
+	Template string
 }
 
 // endBefore returns the end that the status tells of already.
@@ -37,7 +40,7 @@ func endBefore(mc *api.MiniCluster) *End {
 		}
 		end := &End{
 			Failed: conditionType == api.ConditionFailed, Reason: c.Reason,
-			State: api.ReasonCompleted, Message: c.Message, ExitCode: mc.Status.ExitCode,
+			State: api.ReasonCompleted, Message: c.Message, ExitCode: mc.Status.ExitCode, Template: mc.Status.EndedTemplate,
 		}
 		if end.Failed {
 			end.State = api.ReasonJobFailed
@@ -187,6 +190,7 @@ func (p *Plan) setEnd(end *End) {
 
 // planEnd reports the end, and removes what has no more purpose.
 func planEnd(o Observed, p *Plan, end *End) {
+	end.Template = o.Job.Annotations[api.AnnotationTemplateHash]
 	p.setEnd(end)
 	if endBefore(o.MiniCluster) == nil {
 		// Also where the spec has none any more: some may be left.
@@ -201,6 +205,22 @@ func planEnd(o Observed, p *Plan, end *End) {
 		// Its pods have no more purpose; a suspended Job has none.
 		editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
 	}
+}
+
+// planGone is for an end whose Job is gone, by the cleanup or by hand. To make it
+// again would run the command again, which is for another spec alone.
+func planGone(o Observed, p *Plan, end *End) {
+	p.setEnd(end)
+	if end.Template == "" || end.Template == build.TemplateHash(o.MiniCluster, p.Maximum) {
+		return
+	}
+	if _, because := tryOut(o, p); because != "" {
+		p.Message += cannotBe + because
+		return
+	}
+	// First the status must tell that it is no longer at its end.
+	p.End = nil
+	p.State, p.Message = api.ReasonRecreating, "what the ranks are made from or the maximum changed after the end"
 }
 
 // goesOn tells whether the Job does not end by itself with the command.

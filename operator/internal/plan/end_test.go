@@ -44,7 +44,7 @@ func exited(pod *corev1.Pod, phase corev1.PodPhase, code int32, message string) 
 
 // told makes the status tell of the end that was planned.
 func told(mc *api.MiniCluster, end *End) {
-	mc.Status.ExitCode = end.ExitCode
+	mc.Status.ExitCode, mc.Status.EndedTemplate = end.ExitCode, end.Template
 	conditionType := api.ConditionComplete
 	if end.Failed {
 		conditionType = api.ConditionFailed
@@ -174,6 +174,78 @@ func TestCleanupWaitsForTheStatusAndDoesNotRunAgain(t *testing.T) {
 		if p.End == nil || p.End.Reason != api.ReasonCommandSucceeded || !ptr.Equal(p.End.ExitCode, ptr.To(int32(0))) {
 			t.Errorf("end %+v, want what the status told", p.End)
 		}
+	}
+}
+
+// cleanedUp is an instance that has ended, and whose Job was cleaned up.
+func cleanedUp() Observed {
+	o := ended(instance(), batchv1.JobComplete, "")
+	o.MiniCluster.Spec.Cleanup = true
+	told(o.MiniCluster, Make(o).End)
+	o.Job, o.Pods, o.Now = nil, nil, noon
+	return o
+}
+
+func TestChangeAfterTheCleanupRunsAgain(t *testing.T) {
+	o := cleanedUp()
+	o.MiniCluster.Spec.Size = 3 // which is no other command
+	p := Make(o)
+	quiet(t, p)
+	wantState(t, p, api.ReasonCompleted, "exit code 0")
+
+	o.MiniCluster.Spec.Containers[0].Command = "another"
+	p = Make(o)
+	quiet(t, p)
+	wantState(t, p, api.ReasonRecreating, "changed after the end")
+	if p.End != nil || p.Replacement == nil {
+		t.Fatalf("end %+v, tries out %v: want the API server asked, then the end taken back", p.End, p.Replacement)
+	}
+	o.MiniCluster.Status.Conditions, o.MiniCluster.Status.ExitCode, o.MiniCluster.Status.EndedTemplate = nil, nil, ""
+	if p = Make(o); p.Job == nil || *p.Job.Spec.Completions != 3 || !p.Foundation || reasons(p) != api.EventCreated {
+		t.Errorf("Job %+v, events %v", p.Job, p.Events)
+	}
+}
+
+func TestChangeThatCannotBeForgetsNoEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Observed)
+		tells  string
+	}{
+		"the spec is spoilt": {func(o *Observed) { spoil(o.MiniCluster) }, "pod.dnsPolicy"},
+		"the API server refuses": {func(o *Observed) {
+			o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "requests above limits"
+		}, "requests above limits"},
+	} {
+		o := cleanedUp()
+		test.change(&o)
+		p := Make(o)
+		quiet(t, p)
+		wantState(t, p, api.ReasonCompleted, "exit code 0; delete the MiniCluster to run it again; what has changed in the spec since cannot be: ")
+		wantState(t, p, api.ReasonCompleted, test.tells)
+		if p.End == nil || p.Replacement != nil {
+			t.Errorf("%s: end %+v, tries out %v", name, p.End, p.Replacement)
+		}
+		// The spec as it was is no other one.
+		told(o.MiniCluster, p.End)
+		o.MiniCluster.Spec, o.Refusal = cleanedUp().MiniCluster.Spec, ""
+		p = Make(o)
+		quiet(t, p)
+		if p.End == nil {
+			t.Errorf("%s: what has ended runs again", name)
+		}
+	}
+}
+
+// TestEndThatAnOlderOperatorToldOfStays: what it was the end of is not known when
+// the Job is gone.
+func TestEndThatAnOlderOperatorToldOfStays(t *testing.T) {
+	o := cleanedUp()
+	o.MiniCluster.Status.EndedTemplate = ""
+	o.MiniCluster.Spec.Containers[0].Command = "another"
+	p := Make(o)
+	quiet(t, p)
+	if p.End == nil || p.Replacement != nil {
+		t.Errorf("end %+v, tries out %v", p.End, p.Replacement)
 	}
 }
 

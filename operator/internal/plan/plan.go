@@ -12,6 +12,8 @@
 //	Job with more ranks                        → drain those that go; when they are
 //	                                             idle: shrink it, in one write
 //	Job finished                               → report its end, remove the services
+//	Job finished and gone                      → leave it; create, if the template
+//	                                             input is another one
 //	anything being deleted                     → leave it
 //	an object of our name that is not ours     → leave everything, and say so
 //	no new Job can be made of the spec         → say so; the ranks go on, and are
@@ -160,8 +162,7 @@ func Make(o Observed) Plan {
 		return p
 	}
 	if end := endBefore(mc); end != nil && o.Job == nil {
-		// Cleaned up. To make the Job again would run the command again.
-		p.setEnd(end)
+		planGone(o, &p, end)
 		return p
 	}
 	planService(o, &p)
@@ -268,19 +269,10 @@ const RefusalRetry = time.Minute
 // anew. Nothing is deleted for a Job that could not be, or a command that could not
 // run: the ranks go on with the earlier one, and can be scaled.
 func planRecreate(o Observed, p *Plan) {
-	job, err := buildJob(o, p)
-	switch {
-	case err != nil:
-		planWithoutChange(o, p, api.ReasonInvalidSpec, err.Error())
-		return
-	case o.Refusal != "":
-		p.wakeBy(o.Now.Add(RefusalRetry))
-		planWithoutChange(o, p, api.ReasonApplyFailed, "the API server does not take a Job as the spec says: "+o.Refusal)
+	if state, because := tryOut(o, p); because != "" {
+		planWithoutChange(o, p, state, because)
 		return
 	}
-	// No other object has a UID for its name, and as the name of a Job it is short
-	// enough.
-	p.Replacement = job.WithName(string(o.MiniCluster.UID))
 	// What the new ranks stand on is not to be seen by the old ones.
 	p.State = api.ReasonRecreating
 	p.Message = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
@@ -291,11 +283,31 @@ func planRecreate(o Observed, p *Plan) {
 	p.tell(corev1.EventTypeNormal, api.EventRecreating, "Restarting all ranks: %s", p.Message)
 }
 
+// tryOut plans to ask the API server whether it would take the Job of the spec. When
+// it is known that this Job cannot be, it returns the state that says so, and why.
+func tryOut(o Observed, p *Plan) (state, because string) {
+	job, err := buildJob(o, p)
+	switch {
+	case err != nil:
+		return api.ReasonInvalidSpec, err.Error()
+	case o.Refusal != "":
+		p.wakeBy(o.Now.Add(RefusalRetry))
+		return api.ReasonApplyFailed, "the API server does not take a Job as the spec says: " + o.Refusal
+	}
+	// No other object has a UID for its name, and as the name of a Job it is short
+	// enough.
+	p.Replacement = job.WithName(string(o.MiniCluster.UID))
+	return "", ""
+}
+
+// cannotBe joins the message of an end with why it is not followed by another run.
+const cannotBe = "; what has changed in the spec since cannot be: "
+
 // planWithoutChange plans for ranks that cannot be made anew as the spec says.
 func planWithoutChange(o Observed, p *Plan, state, because string) {
 	if end := findEnd(o); end != nil {
 		planEnd(o, p, end)
-		p.Message += "; what has changed in the spec since cannot be: " + because
+		p.Message += cannotBe + because
 		return
 	}
 	planResize(o, p)
