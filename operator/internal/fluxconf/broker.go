@@ -43,15 +43,6 @@ type Options struct {
 	// domain the ranks' host names are.
 	Name    string
 	Service string
-	// Namespace and ClusterDomain ("cluster.local") make the lead's address
-	// absolute. Both or neither. Default: neither, and the address is the lead's
-	// host name with the Service's behind it. A pod's resolver completes that with
-	// its search path, whose first entry is the pod's own namespace, so the first
-	// question is the right one whatever the cluster's domain is; with the
-	// namespace and "svc" behind it, it would be the third one.
-	// Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
-	Namespace     string
-	ClusterDomain string
 	// MaxSize is the number of ranks that the instance can have, 1 to MaxRanks.
 	MaxSize int32
 	// Simple chooses sched-simple rather than Fluxion: see SchedulerEnvironment.
@@ -96,7 +87,11 @@ func BrokerConfig(o Options) (string, error) {
 	d.text("curve_cert", agentapi.UsedCurveFile)
 	d.number("default_port", agentapi.BrokerPort)
 	d.text("default_bind", "tcp://*:%p")
-	d.text("default_connect", "tcp://%h."+o.domain()+":%p")
+	// A pod's resolver completes the lead's address with its search path, whose first
+	// entry is the pod's own namespace, so that the first question is the right one
+	// whatever the cluster's domain is; an absolute one would be the third.
+	// Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+	d.text("default_connect", "tcp://%h."+o.Service+":%p")
 	d.flag("enable_ipv6", true)
 	fmt.Fprintf(&d, "hosts = [ { host = %s } ]\n", quote(Hosts(o.Name, o.MaxSize)))
 
@@ -136,31 +131,11 @@ func SchedulerEnvironment(simple bool) map[string]string {
 	return map[string]string{"FLUXION_RESOURCE_RC_NOOP": "1", "FLUXION_QMANAGER_RC_NOOP": "1"}
 }
 
-// domain is what host names are completed with.
-func (o Options) domain() string {
-	if o.ClusterDomain == "" {
-		return o.Service
-	}
-	return strings.Join([]string{o.Service, o.Namespace, "svc", o.ClusterDomain}, ".")
-}
-
 func (o Options) check() error {
-	names := []struct {
-		field, value string
-		optional     bool
-	}{
-		{"name", o.Name, false},
-		{"service", o.Service, false},
-		{"namespace", o.Namespace, true},
-		{"cluster domain", o.ClusterDomain, true},
-	}
-	for _, name := range names {
-		if (!name.optional || name.value != "") && !dnsName.MatchString(name.value) {
+	for _, name := range []struct{ field, value string }{{"name", o.Name}, {"service", o.Service}} {
+		if !dnsName.MatchString(name.value) {
 			return fmt.Errorf("%s %s must be a DNS name in lower case", name.field, excerpt(name.value))
 		}
-	}
-	if (o.Namespace == "") != (o.ClusterDomain == "") {
-		return fmt.Errorf("namespace %q and cluster domain %q must be given both or neither", o.Namespace, o.ClusterDomain)
 	}
 	if o.MaxSize < 1 || o.MaxSize > MaxRanks {
 		return fmt.Errorf("maxSize %d must be 1 to %d", o.MaxSize, MaxRanks)

@@ -59,10 +59,6 @@ func TestBrokerConfigFollowsItsOptions(t *testing.T) {
 			func(o *Options) { o.MaxSize = 1 },
 			`hosts = [ { host = "flux-sample-0" } ]`, "[0",
 		},
-		"cluster domain": {
-			func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "cluster.local" },
-			`"tcp://%h.flux-service.hpc.svc.cluster.local:%p"`, "%h.flux-service:",
-		},
 	}
 	for name, tt := range tests {
 		o := sample()
@@ -82,9 +78,6 @@ func TestBrokerConfigRefuses(t *testing.T) {
 		`name "" must be a DNS name`:                        func(o *Options) { o.Name = "" },
 		`name "a\"b" must be a DNS name`:                    func(o *Options) { o.Name = `a"b` },
 		`service "%h" must be a DNS name`:                   func(o *Options) { o.Service = "%h" },
-		`cluster domain "a." must be a DNS name`:            func(o *Options) { o.Namespace, o.ClusterDomain = "hpc", "a." },
-		`namespace "hpc" and cluster domain "" must be`:     func(o *Options) { o.Namespace = "hpc" },
-		`namespace "" and cluster domain "a" must be`:       func(o *Options) { o.ClusterDomain = "a" },
 		"maxSize 0 must be 1 to 100000":                     func(o *Options) { o.MaxSize = 0 },
 		"maxSize 100001 must be 1 to 100000":                func(o *Options) { o.MaxSize = 100_001 },
 		`flux.scheduler.queuePolicy "lifo" must be one of`:  func(o *Options) { o.QueuePolicy = "lifo" },
@@ -166,13 +159,12 @@ func FuzzQuote(f *testing.F) {
 // FuzzBrokerConfig: what is accepted is TOML that means what was asked for, and
 // names maxSize hosts; what is refused leaves nothing.
 func FuzzBrokerConfig(f *testing.F) {
-	f.Add("flux-sample", "flux-service", "hpc", "cluster.local", int32(4), false, "easy", "5s", true)
-	f.Add("a", "b", "", "", int32(1), true, "", "1.5m", false)
-	f.Add("a\"\n[kvs]", "%h", "x", "", int32(0), true, "fcfs", "5s\nx", false)
-	f.Fuzz(func(t *testing.T, name, service, namespace, domain string, maxSize int32, simple bool, policy, timeout string, keepsState bool) {
+	f.Add("flux-sample", "flux-service", int32(4), false, "easy", "5s", true)
+	f.Add("a", "b", int32(1), true, "", "1.5m", false)
+	f.Add("a\"\n[kvs]", "%h", int32(0), true, "fcfs", "5s\nx", false)
+	f.Fuzz(func(t *testing.T, name, service string, maxSize int32, simple bool, policy, timeout string, keepsState bool) {
 		o := Options{
-			Name: name, Service: service, Namespace: namespace, ClusterDomain: domain, MaxSize: maxSize,
-			Simple: simple, QueuePolicy: policy, ConnectTimeout: timeout, KeepsState: keepsState,
+			Name: name, Service: service, MaxSize: maxSize, Simple: simple, QueuePolicy: policy, ConnectTimeout: timeout, KeepsState: keepsState,
 		}
 		text, err := BrokerConfig(o)
 		if err != nil {
@@ -202,7 +194,7 @@ func FuzzBrokerConfig(f *testing.F) {
 		if len(got.Bootstrap.Hosts) != 1 || got.Bootstrap.Hosts[0].Host != Hosts(name, maxSize) {
 			t.Fatalf("%+v: hosts %+v", o, got.Bootstrap.Hosts)
 		}
-		if !got.Resource.Noverify || !strings.HasPrefix(got.Bootstrap.Connect, "tcp://%h."+service) || !strings.HasSuffix(got.Bootstrap.Connect, ":%p") {
+		if !got.Resource.Noverify || got.Bootstrap.Connect != "tcp://%h."+service+":%p" {
 			t.Fatalf("%+v: %+v", o, got)
 		}
 		if got.Tbon.Timeout != orDefault(timeout, DefaultConnectTimeout) || (len(got.KVS) > 0) != keepsState {
