@@ -64,33 +64,16 @@ func TestACanceledShrinkUndrains(t *testing.T) {
 		t.Errorf("ranks 1-3 run nothing, and are reported as %+v", report)
 	}
 	lead.awaitDrained("1-3 " + endpoint.ReasonShrink)
+	var report agentapi.DrainReport
+	if status, err := m.request(http.MethodPut, agentapi.PathDrain, "another", agentapi.DrainRequest{}, &report); status != http.StatusUnauthorized {
+		t.Errorf("with another token: %d, %v, want 401", status, err)
+	}
+	lead.awaitDrained("1-3 " + endpoint.ReasonShrink)
 	m.drain(agentapi.DrainRequest{})
 	lead.awaitDrained("")
 	if got := lead.ask("run", "-N2", "echo", "ran"); got != "ran\nran" {
 		t.Errorf("a job on both ranks printed %q", got)
 	}
-}
-
-func TestEndpointTellsOfTheQueueToWhoKnowsTheSecret(t *testing.T) {
-	m := newMiniCluster(t, func(*agentapi.Config) {})
-	lead := m.startUp(2)[0]
-	running := lead.submitHeld("-N2")
-	lead.awaitStatus(running.id, "RUN")
-	lead.ask("submit", "-N1", "true")
-	var queue agentapi.QueueReport
-	m.await(func() string {
-		if _, err := m.request(http.MethodGet, agentapi.PathQueue, m.token, nil, &queue); err != nil {
-			return err.Error()
-		}
-		return ""
-	})
-	if want := (agentapi.QueueReport{Running: 1, Pending: 1, Online: "0-1"}); queue != want {
-		t.Errorf("the queue is %+v, want %+v", queue, want)
-	}
-	if status, err := m.request(http.MethodGet, agentapi.PathQueue, "another", nil, &queue); status != http.StatusUnauthorized {
-		t.Errorf("with another token: %d, %v, want 401", status, err)
-	}
-	m.release(running)
 }
 
 // stopFollowerAtWork stops a follower while a job runs on it and on the lead, and

@@ -1,14 +1,10 @@
 package agentapi
 
-// The lead's endpoint. Every request bears the header
+// PathDrain is the path of the lead's endpoint. It takes a PUT of a DrainRequest and
+// answers with a DrainReport. Every request bears the header
 // "Authorization: Bearer TOKEN"; without it the answer is 401 and nothing else.
 // Errors are answered with a status of 4xx or 5xx and an Error.
-const (
-	// PathDrain takes a PUT of a DrainRequest and answers with a DrainReport.
-	PathDrain = "/v1/drain"
-	// PathQueue takes a GET and answers with a QueueReport.
-	PathQueue = "/v1/queue"
-)
+const PathDrain = "/v1/drain"
 
 // DrainReason begins the reason of each rank that we drain, in Flux's list. What
 // bears another reason is an administrator's, and is left alone.
@@ -36,14 +32,6 @@ type DrainReport struct {
 	// number.
 	Jobs     []string `json:"jobs,omitempty"`
 	JobCount int      `json:"jobCount"`
-}
-
-// QueueReport tells of the instance's jobs and ranks.
-type QueueReport struct {
-	Pending  int    `json:"pending"`
-	Running  int    `json:"running"`
-	Finished int    `json:"finished"`
-	Online   string `json:"online"`
 }
 
 // Error is the body of an answer that is no success.

@@ -2,8 +2,8 @@
 // command (more where it says so) and reads what it printed, in formats that we
 // choose by --format, so that Flux's defaults and users' own do not matter.
 //
-// Sources: the man pages flux-resource(1), flux-jobs(1), flux-job(1),
-// flux-queue(1), flux-dump(1), and src/cmd of flux-core 0.88.
+// Sources: the man pages flux-resource(1), flux-jobs(1), flux-queue(1),
+// and src/cmd of flux-core 0.88.
 package fluxcli
 
 import (

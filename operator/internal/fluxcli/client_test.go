@@ -223,15 +223,12 @@ func TestJobsHoldRanks(t *testing.T) {
 			}
 		}
 	}
-	f.awaitStats(Stats{Pending: 1, Running: 1})
 	f.run("cancel", id)
 	await(t, func() bool { return f.allocated("0-3") == "" })
-	f.awaitStats(Stats{Pending: 1, Finished: 1})
 	if err := f.Undrain(t.Context(), ranks(t, "0-1")); err != nil {
 		t.Fatal(err)
 	}
 	f.run("job", "attach", pending)
-	f.awaitStats(Stats{Finished: 2})
 }
 
 // oddRanks is a set that is too long for an argument.
@@ -252,64 +249,15 @@ func (f *lively) allocated(asked string) string {
 	return allocated.String()
 }
 
-// awaitStats waits for numbers, which Flux counts a little later.
-func (f *lively) awaitStats(want Stats) {
-	f.t.Helper()
-	var got Stats
-	await(f.t, func() (same bool) {
-		var err error
-		if got, err = f.Stats(f.t.Context()); err != nil {
-			f.t.Fatal(err)
-		}
-		return got == want
-	})
-}
-
-func TestStoppedQueueStartsNoJobs(t *testing.T) {
+func TestStartedQueueStartsPendingJobs(t *testing.T) {
 	f := newInstance(t)
-	if err := f.StopQueue(t.Context(), "for a test"); err != nil {
-		t.Fatal(err)
-	}
+	f.run("queue", "stop", "--all", "--quiet")
 	id := f.run("submit", "true")
-	if err := f.WaitIdle(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	f.awaitStats(Stats{Pending: 1})
+	await(t, func() bool { return f.run("jobs", "--no-header", "--format", "{status}", id) == "SCHED" })
 	if err := f.StartQueue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.run("job", "attach", id)
-	f.awaitStats(Stats{Finished: 1})
-}
-
-func TestDumpSavesAtOnceOrNotAtAll(t *testing.T) {
-	f := newInstance(t)
-	folder := t.TempDir()
-	archive := filepath.Join(folder, "archive.tar")
-	if err := os.WriteFile(archive, []byte("former"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	id := f.run("submit", "-N1", "sleep", "120")
-	await(t, func() bool { return f.allocated("0-3") != "" })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := f.Dump(ctx, archive); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Dump with a job that does not end: %v, want the context's error", err)
-	}
-	if text, err := os.ReadFile(archive); err != nil || string(text) != "former" {
-		t.Errorf("the former archive is %q, %v", text, err)
-	}
-	f.run("run", "true") // the queue goes on
-	f.run("cancel", id)
-	if err := f.Dump(t.Context(), archive); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(archive); err != nil || info.Size() < 100 {
-		t.Errorf("the archive: %v, %v, want a new one", info, err)
-	}
-	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 {
-		t.Errorf("beside the archive there are %v, %v", files, err)
-	}
 }
 
 func TestNewNeedsNoInstance(t *testing.T) {
@@ -336,13 +284,11 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestCommandsEndWithTheirContext(t *testing.T) {
-	f := newInstance(t)
-	f.run("submit", "sleep", "120")
-	await(t, func() bool { return f.allocated("0-3") != "" })
 	cause := errors.New("the pod is being stopped")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, cause)
 	defer cancel()
-	if err := f.WaitIdle(ctx); !errors.Is(err, cause) || !strings.Contains(err.Error(), "queue idle") {
-		t.Errorf("WaitIdle = %v, want the context's cause and the command", err)
+	slow := &Client{program: "/bin/sleep"}
+	if _, err := slow.run(ctx, "60"); !errors.Is(err, cause) || !strings.Contains(err.Error(), "flux 60") {
+		t.Errorf("run = %v, want the context's cause and the command", err)
 	}
 }

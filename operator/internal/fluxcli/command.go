@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CommandTimeout is how long a command may take, but for those that wait for
-// jobs. On an idle machine they take 0.2 to 0.6 s.
+// CommandTimeout is how long a command may take. On an idle machine they take 0.2
+// to 0.6 s.
 const CommandTimeout = 10 * time.Second
 
 // CommandError is a command of Flux that did not succeed.
@@ -49,16 +49,10 @@ func shortLine(args []string) string {
 // Unwrap is why the command did not succeed.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// run runs a command that must end within CommandTimeout.
+// run runs a command and returns what it printed on stdout.
 func (c *Client) run(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, CommandTimeout, fmt.Errorf("no answer within %v", CommandTimeout))
 	defer cancel()
-	return c.runLong(ctx, args...)
-}
-
-// runLong runs a command and returns what it printed on stdout. ctx alone bounds
-// its time.
-func (c *Client) runLong(ctx context.Context, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.program, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

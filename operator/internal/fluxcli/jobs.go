@@ -2,7 +2,6 @@ package fluxcli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -19,10 +18,10 @@ type Job struct {
 	// Name is by default the name of its program.
 	Name string
 }
+
 // longestArgument is what Linux takes as one, in bytes, with a zero byte behind it:
 // some 22,000 ranks without neighbours. Source: execve(2), MAX_ARG_STRLEN.
 const longestArgument = 128<<10 - 1
-
 
 // Jobs are the jobs of all users that run on one of ranks, the newest first, no
 // matter how many.
@@ -84,46 +83,4 @@ func parseJobs(output string) ([]Job, error) {
 		jobs = append(jobs, Job{ID: fields[0], Ranks: ranks, Name: fields[2]})
 	}
 	return jobs, nil
-}
-
-// Stats are numbers of jobs.
-type Stats struct {
-	// Pending wait for dependencies, a priority or ranks.
-	Pending int
-	// Running hold ranks.
-	Running int
-	// Finished have ended, in whatever way, since the instance has its state;
-	// those that Flux has forgotten meanwhile count too.
-	Finished int
-}
-
-// Stats counts the jobs of all users and queues.
-func (c *Client) Stats(ctx context.Context) (Stats, error) {
-	output, err := c.run(ctx, "job", "stats")
-	if err != nil {
-		return Stats{}, err
-	}
-	return parseStats(output)
-}
-
-// parseStats sums up states as "flux jobs --stats" does.
-func parseStats(output string) (Stats, error) {
-	var stats struct {
-		States *struct {
-			Depend, Priority, Sched, Run, Cleanup, Inactive int
-		} `json:"job_states"`
-		Purged int `json:"inactive_purged"`
-	}
-	if err := json.Unmarshal([]byte(output), &stats); err != nil {
-		return Stats{}, fmt.Errorf("output of flux job stats: %w", err)
-	}
-	if stats.States == nil {
-		return Stats{}, fmt.Errorf("output of flux job stats has no job_states: %q", shorten(output))
-	}
-	s := stats.States
-	return Stats{
-		Pending:  s.Depend + s.Priority + s.Sched,
-		Running:  s.Run + s.Cleanup,
-		Finished: s.Inactive + stats.Purged,
-	}, nil
 }

@@ -147,21 +147,6 @@ func TestParseJobs(t *testing.T) {
 	}
 }
 
-func TestParseStats(t *testing.T) {
-	// As src/modules/job-list/stats.c of flux-core 0.88 encodes it.
-	output := `{"job_states":{"depend":1,"priority":2,"sched":4,"run":8,"cleanup":16,"inactive":32,"total":63},
-		"successful":20,"failed":6,"canceled":5,"timeout":1,"inactive_purged":64,"queues":[]}`
-	got, err := parseStats(output)
-	if want := (Stats{Pending: 7, Running: 24, Finished: 96}); err != nil || got != want {
-		t.Errorf("parseStats = %+v, %v, want %+v", got, err, want)
-	}
-	for _, output := range []string{"", "{}", "stats: Function not implemented", `{"job_states":3}`} {
-		if got, err := parseStats(output); err == nil {
-			t.Errorf("parseStats(%q) = %+v, want an error", output, got)
-		}
-	}
-}
-
 func TestLongOutputIsShortenedToItsEnd(t *testing.T) {
 	got := shorten(strings.Repeat("ƒ", 5000) + "the reason\n")
 	if !strings.HasSuffix(got, "the reason") || len(got) > 1010 || strings.ContainsRune(got, '\uFFFD') {
@@ -181,7 +166,6 @@ func FuzzParse(f *testing.F) {
 	f.Add("drained=0-1 reason\n")
 	f.Add("job=ƒ1 0 name\n")
 	f.Add("commands: 0.88.0\n")
-	f.Add(`{"job_states":{"run":1}}`)
 	f.Fuzz(func(t *testing.T, output string) {
 		if drains, err := parseDrains(output); err == nil {
 			marked := strings.Count("\n"+output, "\n"+drainMark)
@@ -197,6 +181,5 @@ func FuzzParse(f *testing.F) {
 		_, _ = parseRanks(output)
 		_, _ = parseDrainedSinceOnline(output)
 		_, _ = parseVersion(output)
-		_, _ = parseStats(output)
 	})
 }

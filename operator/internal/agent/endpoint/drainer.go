@@ -1,5 +1,5 @@
 // Package endpoint is how the operator reaches the instance of Flux of a lead: it
-// asks there for ranks to be drained, when they are idle, and what the queue is.
+// asks there for ranks to be drained, and when they are idle.
 //
 // A Drainer makes the set of ranks that we drained equal to the one wished:
 //
@@ -59,8 +59,6 @@ type Flux interface {
 	Drained(ctx context.Context) (fluxcli.Drains, error)
 	Allocated(ctx context.Context, ranks fluxconf.Set) (fluxconf.Set, error)
 	Jobs(ctx context.Context, ranks fluxconf.Set) ([]fluxcli.Job, error)
-	Online(ctx context.Context) (fluxconf.Set, error)
-	Stats(ctx context.Context) (fluxcli.Stats, error)
 }
 
 var _ Flux = (*fluxcli.Client)(nil)
@@ -202,22 +200,4 @@ func report(ctx context.Context, flux Flux, busy fluxconf.Set) (agentapi.DrainRe
 		told.Jobs = append(told.Jobs, job.ID)
 	}
 	return told, nil
-}
-
-// Queue reports the instance's jobs and ranks. It needs no turn.
-func (d *Drainer) Queue(ctx context.Context) (agentapi.QueueReport, error) {
-	stats, err := d.flux.Stats(ctx)
-	if err != nil {
-		return agentapi.QueueReport{}, err
-	}
-	online, err := d.flux.Online(ctx)
-	if err != nil {
-		return agentapi.QueueReport{}, err
-	}
-	return agentapi.QueueReport{
-		Pending:  stats.Pending,
-		Running:  stats.Running,
-		Finished: stats.Finished,
-		Online:   online.String(),
-	}, nil
 }

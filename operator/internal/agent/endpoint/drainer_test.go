@@ -262,16 +262,3 @@ func TestOlderRequestNeverUndoesANewer(t *testing.T) {
 		}
 	})
 }
-
-func TestQueueReports(t *testing.T) {
-	flux := newFakeFlux()
-	d := NewDrainer(flux)
-	report, err := d.Queue(t.Context())
-	if want := (agentapi.QueueReport{Pending: 1, Running: 2, Finished: 3, Online: "0-2"}); err != nil || report != want {
-		t.Errorf("Queue() = %+v, %v, want %+v", report, err, want)
-	}
-	flux.fail(errors.New("no answer"))
-	if report, err := d.Queue(t.Context()); err == nil {
-		t.Errorf("Queue() = %+v, want an error", report)
-	}
-}

@@ -91,12 +91,6 @@ func (f *fakeFlux) Jobs(_ context.Context, ranks fluxconf.Set) ([]fluxcli.Job, e
 	return jobs, f.err
 }
 
-func (f *fakeFlux) Online(context.Context) (fluxconf.Set, error) { return fluxconf.Range(0, 3), f.err }
-
-func (f *fakeFlux) Stats(context.Context) (fluxcli.Stats, error) {
-	return fluxcli.Stats{Pending: 1, Running: 2, Finished: 3}, f.err
-}
-
 // run starts a job, end ends it.
 func (f *fakeFlux) run(t *testing.T, id, ranks string) {
 	f.mu.Lock()

@@ -23,7 +23,7 @@ const (
 	exchangeTime = 10 * time.Second
 )
 
-// handler serves agentapi's paths to who knows token.
+// handler serves agentapi.PathDrain to who knows token.
 func handler(d *Drainer, token string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT "+agentapi.PathDrain, func(w http.ResponseWriter, r *http.Request) {
@@ -33,10 +33,6 @@ func handler(d *Drainer, token string) http.Handler {
 			return
 		}
 		report, err := d.Drain(r.Context(), request)
-		answer(w, report, err)
-	})
-	mux.HandleFunc("GET "+agentapi.PathQueue, func(w http.ResponseWriter, r *http.Request) {
-		report, err := d.Queue(r.Context())
 		answer(w, report, err)
 	})
 	return authenticate(token, mux)

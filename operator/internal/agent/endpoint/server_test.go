@@ -108,10 +108,6 @@ func TestEndpointServesWhatOperatorAndAgentAgreedUpon(t *testing.T) {
 	if got := s.flux.drained(t, agentapi.DrainReason); got != "2-3" {
 		t.Errorf("drained %q, want 2-3", got)
 	}
-	status, body = s.ask(t, http.MethodGet, agentapi.PathQueue, s.bearer(), nil)
-	if want := `{"pending":1,"running":2,"finished":3,"online":"0-2"}` + "\n"; status != http.StatusOK || body != want {
-		t.Errorf("queue: %d %q, want 200 %q", status, body, want)
-	}
 }
 
 func TestWithoutTheTokenNobodyLearnsAnything(t *testing.T) {
@@ -120,7 +116,7 @@ func TestWithoutTheTokenNobodyLearnsAnything(t *testing.T) {
 		"", "Bearer", "Bearer ", "Bearer wrong", "Bearer " + s.token[1:], "Bearer  " + s.token, "Basic " + s.token, s.token,
 		"Bearer " + s.token + "x",
 	} {
-		for _, path := range []string{agentapi.PathDrain, agentapi.PathQueue, "/", "/nothing"} {
+		for _, path := range []string{agentapi.PathDrain, "/", "/nothing"} {
 			status, body := s.ask(t, http.MethodPut, path, authorization, strings.NewReader(`{"ranks":"3"}`))
 			if status != http.StatusUnauthorized || body != "" {
 				t.Errorf("PUT %s with %q: %d %q, want 401 and nothing else", path, authorization, status, body)
@@ -160,7 +156,7 @@ func TestErrorsAreAnsweredWithTheirStatus(t *testing.T) {
 	if status, _ := s.ask(t, http.MethodDelete, agentapi.PathDrain, s.bearer(), nil); status != http.StatusMethodNotAllowed {
 		t.Errorf("DELETE: %d, want 405", status)
 	}
-	if status, _ := s.ask(t, http.MethodGet, "/v2/queue", s.bearer(), nil); status != http.StatusNotFound {
+	if status, _ := s.ask(t, http.MethodGet, "/v2/drain", s.bearer(), nil); status != http.StatusNotFound {
 		t.Errorf("an unknown path: %d, want 404", status)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -11,8 +10,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
-// Sources: flux-jobs(1), src/cmd/flux-jobs.py, and src/modules/job-list/stats.c
-// for "flux job stats".
+// Sources: flux-jobs(1) and src/cmd/flux-jobs.py.
 
 // batchVariable is set for the script of a batch job to its ID. Commands in it see
 // the jobs that were submitted in it, and no others, as if it were an instance.
@@ -153,27 +151,6 @@ func printStatsLine(jobs []*instance.Job) (int, error) {
 		return 1, nil
 	}
 	return 0, nil
-}
-
-func jobStats([]string) (int, error) {
-	_, s, err := read()
-	if err != nil {
-		return 0, err
-	}
-	jobs, err := jobsInScope(s)
-	if err != nil {
-		return 0, err
-	}
-	n := counts(jobs)
-	inactive := n["COMPLETED"] + n["FAILED"] + n["CANCELED"]
-	return 0, json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"job_states": map[string]int{
-			"depend": 0, "priority": 0, "sched": n["SCHED"], "run": n["RUN"], "cleanup": 0,
-			"inactive": inactive, "total": len(jobs),
-		},
-		"successful": n["COMPLETED"], "failed": n["FAILED"], "canceled": n["CANCELED"], "timeout": 0,
-		"inactive_purged": 0, "queues": []any{},
-	})
 }
 
 // canceled begins the exception of a job that somebody ended.

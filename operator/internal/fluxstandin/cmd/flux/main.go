@@ -29,7 +29,7 @@ Usage: flux COMMAND [OPTIONS] ...
 
   broker [-c DIR] [-S NAME=VALUE] [PROGRAM ...]   start start -s N [PROGRAM ...]
   submit | run | batch                            watch | cancel | jobs
-  resource drain | undrain | status | list | eventlog        job stats | attach
+  resource drain | undrain | status | list | eventlog        job attach
   queue stop | start | status | idle              dump | config get
   uptime | getattr | version
 
@@ -73,7 +73,7 @@ func run(args []string) (int, error) {
 		"attach": attach, "batch": batch, "broker": runBroker, "cancel": cancel, "config": config, "dump": dump,
 		"getattr": getattr, "jobs": listJobs, "run": runJob, "start": startInstance, "submit": submit,
 		"uptime": uptime, "version": printVersion, "watch": watchJobs,
-		"job":      subcommands(map[string]func([]string) (int, error){"attach": attach, "stats": jobStats}),
+		"job":      subcommands(map[string]func([]string) (int, error){"attach": attach}),
 		"queue":    subcommands(map[string]func([]string) (int, error){"idle": queueIdle, "start": queueStart, "status": queueStatus, "stop": queueStop}),
 		"resource": subcommands(map[string]func([]string) (int, error){"drain": drain, "eventlog": eventlog, "list": resourceList, "status": resourceStatus, "undrain": undrain}),
 	}
