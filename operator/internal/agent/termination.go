@@ -17,7 +17,7 @@ const maxTerminationMessage = 600
 // the same, unless the Job's pod failure policy would take it for another event.
 func commandExitCode(code int32) int {
 	switch code {
-	case agentapi.ExitUnusable, agentapi.ExitTryAgain, agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost:
+	case agentapi.ExitUnusable, agentapi.ExitTryAgain, agentapi.ExitNotStarted, agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost:
 		return agentapi.ExitCommand
 	}
 	return int(code)

@@ -82,6 +82,14 @@ const (
 	ExitUnusable = 69
 	// ExitTryAgain: the agent failed for another reason; the pod is replaced.
 	ExitTryAgain = 75
+	// ExitNotStarted is what a container runtime reports for a container that it
+	// could not start: a hook of a GPU that fails, a shim that does not answer, a
+	// disk that is full. The next try may be on a better node. The agent itself
+	// never exits with it.
+	// Source: errorStartExitCode in internal/cri/server of containerd, and
+	// exitUnknown in daemon of Docker. CRI-O forgets such a container, so that the
+	// kubelet starts it anew.
+	ExitNotStarted = 128
 	// ExitKilled and ExitStopped are what SIGKILL and SIGTERM leave: the pod was
 	// stopped from outside, and is replaced while its rank is wanted.
 	ExitKilled  = 128 + 9

@@ -55,8 +55,8 @@ func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32, f Featur
 // podFailurePolicy keeps an intended stop (scaling down, eviction, node drain),
 // and the loss or restart of a node, from counting as a failure. With Flux, the
 // first other exit code of the lead is the end: it is the command's, or says that
-// trying again does not help.
-// agentapi.ExitTryAgain counts against backoffLimit.
+// trying again does not help. agentapi.ExitTryAgain and ExitNotStarted count
+// against backoffLimit.
 //
 // Only the rank's container decides: others may end as they like.
 func podFailurePolicy(mc *api.MiniCluster) *batchv1ac.PodFailurePolicyApplyConfiguration {
@@ -80,7 +80,7 @@ func podFailurePolicy(mc *api.MiniCluster) *batchv1ac.PodFailurePolicyApplyConfi
 		policy.WithRules(batchv1ac.PodFailurePolicyRule().
 			WithAction(batchv1.PodFailurePolicyActionFailJob).
 			WithOnExitCodes(exitCodes(batchv1.PodFailurePolicyOnExitCodesOpNotIn,
-				0, agentapi.ExitTryAgain, agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost)))
+				0, agentapi.ExitTryAgain, agentapi.ExitNotStarted, agentapi.ExitKilled, agentapi.ExitStopped, agentapi.ExitLost)))
 	}
 	return policy
 }

@@ -103,6 +103,7 @@ func TestExitCodesOfTheRankDecide(t *testing.T) {
 		{"sample", agentapi.ExitKilled, ignore, ignore},
 		{"sample", agentapi.ExitLost, ignore, ignore},
 		{"sample", agentapi.ExitTryAgain, count, count},
+		{"sample", agentapi.ExitNotStarted, count, count},
 		{"sample", agentapi.ExitUnusable, fail, count},
 		{"sample", agentapi.ExitCommand, fail, count},
 		{"sample", 3, fail, count},
