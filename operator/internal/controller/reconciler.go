@@ -38,6 +38,9 @@ const concurrency = 10
 // tells when they go.
 const conflictRetry = time.Minute
 
+// contentionRetry is the time until a write is tried again that met another one.
+const contentionRetry = time.Second
+
 // reconciler brings the objects of one MiniCluster to what its spec says.
 type reconciler struct {
 	client client.Client
@@ -150,10 +153,10 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	p, noAnswer := r.plan(ctx, observed)
 	err = r.apply(ctx, observed, &p)
 	if apierrors.IsConflict(err) {
-		// Our view was old. What is newer is on its way to the cache, and its
-		// arrival starts the next reconciliation.
+		// Our view was old, and what is newer is on its way to the cache; or others
+		// write a ResourceQuota that our object counts against, which we do not watch.
 		log.FromContext(ctx).V(1).Info("An object has changed meanwhile", "conflict", err.Error())
-		return ctrl.Result{}, nil
+		return ctrl.Result{RequeueAfter: contentionRetry}, nil
 	}
 
 	again, statusErr := r.syncStatus(ctx, observed, p)
