@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -100,10 +99,7 @@ func TestInstanceStandsOnItsObjects(t *testing.T) {
 	t.Parallel()
 	m, _ := createInstance(t, api.MiniClusterSpec{Size: 1, SelfScaling: true})
 	m.waitForSize(1)
-	var secret corev1.Secret
-	if err := world.client.Get(t.Context(), types.NamespacedName{Namespace: m.key.Namespace, Name: name + "-flux"}, &secret); err != nil {
-		t.Fatal(err)
-	}
+	secret := m.secret()
 	if secret.Immutable == nil || !*secret.Immutable || !strings.Contains(string(secret.Data["curve.cert"]), "secret-key") {
 		t.Errorf("the Secret holds %d entries, immutable: %v", len(secret.Data), secret.Immutable)
 	}

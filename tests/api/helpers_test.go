@@ -96,6 +96,24 @@ func (m miniCluster) job() *batchv1.Job {
 	return &job
 }
 
+// secret returns the Secret that the ranks mount.
+func (m miniCluster) secret() *corev1.Secret {
+	m.t.Helper()
+	for _, volume := range m.job().Spec.Template.Spec.Volumes {
+		if volume.Secret == nil {
+			continue
+		}
+		var secret corev1.Secret
+		key := types.NamespacedName{Namespace: m.key.Namespace, Name: volume.Secret.SecretName}
+		if err := world.client.Get(m.t.Context(), key, &secret); err != nil {
+			m.t.Fatalf("get the Secret: %v", err)
+		}
+		return &secret
+	}
+	m.t.Fatal("the Job mounts no Secret")
+	return nil
+}
+
 // change updates the MiniCluster's spec.
 func (m miniCluster) change(edit func(*api.MiniClusterSpec)) {
 	m.t.Helper()

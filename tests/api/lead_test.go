@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
-
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
@@ -62,11 +59,7 @@ func createInstanceIn(t testing.TB, namespace string, spec api.MiniClusterSpec) 
 // serve makes the lead answer, with the credentials of the MiniCluster's Secret.
 func (l *lead) serve(m miniCluster) {
 	l.t.Helper()
-	var secret corev1.Secret
-	key := types.NamespacedName{Namespace: m.key.Namespace, Name: m.key.Name + "-flux"}
-	if err := world.client.Get(l.t.Context(), key, &secret); err != nil {
-		l.t.Fatalf("get the Secret: %v", err)
-	}
+	secret := m.secret()
 	pair, err := tls.X509KeyPair(secret.Data["tls.crt"], secret.Data["tls.key"])
 	if err != nil {
 		l.t.Fatalf("the Secret's certificate: %v", err)

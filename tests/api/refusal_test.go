@@ -221,29 +221,13 @@ func TestObjectsOfAnEarlierMiniClusterAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 1})
 	m.waitForSize(1)
-	var service corev1.Service
-	if err := world.client.Get(t.Context(), m.key, &service); err != nil {
-		t.Fatal(err)
-	}
-	held := service.DeepCopy()
-	held.Finalizers = []string{"test.gopherlocks.example/held"}
-	if err := world.client.Patch(t.Context(), held, client.MergeFrom(&service)); err != nil {
-		t.Fatalf("hold the Service: %v", err)
-	}
+	release := hold(t, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: m.key.Name, Namespace: m.key.Namespace}})
 	if err := world.client.Delete(t.Context(), m.get()); err != nil {
 		t.Fatal(err)
 	}
 	again := createIn(t, m.key.Namespace, api.MiniClusterSpec{Size: 1})
 	again.waitForReason(api.ConditionProgressing, api.ReasonRecreating)
-	eventually(t, func() error {
-		var now corev1.Service
-		if err := world.client.Get(t.Context(), m.key, &now); err != nil {
-			return err
-		}
-		before := now.DeepCopy()
-		now.Finalizers = nil
-		return world.client.Patch(t.Context(), &now, client.MergeFrom(before))
-	})
+	release()
 	again.waitForSize(1)
 	var events corev1.EventList
 	if err := world.client.List(t.Context(), &events, client.InNamespace(m.key.Namespace)); err != nil {

@@ -20,8 +20,7 @@ import (
 // Secret holds.
 func testFluxEndpoint(t *testing.T, w *workspace) {
 	f := elasticInstance(w)
-	var secret corev1.Secret
-	w.get(t, &secret, "secret", f.name+"-flux", "-n", namespace)
+	secret := f.secret(t)
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(secret.Data["tls.crt"]) {
 		t.Fatal("the Secret holds no certificate in tls.crt")
@@ -48,6 +47,15 @@ func testFluxEndpoint(t *testing.T, w *workspace) {
 	}
 	f.await(t, "1", "resource", "status", "-s", "drained", "-no", "{ranks}")
 	f.flux(t, "resource", "undrain", "1")
+}
+
+// secret returns the Secret that the ranks mount.
+func (f fluxInstance) secret(t *testing.T) corev1.Secret {
+	t.Helper()
+	mounted := f.w.run(t, "kubectl", "get", "job", f.name, "-n", namespace, "-o", "jsonpath={.spec.template.spec.volumes[*].secret.secretName}")
+	var secret corev1.Secret
+	f.w.get(t, &secret, "secret", mounted, "-n", namespace)
+	return secret
 }
 
 // ask sends one request to the lead, through a tunnel of its own: the lead closes

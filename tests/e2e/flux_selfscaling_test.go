@@ -70,7 +70,7 @@ func (f fluxInstance) checkToken(t *testing.T) {
 		"delete minicluster " + f.name,
 		"get pods",
 		"get secrets",
-		"get secret " + f.name + "-flux",
+		"get secret " + f.secret(t).Name,
 		"get jobs",
 	} {
 		if said := f.w.fail(t, "kubectl", append(asRank, strings.Fields(command)...)...); !strings.Contains(said, "forbidden") {

@@ -44,14 +44,12 @@ func ServiceName(mc *api.MiniCluster) string {
 	return mc.Name
 }
 
-// SecretName returns the name of the MiniCluster's Secret. Another certificate of
-// the user's is another Secret, since ranks of the earlier Job may still need theirs.
+// SecretName returns the name of the MiniCluster's Secret, which no other one has:
+// the operator cannot read whether a Secret that is there is ours, or about to go
+// with an earlier MiniCluster of the same name. Another certificate of the user's is
+// another Secret, since ranks of the earlier Job may still need theirs.
 func SecretName(mc *api.MiniCluster) string {
-	name := mc.Name + "-flux"
-	if cert := mc.Spec.Flux.CurveCert; cert != "" {
-		name += "-" + hash(cert)
-	}
-	return name
+	return mc.Name + "-flux-" + hash([]string{string(mc.UID), mc.Spec.Flux.CurveCert})
 }
 
 // ServicesName returns the name of the Deployment of the side services, which is

@@ -45,7 +45,7 @@ func TestAgentRunsTheRankOfFlux(t *testing.T) {
 func TestSecretIsForTheOwnerOnly(t *testing.T) {
 	for _, volume := range builtPod(t, sample()).Spec.Volumes {
 		if volume.Secret != nil {
-			equal(t, "Secret", *volume.Secret, corev1.SecretVolumeSource{SecretName: "sample-flux", DefaultMode: ptr.To[int32](0o400)})
+			equal(t, "Secret", *volume.Secret, corev1.SecretVolumeSource{SecretName: SecretName(sample()), DefaultMode: ptr.To[int32](0o400)})
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
@@ -21,7 +22,6 @@ func TestSecretHoldsItsContentForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := decode[corev1.Secret](t, built)
-	equal(t, "name", secret.Name, "sample-flux")
 	equal(t, "immutable", *secret.Immutable, true)
 	equal(t, "data", secret.Data, map[string][]byte{
 		"curve.cert": []byte("curve"), "token": []byte("token"), "tls.crt": []byte("cert"), "tls.key": []byte("key"),
@@ -41,13 +41,18 @@ func certificate(t *testing.T, name string) string {
 	return cert
 }
 
-// TestAnotherCertificateIsAnotherSecret: a Secret that ranks have mounted cannot
-// change, and those that are still to end need theirs.
-func TestAnotherCertificateIsAnotherSecret(t *testing.T) {
+// TestAnotherMiniClusterOrCertificateIsAnotherSecret: that of a deleted MiniCluster of
+// the same name may still be there. A Secret that ranks have mounted cannot change,
+// and those that are still to end need theirs.
+func TestAnotherMiniClusterOrCertificateIsAnotherSecret(t *testing.T) {
 	names := map[string]bool{}
-	for _, cert := range []string{"", certificate(t, "first"), certificate(t, "second")} {
+	for _, c := range []struct {
+		uid  types.UID
+		cert string
+	}{{"mc", ""}, {"anew", ""}, {"mc", certificate(t, "first")}, {"mc", certificate(t, "second")}} {
 		mc := sample()
-		mc.Spec.Flux.CurveCert = cert
+		mc.UID = c.uid
+		mc.Spec.Flux.CurveCert = c.cert
 		built, err := Secret(mc, content())
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +65,7 @@ func TestAnotherCertificateIsAnotherSecret(t *testing.T) {
 			}
 		}
 	}
-	if len(names) != 3 {
+	if len(names) != 4 {
 		t.Errorf("names %v", sortedKeys(names))
 	}
 }

@@ -70,7 +70,7 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool
 		return fmt.Errorf("encode what the ranks stand on: %w", err)
 	}
 	key := client.ObjectKeyFromObject(mc)
-	sum := sha256.Sum256(append(data, mc.UID+types.UID(build.SecretName(mc))...))
+	sum := sha256.Sum256(append(data, build.SecretName(mc)...)) // which also tells MiniClusters of one name apart
 	if r.founded.has(key, sum) {
 		return nil
 	}
@@ -177,7 +177,8 @@ func (r *reconciler) deleteAll(ctx context.Context, mc *api.MiniCluster, kind cl
 }
 
 // createSecret makes the MiniCluster's Secret. An existing one is left as it is:
-// its content never changes, and the operator may not read it.
+// nothing else has its name, its content never changes, and the operator may not
+// read it.
 func (r *reconciler) createSecret(ctx context.Context, mc *api.MiniCluster) error {
 	c, err := deriveCredentials(r.key, mc)
 	if err != nil {
