@@ -125,6 +125,19 @@ func (m miniCluster) change(edit func(*api.MiniClusterSpec)) {
 	}
 }
 
+// touch changes the MiniCluster in nothing that the operator goes by, so that it is
+// looked at. It returns the MiniCluster's new version.
+func (m miniCluster) touch() string {
+	m.t.Helper()
+	mc := m.get()
+	before := mc.DeepCopy()
+	mc.Annotations = map[string]string{"example.org/touched": time.Now().Format(time.RFC3339Nano)}
+	if err := world.client.Patch(m.t.Context(), mc, client.MergeFrom(before)); err != nil {
+		m.t.Fatalf("touch the MiniCluster: %v", err)
+	}
+	return mc.ResourceVersion
+}
+
 // scale writes the scale subresource, as an autoscaler does.
 func (m miniCluster) scale(replicas int32) error {
 	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}

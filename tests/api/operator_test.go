@@ -34,17 +34,10 @@ func TestSteadyStateIsSilent(t *testing.T) {
 	version, jobVersion := m.get().ResourceVersion, m.job().ResourceVersion
 	written := len(writes(t, m.key.Namespace))
 
-	// An annotation of a MiniCluster is a change that asks for nothing.
 	const rounds = 5
 	for range rounds {
 		before := reconciliations(t)
-		mc := m.get()
-		base := mc.DeepCopy()
-		mc.Annotations = map[string]string{"example.org/touched": fmt.Sprint(before)}
-		if err := world.client.Patch(t.Context(), mc, client.MergeFrom(base)); err != nil {
-			t.Fatalf("touch the MiniCluster: %v", err)
-		}
-		version = mc.ResourceVersion
+		version = m.touch()
 		eventually(t, func() error {
 			if reconciliations(t) == before {
 				return fmt.Errorf("a touched MiniCluster is not reconciled")

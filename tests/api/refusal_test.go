@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -194,6 +195,67 @@ func TestDrainSurvivesAFailedWrite(t *testing.T) {
 	if drain := m.get().Status.Drain; drain != nil {
 		t.Errorf("status.drain is left: %+v", drain)
 	}
+}
+
+// TestLastingRefusalKeepsRanksFromNothing: it may be looked at ever more rarely, but
+// the time of a drain does not wait for it, nor does a rank that is back.
+func TestLastingRefusalKeepsRanksFromNothing(t *testing.T) {
+	t.Parallel()
+	const drainTimeout = 10 * time.Second
+	m, lead := createInstance(t, api.MiniClusterSpec{
+		Size: 3, MaxSize: 4, ScaleDown: api.ScaleDown{DrainTimeoutSeconds: ptr.To(int32(drainTimeout.Seconds()))},
+	})
+	m.waitForSize(3)
+	lead.setBusy(2)
+	lead.serve(m)
+	lift := refuse(t, m.key.Namespace, "apps", "deployments", admissionv1.Create, m.createDeployment)
+	m.change(func(s *api.MiniClusterSpec) {
+		s.Services = []api.Container{{Name: "store", Image: "example.org/store:1"}}
+	})
+	m.waitForReason(api.ConditionReady, api.ReasonApplyFailed)
+	for refused := m.refusals("deployments"); refused < 14; refused = m.refusals("deployments") {
+		m.touch()
+		eventually(t, func() error {
+			if m.refusals("deployments") == refused {
+				return errors.New("the operator has not tried again")
+			}
+			return nil
+		})
+	}
+
+	began := time.Now()
+	m.mustScale(2)
+	m.waitForReason(api.ConditionProgressing, api.ReasonApplyFailed)
+	eventually(t, func() error {
+		if n := *m.job().Spec.Completions; n != 2 {
+			return fmt.Errorf("the Job has %d ranks", n)
+		}
+		return nil
+	})
+	// The next try is half a minute away by then.
+	if took := time.Since(began); took > drainTimeout+15*time.Second {
+		t.Errorf("the rank that went at the latest after %s went after %s", drainTimeout, took)
+	}
+	if err := world.client.Delete(t.Context(), m.pods()["1"]); err != nil {
+		t.Fatal(err)
+	}
+	waitForStops(t, m, "1")
+	waitForStops(t, m, "")
+	lift()
+	m.waitForSize(2) // without anybody who asks for it
+}
+
+// refusals is how often the API server has refused to let the operator write a
+// resource.
+func (m miniCluster) refusals(resource string) int {
+	m.t.Helper()
+	n := 0
+	for _, r := range requests(m.t) {
+		if r.namespace == m.key.Namespace && r.resource == resource && !r.isRead() && r.code >= 400 {
+			n++
+		}
+	}
+	return n
 }
 
 func TestEndIsToldWhenTheServicesAreGone(t *testing.T) {

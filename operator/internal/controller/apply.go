@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,15 +20,17 @@ var ownership = []client.ApplyOption{client.FieldOwner(plan.FieldManager), clien
 // apply does what the plan says. Where that fails, the plan tells of no more than
 // was done.
 func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) error {
-	if err := r.applyRanks(ctx, o, *p); err != nil {
-		p.Fail(o, err, false)
-		return err
+	err := r.applyRanks(ctx, o, *p)
+	ranks := err == nil
+	if ranks {
+		err = r.applyRest(ctx, o, *p)
 	}
-	if err := r.applyRest(ctx, o, *p); err != nil {
-		p.Fail(o, err, true)
-		return err
+	// Whatever is wrong with the objects, ranks that are lost are to come back.
+	err = cmp.Or(err, r.applyPods(ctx, *p))
+	if err != nil {
+		p.Fail(o, err, ranks)
 	}
-	return nil
+	return err
 }
 
 // applyRanks does what the plan says about the ranks, and tells of it. Each write is
@@ -73,6 +76,15 @@ func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan
 			return err
 		}
 	}
+	if p.DeleteServices {
+		return r.deleteAll(ctx, o.MiniCluster, &appsv1.Deployment{})
+	}
+	return nil
+}
+
+// applyPods does what the plan says about pods of ranks, each tied to what was seen
+// of it.
+func (r *reconciler) applyPods(ctx context.Context, p plan.Plan) error {
 	for _, pod := range p.ForgetStops {
 		if err := r.forgetStops(ctx, pod); err != nil {
 			return err
@@ -87,9 +99,6 @@ func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan
 		if err := r.endPod(ctx, pod); err != nil {
 			return err
 		}
-	}
-	if p.DeleteServices {
-		return r.deleteAll(ctx, o.MiniCluster, &appsv1.Deployment{})
 	}
 	return nil
 }

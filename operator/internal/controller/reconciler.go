@@ -38,6 +38,13 @@ const concurrency = 10
 // tells when they go.
 const conflictRetry = time.Minute
 
+// firstRetry is the time until what has failed is tried again, doubled with each
+// failure up to lastRetry: what a person has mended is not to wait for longer.
+const (
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
 // contentionRetry is the time until a write is tried again that met another one.
 const contentionRetry = time.Second
 
@@ -56,6 +63,8 @@ type reconciler struct {
 	// refused tells which Jobs the API server would not take.
 	refused refusals
 	wishes  wishes
+	// wake has a MiniCluster looked at after a time, or sooner.
+	wake func(reconcile.Request, time.Duration)
 	// pace is that of writing statuses.
 	pace pace
 }
@@ -79,6 +88,7 @@ func Add(mgr ctrl.Manager, options Options) error {
 	}
 	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
 	r.drains = drain.New(func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) })
+	r.wake = func(req reconcile.Request, after time.Duration) { queue.AddAfter(req, after) }
 	if err := mgr.Add(r.drains); err != nil {
 		return fmt.Errorf("add the conversations with leads: %w", err)
 	}
@@ -88,13 +98,16 @@ func Add(mgr ctrl.Manager, options Options) error {
 		// Not Owns: the owner of a rank's pod is its Job.
 		Watches(&batchv1.Job{}, batched()).
 		Watches(&corev1.Pod{}, batched()).
-		// What leads say about drained ranks. Nobody asks them before the first
-		// reconciliation, which is after this.
+		// What leads say about drained ranks, and the time. Nobody asks before the
+		// first reconciliation, which is after this.
 		WatchesRawSource(source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 			queue = q
 			return nil
 		})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("add the MiniCluster controller: %w", err)
@@ -160,21 +173,33 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 
 	again, statusErr := r.syncStatus(ctx, observed, p)
+	after := nextLook(p, again)
 	if err := cmp.Or(err, statusErr, noAnswer); err != nil {
+		// A Result beside an error is not looked at. Of this time and that of the
+		// next try, the queue takes the sooner.
+		if after > 0 {
+			r.wake(req, after)
+		}
 		return ctrl.Result{}, err
 	}
 	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p, observed.Now)
+	return ctrl.Result{RequeueAfter: after}, nil
+}
+
+// nextLook returns after which time the MiniCluster is to be looked at although
+// nothing has happened; 0 for none. again is when its status is to be.
+func nextLook(p plan.Plan, again time.Duration) time.Duration {
 	switch {
 	case p.State == api.ReasonNameConflict:
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
-	case !p.WakeAt.IsZero():
-		wake := max(time.Until(p.WakeAt), time.Millisecond)
-		if again > 0 {
-			wake = min(wake, again)
-		}
-		return ctrl.Result{RequeueAfter: wake}, nil
+		return conflictRetry
+	case p.WakeAt.IsZero():
+		return again
 	}
-	return ctrl.Result{RequeueAfter: again}, nil
+	wake := max(time.Until(p.WakeAt), time.Millisecond)
+	if again > 0 {
+		wake = min(wake, again)
+	}
+	return wake
 }
 
 // forget drops what is remembered of a MiniCluster that is no more.
