@@ -80,17 +80,22 @@ func (m miniCluster) touchJob(ctx context.Context) error {
 
 // createDeployment makes none, as the API server is asked.
 func (m miniCluster) createDeployment(ctx context.Context) error {
-	labels := map[string]string{"probe": "true"}
 	return world.client.Create(ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: m.key.Namespace, Name: "probe"},
-		Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "probe", Image: "example.org/image:1"}}},
-			},
-		},
+		Spec:       deploymentSpec(),
 	}, client.DryRunAll)
+}
+
+// deploymentSpec is that of a Deployment of nobody's.
+func deploymentSpec() appsv1.DeploymentSpec {
+	labels := map[string]string{"probe": "true"}
+	return appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "probe", Image: "example.org/image:1"}}},
+		},
+	}
 }
 
 func (m miniCluster) services() client.Object {

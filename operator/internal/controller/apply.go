@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,9 +27,13 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) e
 		err = r.applyRest(ctx, o, *p)
 	}
 	// Whatever is wrong with the objects, ranks that are lost are to come back.
-	err = cmp.Or(err, r.applyPods(ctx, *p))
+	err = cmp.Or(r.applyPods(ctx, *p), err)
 	if err != nil {
 		p.Fail(o, err, ranks)
+	}
+	var foreign *plan.Foreign
+	if errors.As(err, &foreign) {
+		return nil // The plan tells of it, and when to look again.
 	}
 	return err
 }

@@ -27,8 +27,8 @@ import (
 )
 
 // foundations remembers what each MiniCluster stands on was applied: once per run
-// of the operator and whenever it changes. Nobody watches these objects, so that
-// the operator needs no permission to read them. One that somebody deletes comes
+// of the operator and whenever it changes. Nobody watches these objects: what is
+// read of one, before it is written, is whose it is. One that somebody deletes comes
 // back when the operator starts anew, or its MiniCluster changes.
 type foundations struct {
 	mu   sync.Mutex
@@ -83,7 +83,7 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool
 		if part.Config == nil {
 			continue
 		}
-		if err := r.client.Apply(ctx, part.Config, ownership...); err != nil {
+		if err := r.applyPart(ctx, mc, part); err != nil {
 			return fmt.Errorf("apply what the ranks stand on: %w", err)
 		}
 	}
@@ -97,11 +97,37 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool
 	return nil
 }
 
+// applyPart applies a part, unless somebody else has one of its name.
+func (r *reconciler) applyPart(ctx context.Context, mc *api.MiniCluster, p part) error {
+	kind, err := r.client.GroupVersionKindFor(p.kind)
+	if err != nil {
+		return err
+	}
+	there := &metav1.PartialObjectMetadata{}
+	there.SetGroupVersionKind(kind)
+	err = r.live.Get(ctx, types.NamespacedName{Namespace: mc.Namespace, Name: *p.Config.GetName()}, there)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err == nil {
+		if foreign := plan.CheckOwner(mc, kind.Kind, there); foreign != nil {
+			return foreign
+		}
+	}
+	return r.client.Apply(ctx, p.Config, ownership...)
+}
+
+// named is an apply configuration of an object.
+type named interface {
+	runtime.ApplyConfiguration
+	GetName() *string
+}
+
 // part is one kind of object that the ranks may stand on.
 type part struct {
 	kind client.Object
 	// Config is nil where the MiniCluster does without. It is exported for the sum.
-	Config runtime.ApplyConfiguration
+	Config named
 }
 
 // foundation returns the parts, less the Secret.

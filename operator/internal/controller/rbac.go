@@ -11,15 +11,16 @@ package controller
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
-// Of what the ranks stand on, nothing is read: see foundations. It is deleted by its
-// labels, for which deletecollection is enough. A Secret is only
-// ever created; not even applied, since the answer to that holds the content.
+// Of what the ranks stand on, only the metadata of objects of the right name are
+// read: see foundations. It is deleted by its labels, for which deletecollection is
+// enough. A Secret is only ever created; not even applied, since the answer to that
+// holds the content.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=create;patch;deletecollection
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch;deletecollection
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=create;patch;deletecollection
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=create;patch;deletecollection
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch;deletecollection
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;create;patch;deletecollection
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;create;patch;deletecollection
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;create;patch;deletecollection
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;create;patch;deletecollection
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;create;patch;deletecollection
 //
 // What self-scaling pods may do, the operator must be allowed to do itself.
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/scale,verbs=get;patch;update

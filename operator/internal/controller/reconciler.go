@@ -33,11 +33,6 @@ import (
 // is never reconciled twice at once.
 const concurrency = 10
 
-// conflictRetry is the time between two looks at an object of somebody else that
-// has a MiniCluster's name. Such objects bear no label of ours, so that no watch
-// tells when they go.
-const conflictRetry = time.Minute
-
 // firstRetry is the time until what has failed is tried again, doubled with each
 // failure up to lastRetry: what a person has mended is not to wait for longer.
 const (
@@ -189,10 +184,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // nextLook returns after which time the MiniCluster is to be looked at although
 // nothing has happened; 0 for none. again is when its status is to be.
 func nextLook(p plan.Plan, again time.Duration) time.Duration {
-	switch {
-	case p.State == api.ReasonNameConflict:
-		return conflictRetry
-	case p.WakeAt.IsZero():
+	if p.WakeAt.IsZero() {
 		return again
 	}
 	wake := max(time.Until(p.WakeAt), time.Millisecond)

@@ -15,12 +15,13 @@
 //	Job finished and gone                      → leave it; create, if the template
 //	                                             input is another one
 //	anything being deleted                     → leave it
-//	an object of our name that is not ours     → leave everything, and say so
+//	a Job or Service of our name, not ours     → leave everything, and say so
 //	no new Job can be made of the spec         → say so; the ranks go on, and are
 //	                                             scaled
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -140,16 +141,10 @@ func Make(o Observed) Plan {
 		Maximum:    int32(b.Max),
 		Violations: bounds.Check(sizes),
 	}
-	if kind, earlier := foreign(o); kind != "" {
+	if f := foreign(o); f != nil {
 		// Nothing is done, so that what has been goes on.
 		p.DrainStatus, p.End = mc.Status.Drain, endBefore(mc)
-		if earlier {
-			p.State = api.ReasonRecreating
-			p.Message = kind + " of an earlier MiniCluster of this name is still to be removed"
-			return p
-		}
-		p.State = api.ReasonNameConflict
-		p.Message = kind + " exists and belongs to somebody else; delete it, or give the MiniCluster another name"
+		p.tellForeign(o, f)
 		return p
 	}
 	p.Ranks = countRanks(o.Job, o.Pods, p.Desired, o.Now)
@@ -177,32 +172,15 @@ func Make(o Observed) Plan {
 // what it does with the ranks was done all the same.
 func (p *Plan) Fail(o Observed, err error, ranks bool) {
 	p.State, p.Message = api.ReasonApplyFailed, err.Error()
+	var foreign *Foreign
+	if errors.As(err, &foreign) {
+		p.tellForeign(o, foreign)
+	}
 	if !ranks {
 		p.DrainStatus = o.MiniCluster.Status.Drain
 	}
 	// Once the status tells of an end, nothing of what belongs to it is done again.
 	p.End = endBefore(o.MiniCluster)
-}
-
-// foreign names an object that has a name of the MiniCluster's but another owner,
-// if there is one. earlier tells that the owner was a MiniCluster of the same name,
-// so that the garbage collector is about to remove the object; its end is watched.
-func foreign(o Observed) (kind string, earlier bool) {
-	mc := o.MiniCluster
-	switch {
-	case o.Service != nil && !metav1.IsControlledBy(o.Service, mc):
-		return fmt.Sprintf("a Service called %q", build.ServiceName(mc)), ofEarlier(mc, o.Service)
-	case o.Job != nil && !metav1.IsControlledBy(o.Job, mc):
-		return fmt.Sprintf("a Job called %q", mc.Name), ofEarlier(mc, o.Job)
-	}
-	return "", false
-}
-
-// ofEarlier tells whether the operator made the object for a MiniCluster that had
-// the same name, and is no more.
-func ofEarlier(mc *api.MiniCluster, o metav1.Object) bool {
-	owner := metav1.GetControllerOf(o)
-	return owner != nil && owner.Kind == api.Kind && owner.Name == mc.Name && o.GetLabels()[api.LabelMiniCluster] == mc.Name
 }
 
 // planJob fills in what to do with the Job, and the state.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -140,6 +141,31 @@ func TestObjectsOfAnEarlierMiniClusterAreWaitedFor(t *testing.T) {
 	unlabelled := live(build.Service(earlier))
 	unlabelled.Labels = nil
 	wantState(t, Make(Observed{MiniCluster: mc, Service: unlabelled}), api.ReasonNameConflict, "Service")
+}
+
+// TestPartOfAnotherIsToldOf: it is found only when the part is to be written, while
+// ranks run.
+func TestPartOfAnotherIsToldOf(t *testing.T) {
+	mc := miniCluster(2, 1, 4)
+	part := metav1.ObjectMeta{Name: "part", Labels: build.Labels(mc.Name), OwnerReferences: settled(mc).Job.OwnerReferences}
+	if f := CheckOwner(mc, "Role", &part); f != nil {
+		t.Errorf("the MiniCluster's own: %v", f)
+	}
+	for state, spoil := range map[string]func(*metav1.ObjectMeta){
+		api.ReasonNameConflict: func(o *metav1.ObjectMeta) { o.OwnerReferences = nil },
+		api.ReasonRecreating:   func(o *metav1.ObjectMeta) { o.OwnerReferences[0].UID = "earlier" },
+	} {
+		o := settled(mc)
+		o.Now = noon
+		other := part.DeepCopy()
+		spoil(other)
+		p := Make(o)
+		p.Fail(o, fmt.Errorf("apply: %w", CheckOwner(mc, "Role", other)), true)
+		wantState(t, p, state, `a Role called "part"`)
+		if after := p.WakeAt.Sub(noon); after <= 0 || after > ForeignRetry {
+			t.Errorf("%s: looked at again after %s", state, after)
+		}
+	}
 }
 
 // TestFailedWriteTellsOfNoEnd: what belongs to the end is done once, before the
