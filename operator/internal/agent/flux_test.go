@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -177,12 +178,17 @@ func standInBroker(args []string) int {
 	if err := cmd.Start(); err != nil {
 		panic(err)
 	}
+	var aborted atomic.Bool
 	go func() {
 		for range signals {
+			aborted.Store(true)
 			_ = cmd.Process.Signal(syscall.SIGHUP)
 		}
 	}()
 	code, dumped := waitCode(cmd), "dump"
+	if aborted.Load() {
+		code = max(code, 1) // as Flux has it
+	}
 	if readInstance("full disk") != "" {
 		code, dumped = 1, "du"
 	}

@@ -8,14 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
-// program is what the broker of the lead runs once the instance is up. The broker
-// tells it by SIGHUP that the instance is to end.
+// program is what the broker of the lead runs once the instance is up. SIGHUP tells
+// it that the instance is to end: from the agent, or from a broker that is told so.
 // Source: src/broker/runat.c of flux-core, abort_signal.
 type program struct {
 	cfg            agentapi.Config
@@ -33,6 +35,10 @@ func programSignals() <-chan os.Signal {
 // whatever that is, so that the broker's own exit code tells whether the instance
 // has ended cleanly.
 func (p program) run(signals <-chan os.Signal) (int, error) {
+	pid := strings.NewReader(strconv.Itoa(os.Getpid()))
+	if err := writeAtomically(p.paths.programPID(), pid, 0o600); err != nil {
+		return agentapi.ExitTryAgain, err
+	}
 	code, err := p.runMode(signals)
 	if err != nil {
 		return agentapi.ExitTryAgain, err // and no note: the command has not run
@@ -89,6 +95,19 @@ func (p program) runLine(line string, signals <-chan os.Signal) (int, error) {
 			return code, nil
 		}
 	}
+}
+
+// endProgram tells the initial program that the instance is to end. It returns false
+// where there is none. A broker that is told so does the same, but then its exit code
+// is never 0, and does not tell whether the rest of its end has succeeded.
+// Source: src/broker/runat.c of flux-core, completion_cb.
+func endProgram(p paths) bool {
+	text, err := os.ReadFile(p.programPID())
+	if err != nil {
+		return false // the broker has not come to that
+	}
+	pid, err := strconv.Atoi(string(text))
+	return err == nil && syscall.Kill(pid, syscall.SIGHUP) == nil
 }
 
 // readCommandEnd returns how the lead's command has ended, or nil if it has not.

@@ -429,8 +429,13 @@ func TestArchiveIsRestoredAndWritten(t *testing.T) {
 		c.Command = ""
 	})
 	l.until("start of the queues", func() bool { return readInstance("queue") == "started" })
+	l.until("initial program", func() bool { return exists(testPaths(root).programPID()) })
+	must(t, os.WriteFile(archive, []byte("older"), 0o600))
 	l.stops <- syscall.SIGTERM
 	l.wait()
+	if text, err := os.ReadFile(archive); err != nil || string(text) != "dump" {
+		t.Errorf("archive of a lead that was stopped: %q, %v", text, err)
+	}
 	if !strings.Contains(readInstance("starts"), "-Scontent.restore="+archive) {
 		t.Errorf("not restored: %s", readInstance("starts"))
 	}

@@ -22,7 +22,8 @@ import (
 //	follower, lead ended cleanly  0
 //	follower, lead was killed     1, once the lead is back
 //	lead                          that of the initial program, which SIGTERM ends
-//	                              by SIGHUP (src/broker/runat.c, abort_signal)
+//	                              by SIGHUP; 1 then, rather than 0
+//	                              (src/broker/runat.c, abort_signal, completion_cb)
 
 // broker is a broker's process.
 type broker struct {
@@ -203,15 +204,19 @@ func (b *broker) lead() (int, error) {
 	}
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	saved := int64(-1)
+	saved, aborted := int64(-1), false
 	for {
 		select {
 		case code := <-ended:
+			if aborted {
+				code = max(code, 1)
+			}
 			return code, b.end()
 		case <-b.signals:
 			if program == nil {
 				return 0, b.end()
 			}
+			aborted = true
 			_ = program.Process.Signal(syscall.SIGHUP) // it may have ended just now
 		case <-tick.C:
 			s, err := b.folder.Update(func(s *instance.State) bool { return instance.Schedule(s, b.folder.Online(s)) })
