@@ -3,7 +3,6 @@ package agent
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -79,37 +78,6 @@ func logLevel(cfg agentapi.Config) int32 {
 		return logDebug
 	}
 	return cfg.LogLevel
-}
-
-// newArchive is where the lead dumps its state to: an archive that is cut off
-// must not take the place of a good one. It keeps the extension, by which Flux
-// chooses the compression. Source: flux-dump(1).
-func newArchive(path string) string {
-	return filepath.Join(filepath.Dir(path), ".new-"+filepath.Base(path))
-}
-
-// keepArchive gives the dump of a broker that ended with an exit code its name, if
-// it is complete. The dump is part of what the broker does when it ends, and the
-// command has no part in its exit code: with 0 it has succeeded.
-func keepArchive(path string, code int) error {
-	if !exists(newArchive(path)) {
-		return nil // the broker ended before it came to that
-	}
-	if code != 0 {
-		return fmt.Errorf("%s stays as it was: the broker ended with %d, so that its dump, %s, may lack something; "+
-			"its output says what failed, and the next start of the lead removes it", path, code, newArchive(path))
-	}
-	return os.Rename(newArchive(path), path)
-}
-
-// mustRestore says whether the instance is to start from its archive. Restoring
-// always discards what the state folder holds, so that it is only for a state
-// folder without content.
-func mustRestore(cfg agentapi.Config) bool {
-	if cfg.ArchivePath == "" || !exists(cfg.ArchivePath) {
-		return false
-	}
-	return cfg.StateDir == "" || !exists(filepath.Join(cfg.StateDir, "content.sqlite"))
 }
 
 func exists(path string) bool {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -163,6 +162,9 @@ func standInBroker(args []string) int {
 		fmt.Fprintln(os.Stderr, err) // on every rank, as Flux does
 		return 1
 	}
+	if dump != "" {
+		defer func() { _ = os.WriteFile(dump, []byte("dump"), 0o600) }()
+	}
 	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")
 	writeInstance("online", os.Getenv(agentapi.RankVariable))
 	writeInstance("pid", fmt.Sprint(os.Getpid()))
@@ -178,26 +180,12 @@ func standInBroker(args []string) int {
 	if err := cmd.Start(); err != nil {
 		panic(err)
 	}
-	var aborted atomic.Bool
 	go func() {
 		for range signals {
-			aborted.Store(true)
 			_ = cmd.Process.Signal(syscall.SIGHUP)
 		}
 	}()
-	code, dumped := waitCode(cmd), "dump"
-	if aborted.Load() {
-		code = max(code, 1) // as Flux has it
-	}
-	if readInstance("full disk") != "" {
-		code, dumped = 1, "du"
-	}
-	if dump != "" {
-		if err := os.WriteFile(dump, []byte(dumped), 0o600); err != nil {
-			panic(err)
-		}
-	}
-	return code
+	return waitCode(cmd)
 }
 
 // standInSubmit runs the command as the only task of a job.

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -149,26 +148,6 @@ func TestBrokerCommand(t *testing.T) {
 			wantStrings(t, got, test.want)
 		})
 	}
-}
-
-func TestRestoreNeverDiscardsState(t *testing.T) {
-	folder := t.TempDir()
-	archive, state := filepath.Join(folder, "a.tgz"), filepath.Join(folder, "state")
-	must(t, os.Mkdir(state, 0o755))
-	check := func(what string, cfg agentapi.Config, want bool) {
-		t.Helper()
-		if got := mustRestore(cfg); got != want {
-			t.Errorf("%s: restore %v, want %v", what, got, want)
-		}
-	}
-	cfg := agentapi.Config{ArchivePath: archive, StateDir: state}
-	check("no archive yet", cfg, false)
-	must(t, os.WriteFile(archive, nil, 0o600))
-	check("archive, empty state", cfg, true)
-	check("archive, no state folder", agentapi.Config{ArchivePath: archive}, true)
-	must(t, os.WriteFile(filepath.Join(state, "content.sqlite"), nil, 0o600))
-	check("archive and state", cfg, false)
-	check("state only", agentapi.Config{StateDir: state}, false)
 }
 
 func wantStrings(t *testing.T, got, want []string) {

@@ -94,8 +94,6 @@ type (
 	// joining: nobody knows yet whether the broker has joined, and without that
 	// there is nothing to drain.
 	drainSelf struct{ joining bool }
-	// endInstance lets the lead's broker end the instance.
-	endInstance struct{}
 	// signalBroker signals the broker's process group.
 	signalBroker struct{ signal syscall.Signal }
 	// signalCommand signals the process group of the rank's own command that
@@ -116,7 +114,6 @@ func (left) isAction()          {}
 func (wait) isAction()          {}
 func (armKill) isAction()       {}
 func (drainSelf) isAction()     {}
-func (endInstance) isAction()   {}
 func (signalBroker) isAction()  {}
 func (signalCommand) isAction() {}
 func (runPost) isAction()       {}
@@ -299,7 +296,7 @@ func (m *machine) onStop(e stop) []action {
 		m.stopped = true
 		if m.lead {
 			m.phase = stopping
-			return []action{armKill{}, left{}, endInstance{}}
+			return []action{armKill{}, left{}, signalBroker{syscall.SIGTERM}}
 		}
 		// A rank gets jobs as soon as it is online, and that is noticed here a
 		// little later. Ready until the end: its jobs may be reached by host name.

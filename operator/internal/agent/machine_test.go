@@ -63,7 +63,7 @@ func TestMachine(t *testing.T) {
 		}},
 		"stopped lead cancels and is no ended command": {true, []step{
 			start, joins,
-			{stop{}, []action{armKill{}, left{}, endInstance{}}},
+			{stop{}, []action{armKill{}, left{}, term}},
 			{brokerEnded{command: code(129)}, runsPost},
 			endsAfter(stopsPod),
 		}},
@@ -75,7 +75,7 @@ func TestMachine(t *testing.T) {
 		}},
 		"second SIGTERM hurries the lead": {true, []step{
 			start, joins,
-			{stop{}, []action{armKill{}, left{}, endInstance{}}},
+			{stop{}, []action{armKill{}, left{}, term}},
 			{stop{}, []action{term}},
 			{killTime{}, []action{kill}},
 			brokerEnds, endsAfter(stopsPod),
@@ -95,7 +95,7 @@ func TestMachine(t *testing.T) {
 		}},
 		"lead that has not joined ends": {true, []step{
 			start,
-			{stop{}, []action{armKill{}, left{}, endInstance{}}},
+			{stop{}, []action{armKill{}, left{}, term}},
 			brokerEnds, endsAfter(stopsPod),
 		}},
 		"lead ends while a follower drains": {false, []step{
@@ -246,7 +246,7 @@ func FuzzMachine(f *testing.F) {
 						t.Fatalf("broker started: one runs: %v, stopped: %v", running, stopped)
 					}
 					running = true
-				case endInstance, signalBroker, drainSelf:
+				case signalBroker, drainSelf:
 					if !hadBroker {
 						t.Fatalf("%#v without a broker", a)
 					}

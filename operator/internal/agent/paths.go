@@ -49,8 +49,5 @@ func defaultPaths() paths {
 // broker's own exit code may stand for something else.
 func (p paths) commandEnd() string { return filepath.Join(p.runDir, "command-end.json") }
 
-// programPID is where the initial program notes its number.
-func (p paths) programPID() string { return filepath.Join(p.runDir, "program.pid") }
-
 // batchScript is the script of ModeBatch.
 func (p paths) batchScript() string { return filepath.Join(p.runDir, "batch.sh") }

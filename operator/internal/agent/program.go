@@ -8,16 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
-// program is what the broker of the lead runs once the instance is up. SIGHUP tells
-// it that the instance is to end: from the agent, or from a broker that is told so.
+// program is what the broker of the lead runs once the instance is up. The broker
+// tells it by SIGHUP that the instance is to end.
 // Source: src/broker/runat.c of flux-core, abort_signal.
 type program struct {
 	cfg            agentapi.Config
@@ -31,14 +29,8 @@ func programSignals() <-chan os.Signal {
 	return c
 }
 
-// run runs the command and notes its exit code for the agent. It returns 0 then,
-// whatever that is, so that the broker's own exit code tells whether the instance
-// has ended cleanly.
+// run returns the command's exit code, after noting it for the agent.
 func (p program) run(signals <-chan os.Signal) (int, error) {
-	pid := strings.NewReader(strconv.Itoa(os.Getpid()))
-	if err := writeAtomically(p.paths.programPID(), pid, 0o600); err != nil {
-		return agentapi.ExitTryAgain, err
-	}
 	code, err := p.runMode(signals)
 	if err != nil {
 		return agentapi.ExitTryAgain, err // and no note: the command has not run
@@ -47,10 +39,7 @@ func (p program) run(signals <-chan os.Signal) (int, error) {
 	if err == nil {
 		err = writeAtomically(p.paths.commandEnd(), bytes.NewReader(note), 0o600)
 	}
-	if err != nil {
-		return agentapi.ExitTryAgain, err
-	}
-	return 0, nil
+	return code, err
 }
 
 func (p program) runMode(signals <-chan os.Signal) (int, error) {
@@ -95,19 +84,6 @@ func (p program) runLine(line string, signals <-chan os.Signal) (int, error) {
 			return code, nil
 		}
 	}
-}
-
-// endProgram tells the initial program that the instance is to end. It returns false
-// where there is none. A broker that is told so does the same, but then its exit code
-// is never 0, and does not tell whether the rest of its end has succeeded.
-// Source: src/broker/runat.c of flux-core, completion_cb.
-func endProgram(p paths) bool {
-	text, err := os.ReadFile(p.programPID())
-	if err != nil {
-		return false // the broker has not come to that
-	}
-	pid, err := strconv.Atoi(string(text))
-	return err == nil && syscall.Kill(pid, syscall.SIGHUP) == nil
 }
 
 // readCommandEnd returns how the lead's command has ended, or nil if it has not.

@@ -133,12 +133,6 @@ func (r *rank) do(ctx context.Context, a action) {
 			r.drain(a.joining)
 			r.send(ctx, drainOver{})
 		}()
-	case endInstance:
-		if endProgram(r.paths) {
-			r.log.Print("ending the instance")
-			return
-		}
-		r.do(ctx, signalBroker{syscall.SIGTERM})
 	case signalBroker:
 		r.log.Printf("sending the broker %v", a.signal)
 		signalGroup(r.broker.cmd, a.signal)
@@ -157,7 +151,7 @@ func (r *rank) grace() time.Duration { return time.Duration(r.cfg.GraceSeconds) 
 // startBroker starts the broker, and has it waited for and watched.
 func (r *rank) startBroker(ctx context.Context) error {
 	// Files of a broker before this one would tell of the wrong one.
-	stale := []string{r.paths.commandEnd(), r.paths.programPID(), r.paths.socket}
+	stale := []string{r.paths.commandEnd(), r.paths.socket}
 	if r.machine.lead && r.cfg.ArchivePath != "" {
 		stale = append(stale, newArchive(r.cfg.ArchivePath)) // may be cut off
 	}
@@ -214,7 +208,7 @@ func (r *rank) ended(ctx context.Context, cmd *exec.Cmd, code int, wasUp bool, r
 			r.log.Print(err)
 		}
 		if r.cfg.ArchivePath != "" && cmd.ProcessState.Exited() {
-			if err := keepArchive(r.cfg.ArchivePath, code); err != nil {
+			if err := keepArchive(r.cfg.ArchivePath); err != nil {
 				r.log.Printf("archive.path: %v", err)
 			}
 		}
