@@ -124,6 +124,17 @@ func TestArchiveIsWrittenAndRestored(t *testing.T) {
 	lead.awaitStatus(pending, "SCHED")
 	m.start(1)
 	lead.awaitStatus(pending, "COMPLETED") // its queue has been started
+
+	// A dump that fails leaves it as it is.
+	before, err := os.ReadFile(archive)
+	m.must(err)
+	m.must(os.Mkdir(filepath.Join(filepath.Dir(archive), ".new-state.tgz"), 0o700))
+	lead.Stop()
+	lead.wantCode(agentapi.ExitStopped)
+	lead.awaitSaid("stays as it was", 1)
+	if after, err := os.ReadFile(archive); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("an archive of %d bytes became one of %d: %v", len(before), len(after), err)
+	}
 }
 
 // TestArchiveBringsBackNoDrainsOfOurs: of pods that were stopped with their lead,
