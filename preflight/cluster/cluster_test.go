@@ -335,7 +335,7 @@ func TestEscalationIsWhatTheAPIServerCallsIt(t *testing.T) {
 		"by-holding-it":    {rule("", "pods", "get", "list"), rule("batch", "jobs", "create")},
 	} {
 		allow(t, user, "", append(further, rule(rbacv1.GroupName, "clusterroles", verbs...), rule(rbacv1.GroupName, "rolebindings", verbs...),
-			rule("apiextensions.k8s.io", "customresourcedefinitions", verbs...), rule("", "secrets", verbs...))...)
+			rule("apiextensions.k8s.io", "customresourcedefinitions", verbs...), rule("", "secrets", verbs...), rule("", "namespaces", "get"))...)
 		c := connect(t, user)
 		denied, err := c.Denied(t.Context(), needed())
 		if err != nil {
