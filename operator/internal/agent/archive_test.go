@@ -32,10 +32,11 @@ func dumped(t *testing.T, compressed bool) []byte {
 	t.Helper()
 	var plain, packed bytes.Buffer
 	writer := tar.NewWriter(&plain)
-	content := make([]byte, 4<<10)
-	rand.NewChaCha8([32]byte{1}).Read(content) // which no compression shortens
+	content := make([]byte, 4<<10) // which no compression shortens
+	_, err := rand.NewChaCha8([32]byte{1}).Read(content)
+	must(t, err)
 	must(t, writer.WriteHeader(&tar.Header{Name: "checkpoint", Mode: 0o600, Size: int64(len(content)), Format: tar.FormatPAX}))
-	_, err := writer.Write(content)
+	_, err = writer.Write(content)
 	must(t, err)
 	must(t, writer.Close())
 	if !compressed {
