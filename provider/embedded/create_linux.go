@@ -168,7 +168,7 @@ func configure(spec Spec, record state.Record, machine machine) (state.Record, e
 	if err != nil {
 		return record, err
 	}
-	return record, errors.Join(config.Write(machine.bridgeFilter), state.Save(dir, record))
+	return record, errors.Join(config.Write(machine.config), state.Save(dir, record))
 }
 
 // lockCluster keeps other processes from changing the cluster until unlock.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
+	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/searchpath"
 )
 
@@ -17,7 +18,7 @@ type machine struct {
 	hierarchies         []cgroup.Hierarchy
 	cniBinDir           string
 	restrictOOMScoreAdj bool
-	bridgeFilter        bool
+	config              nodeconfig.Machine
 }
 
 // programs of the distribution by the Debian package that brings them.
@@ -71,7 +72,7 @@ func checkMachine(binDir string) (machine, error) {
 	}
 	found.restrictOOMScoreAdj = !hasCapability(unix.CAP_SYS_RESOURCE)
 	_, bridgeErr := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables")
-	found.bridgeFilter = bridgeErr == nil
+	found.config = nodeconfig.Machine{BridgeFilter: bridgeErr == nil, CgroupV1: !cgroup.IsUnified(found.hierarchies)}
 	return found, nil
 }
 

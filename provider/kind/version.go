@@ -8,7 +8,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
-// DefaultNodeImage is the node image of Kubernetes 1.34 that kind released last
+// DefaultNodeImage is kind's own default
 // with a version that runs on control groups v1, too:
 // https://github.com/kubernetes-sigs/kind/releases/tag/v0.31.0
 const DefaultNodeImage = "kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"

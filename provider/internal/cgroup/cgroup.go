@@ -65,6 +65,12 @@ func ParseMounts(mountinfo []byte) []Hierarchy {
 	return found
 }
 
+// IsUnified says whether programs that know one version only take the machine's
+// for version 2: they look at what is mounted at /sys/fs/cgroup.
+func IsUnified(hierarchies []Hierarchy) bool {
+	return slices.ContainsFunc(hierarchies, func(h Hierarchy) bool { return h.Unified && h.Mount == "/sys/fs/cgroup" })
+}
+
 // Hierarchies returns the hierarchies that this process sees.
 func Hierarchies() ([]Hierarchy, error) {
 	mountinfo, err := os.ReadFile("/proc/self/mountinfo")

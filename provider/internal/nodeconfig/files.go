@@ -28,9 +28,16 @@ const (
 // kubeconfigs are the users of the API server by the name of their certificate.
 var kubeconfigs = []string{pki.Node, pki.ControllerManager, pki.Scheduler, pki.Proxy, pki.CoreDNS}
 
-// Files returns the content of the configuration files by name. bridgeFilter
-// says whether the kernel can filter bridged frames (br_netfilter).
-func (c Cluster) Files(bridgeFilter bool) (map[string][]byte, error) {
+// Machine is what the configuration takes from the machine.
+type Machine struct {
+	// BridgeFilter says that the kernel can filter bridged frames (br_netfilter).
+	BridgeFilter bool
+	// CgroupV1 says that the machine has control groups of version 1.
+	CgroupV1 bool
+}
+
+// Files returns the content of the configuration files by name.
+func (c Cluster) Files(machine Machine) (map[string][]byte, error) {
 	files := map[string][]byte{
 		ContainerdFile: []byte(c.containerd()),
 		CorefileFile:   []byte(c.corefile()),
@@ -38,8 +45,8 @@ func (c Cluster) Files(bridgeFilter bool) (map[string][]byte, error) {
 	}
 	for name, value := range map[string]any{
 		CNIFile:     c.cni(),
-		KubeletFile: c.kubelet(),
-		ProxyFile:   c.proxy(bridgeFilter),
+		KubeletFile: c.kubelet(machine),
+		ProxyFile:   c.proxy(machine),
 	} {
 		data, err := yaml.Marshal(value)
 		if filepath.Ext(name) == ".conflist" {
@@ -67,8 +74,8 @@ func (c Cluster) Files(bridgeFilter bool) (map[string][]byte, error) {
 
 // Write renders all configuration files into the cluster's folder, among them
 // the administrator's kubeconfig, which needs the certificates to be there.
-func (c Cluster) Write(bridgeFilter bool) error {
-	files, err := c.Files(bridgeFilter)
+func (c Cluster) Write(machine Machine) error {
+	files, err := c.Files(machine)
 	if err != nil {
 		return err
 	}
@@ -187,8 +194,8 @@ func (c Cluster) cni() map[string]any {
 
 // kubelet renders a KubeletConfiguration
 // (https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/).
-func (c Cluster) kubelet() map[string]any {
-	return map[string]any{
+func (c Cluster) kubelet(machine Machine) map[string]any {
+	config := map[string]any{
 		"apiVersion": "kubelet.config.k8s.io/v1beta1",
 		"kind":       "KubeletConfiguration",
 		"authentication": map[string]any{
@@ -221,11 +228,16 @@ func (c Cluster) kubelet() map[string]any {
 			"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%",
 		},
 	}
+	if machine.CgroupV1 {
+		// From 1.35 on kubelet refuses version 1 by default, although it works.
+		config["failCgroupV1"] = false
+	}
+	return config
 }
 
 // proxy renders a KubeProxyConfiguration
 // (https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/).
-func (c Cluster) proxy(bridgeFilter bool) map[string]any {
+func (c Cluster) proxy(machine Machine) map[string]any {
 	return map[string]any{
 		"apiVersion":       "kubeproxy.config.k8s.io/v1alpha1",
 		"kind":             "KubeProxyConfiguration",
@@ -239,12 +251,12 @@ func (c Cluster) proxy(bridgeFilter bool) map[string]any {
 		},
 		// Endpoints answer pods on the same bridge directly, past the rules that
 		// undo a service's address, unless bridged frames are filtered.
-		"iptables": map[string]any{"masqueradeAll": !bridgeFilter},
+		"iptables": map[string]any{"masqueradeAll": !machine.BridgeFilter},
 	}
 }
 
 // corefile renders CoreDNS' configuration after kubeadm's
-// (https://github.com/kubernetes/kubernetes/blob/v1.34.2/cmd/kubeadm/app/phases/addons/dns/manifests.go).
+// (https://github.com/kubernetes/kubernetes/blob/v1.37.2/cmd/kubeadm/app/phases/addons/dns/manifests.go).
 // Answers about the cluster are not cached: pods of a MiniCluster come and go,
 // and look for each other before they are there.
 func (c Cluster) corefile() string {
