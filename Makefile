@@ -16,7 +16,7 @@ GO_TEST   := $(GO) test -count=1
 # cluster that it holds may be one that the stack is about to leave.
 HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
 
-.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images test test-unit test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images test test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -71,7 +71,7 @@ images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 an
 
 # Their clusters and API servers are made of programs of this machine, whatever the
 # stack's cluster is.
-test test-unit test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_CLUSTER := embedded
+test test-unit test-oldest test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_CLUSTER := embedded
 
 # Also for a user who can make no cluster: tests of clusters are skipped then.
 tools-tests:
@@ -89,6 +89,9 @@ test-unit: tools-tests ## Unit tests, and the operator against a real API server
 # else may start or stop one meanwhile.
 test-node: tools-tests ## Embedded clusters, from their plans to their removal
 	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./provider/embedded
+
+test-oldest: tools-tests ## The operator against the oldest Kubernetes that it works on
+	@$(WITH_ENV) oldest=$$($(TOOLCHAIN) oldest); GOPHERLOCKS_CONTROL_PLANE=$$oldest $(GO_TEST) -parallel 8 -timeout 20m ./tests/api
 
 # Without the container engine that `make tools CLUSTER=kind` provides: tests have theirs.
 tools-kind:

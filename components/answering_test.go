@@ -32,7 +32,7 @@ func (a *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.mu.Unlock()
 	switch {
 	case r.URL.Path == "/version":
-		fmt.Fprint(w, `{"major": "1", "minor": "34", "gitVersion": "v1.34.2"}`)
+		fmt.Fprint(w, `{"major": "1", "minor": "34", "gitVersion": "v1.37.2"}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
 		var review struct {
 			Spec struct {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/component-helpers/resource"
@@ -63,9 +64,11 @@ func accepts(node *corev1.Node, pod *corev1.Pod) bool {
 	if node.Spec.Unschedulable {
 		return false
 	}
-	_, tainted := schedulinghelpers.FindMatchingUntoleratedTaint(node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
+	// A toleration that compares numbers is there only where the API server takes it.
+	const comparisons = true
+	_, tainted := schedulinghelpers.FindMatchingUntoleratedTaint(logr.Discard(), node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
 		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-	})
+	}, comparisons)
 	if tainted {
 		return false
 	}

@@ -11,16 +11,14 @@ import (
 // path in the cache. It has a module of its own, toolchain/DIR, which pins its
 // version, and whose folder is its key.
 func (t *tree) provideAside(ctx context.Context, dir, name, path string) (string, error) {
-	folder := filepath.Join(t.root, "toolchain", dir)
-	gomod, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	version, err := t.versionAside(dir, path)
 	if err != nil {
-		return "", fmt.Errorf("read the version of %s: %w", name, err)
+		return "", err
 	}
-	version := requiredVersion(gomod, path)
 	m := module{
 		name:     dir,
 		title:    name + " " + version,
-		dir:      folder,
+		dir:      filepath.Join(t.root, "toolchain", dir),
 		ldflags:  stripped + " -X main.version=" + version,
 		programs: []program{{name: name, pkg: path + "/cmd/" + name}},
 	}
@@ -30,4 +28,38 @@ func (t *tree) provideAside(ctx context.Context, dir, name, path string) (string
 		return "", err
 	}
 	return c.entry(name, keys[name]), nil
+}
+
+// versionAside returns the version of a module that toolchain/DIR pins.
+func (t *tree) versionAside(dir, path string) (string, error) {
+	gomod, err := os.ReadFile(filepath.Join(t.root, "toolchain", dir, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("read the version of %s: %w", path, err)
+	}
+	return requiredVersion(gomod, path), nil
+}
+
+// provideOldest provides what tests need of the oldest Kubernetes that we work on,
+// and returns the folder of its programs.
+func (t *tree) provideOldest(ctx context.Context) (string, error) {
+	version, err := t.versionAside("oldest", kubernetesModule)
+	if err != nil {
+		return "", err
+	}
+	m := module{
+		name:    "oldest",
+		title:   "Kubernetes " + version,
+		dir:     filepath.Join(t.root, "toolchain", "oldest"),
+		ldflags: kubernetesFlags(version),
+	}
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager"} {
+		m.programs = append(m.programs, program{name: name, pkg: kubernetesModule + "/cmd/" + name})
+	}
+	c := cache{t.cache}
+	keys, _, err := c.provide(ctx, []module{m})
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(t.state, "oldest")
+	return bin, c.link(bin, m.programs, keys, nil)
 }

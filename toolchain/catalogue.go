@@ -46,15 +46,16 @@ const (
 	// policyPackPlugin is what a Pulumi looks for that takes policy packs as
 	// folders only; policies/PulumiPolicy.yaml names it.
 	policyPackPlugin = "pulumi-analyzer-policy-gopherlocks"
+	kubernetesModule = "k8s.io/kubernetes"
 	stripped         = "-s -w" // No symbol tables: smaller files and faster linking.
 )
 
 // versions are what the go.mod files pin.
 type versions struct {
-	kubernetes string // v1.34.2
+	kubernetes string // v1.37.2
 	pulumi     string // v3.256.0
 	pluginSDK  string // v4.25.0: the plugin must say the same, or every command warns.
-	nodeImage  string // kindest/node:v1.34.3@sha256:…: what our plugin makes nodes of kind from.
+	nodeImage  string // kindest/node:v1.37.0@sha256:…: what our plugin makes nodes of kind from.
 }
 
 func (t *tree) readVersions() (versions, error) {
@@ -67,7 +68,7 @@ func (t *tree) readVersions() (versions, error) {
 		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
 	}
 	v := versions{
-		kubernetes: requiredVersion(kubernetes, "k8s.io/kubernetes"),
+		kubernetes: requiredVersion(kubernetes, kubernetesModule),
 		pulumi:     requiredVersion(root, pulumiModule),
 		pluginSDK:  requiredVersion(root, pluginSDKModule),
 	}
@@ -138,18 +139,15 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 // Where nothing but kubectl is needed, it is a program of its own: the one of all
 // servers takes eight minutes of the processor.
 func (t *tree) kubernetes(version string, plan plan) module {
-	v := parseVersion(version)
-	const kubernetesVersion = "k8s.io/component-base/version."
 	m := module{
-		name:  "kubernetes",
-		title: "Kubernetes " + version,
-		dir:   filepath.Join(t.root, "toolchain/kubernetes"),
-		ldflags: fmt.Sprintf("%s -X %[2]sgitVersion=%[3]s -X %[2]sgitMajor=%[4]d -X %[2]sgitMinor=%[5]d -X k8s.io/client-go/pkg/version.gitVersion=%[3]s",
-			stripped, kubernetesVersion, version, v.major, v.minor),
+		name:    "kubernetes",
+		title:   "Kubernetes " + version,
+		dir:     filepath.Join(t.root, "toolchain/kubernetes"),
+		ldflags: kubernetesFlags(version),
 	}
 	if !plan.cluster.build {
 		m.title = "kubectl " + version
-		m.programs = []program{{name: "kubectl", pkg: "k8s.io/kubernetes/cmd/kubectl"}}
+		m.programs = []program{{name: "kubectl", pkg: kubernetesModule + "/cmd/kubectl"}}
 		return m
 	}
 	multicall := program{name: "kubernetes", pkg: "./cmd/kubernetes", links: slices.Clone(kubernetesLinks)}
@@ -164,6 +162,13 @@ func (t *tree) kubernetes(version string, plan plan) module {
 		m.programs = append(m.programs, program{name: "kubeadm", pkg: "./cmd/kubeadm"})
 	}
 	return m
+}
+
+// kubernetesFlags tell Kubernetes' programs their version.
+func kubernetesFlags(version string) string {
+	v := parseVersion(version)
+	return fmt.Sprintf("%s -X %[2]sgitVersion=%[3]s -X %[2]sgitMajor=%[4]d -X %[2]sgitMinor=%[5]d -X k8s.io/client-go/pkg/version.gitVersion=%[3]s",
+		stripped, "k8s.io/component-base/version.", version, v.major, v.minor)
 }
 
 // plugin is the module of Pulumi's Kubernetes plugin. The last version that is

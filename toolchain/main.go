@@ -27,6 +27,7 @@ const usage = `usage: go run ./toolchain COMMAND
   env [--bin DIR]     print the shell exports that select this work tree's tools and state
   lint [ARGUMENTS]    provide golangci-lint and run it
   kwok                provide kwok, which simulates nodes for benchmarks, and print its path
+  oldest              provide the control plane of the oldest Kubernetes, for tests, and print its folder
 
 Environment:
   GOPHERLOCKS_CACHE   where compiled programs are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/gopherlocks)
@@ -63,6 +64,12 @@ func run(ctx context.Context, args []string) error {
 		return lint(ctx, tree, args)
 	case "kwok":
 		path, err := tree.provideAside(ctx, "kwok", "kwok", "sigs.k8s.io/kwok")
+		if err == nil {
+			fmt.Println(path)
+		}
+		return err
+	case "oldest":
+		path, err := tree.provideOldest(ctx)
 		if err == nil {
 			fmt.Println(path)
 		}

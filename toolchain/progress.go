@@ -20,7 +20,7 @@ const (
 type step struct {
 	out     io.Writer
 	live    bool
-	heading string // "[2/3] Kubernetes v1.34.2 (4 programs)"
+	heading string // "[2/3] Kubernetes v1.37.2 (4 programs)"
 	started time.Time
 	now     func() time.Time
 

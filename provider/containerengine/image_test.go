@@ -40,11 +40,11 @@ func TestImageIsPulledOnlyWhereItIsMissing(t *testing.T) {
 func TestPodmanIsGivenWholeNames(t *testing.T) {
 	const digest = "@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
 	for image, want := range map[string]string{
-		"kindest/node:v1.34.3" + digest: "docker.io/kindest/node:v1.34.3" + digest,
+		"kindest/node:v1.37.0" + digest: "docker.io/kindest/node:v1.37.0" + digest,
 		"mine":                          "docker.io/library/mine",
 		"mine:1":                        "docker.io/library/mine:1",
 		"docker.io/kindest/node":        "docker.io/kindest/node",
-		"localhost/gopherlocks/kind-node:v1.34.2": "localhost/gopherlocks/kind-node:v1.34.2",
+		"localhost/gopherlocks/kind-node:v1.37.2": "localhost/gopherlocks/kind-node:v1.37.2",
 		"registry:5000/node":                      "registry:5000/node",
 	} {
 		if got := (Engine{Program: "podman"}).Reference(image); got != want {

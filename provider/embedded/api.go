@@ -64,7 +64,7 @@ type Cluster struct {
 	Context string
 	// Endpoint is the URL of the API server.
 	Endpoint string
-	// KubernetesVersion is that of the API server, such as v1.34.2.
+	// KubernetesVersion is that of the API server, such as v1.37.2.
 	KubernetesVersion string
 	NodeName          string
 	// StateDir is the folder of all of the cluster's state.

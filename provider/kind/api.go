@@ -105,7 +105,7 @@ type Cluster struct {
 	// Endpoint is the URL of the API server, reachable from this machine; empty
 	// where Kubeconfig is nil.
 	Endpoint string
-	// KubernetesVersion is that of the nodes, such as v1.34.3; empty while no
+	// KubernetesVersion is that of the nodes, such as v1.37.0; empty while no
 	// control plane runs.
 	KubernetesVersion string
 }

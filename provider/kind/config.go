@@ -246,6 +246,14 @@ func taintPatches(node Node) ([]string, error) {
 	return patches, nil
 }
 
+// takeCgroupV1 lets kubelet run on control groups of version 1. It is no part of
+// what the cluster is made from: on another machine the same cluster is without. A
+// patch of rawConfig comes later, and is the one that counts.
+func takeCgroupV1(config *v1alpha4.Cluster) {
+	patch := "kind: KubeletConfiguration\nfailCgroupV1: false\n"
+	config.KubeadmConfigPatches = slices.Insert(config.KubeadmConfigPatches, 0, patch)
+}
+
 func checkRoles(config *v1alpha4.Cluster) error {
 	controlPlanes := 0
 	for i, node := range config.Nodes {

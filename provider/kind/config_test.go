@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 )
 
@@ -162,8 +163,8 @@ func TestDigestIsThatOfTheNodes(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for version, want := range map[string]string{
-		"v1.34.3": DefaultNodeImage,
-		"1.34.3":  DefaultNodeImage,
+		"v1.37.0": DefaultNodeImage,
+		"1.37.0":  DefaultNodeImage,
 		"v1.27.0": "kindest/node:v1.27.0",
 		"v1.40.1": "kindest/node:v1.40.1",
 		"v1.34":   "no patch version",
@@ -188,5 +189,20 @@ func TestTagOfAnImage(t *testing.T) {
 		if got := imageTag(image); got != want {
 			t.Errorf("%s: got %q, want %q", image, got, want)
 		}
+	}
+}
+
+func TestPatchesOfRawConfigCountMoreThanOurs(t *testing.T) {
+	config := &v1alpha4.Cluster{KubeadmConfigPatches: []string{"kind: KubeletConfiguration\nfailCgroupV1: true\n"}}
+	takeCgroupV1(config)
+	if got := config.KubeadmConfigPatches; len(got) != 2 || !strings.Contains(got[0], "failCgroupV1: false") || !strings.Contains(got[1], "true") {
+		t.Errorf("the patches are %q", got)
+	}
+}
+
+// TestDefaultNodeImageIsKinds: kind's library is tested with it.
+func TestDefaultNodeImageIsKinds(t *testing.T) {
+	if DefaultNodeImage != defaults.Image {
+		t.Errorf("it is %s, and kind's is %s", DefaultNodeImage, defaults.Image)
 	}
 }

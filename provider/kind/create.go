@@ -58,8 +58,12 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 			return Cluster{}, err
 		}
 	}
-	if err := c.engine.ensureImages(ctx, config, c.progress); err != nil {
+	onCgroupV1, err := c.engine.ensureImages(ctx, config, c.progress)
+	if err != nil {
 		return Cluster{}, err
+	}
+	if onCgroupV1 {
+		takeCgroupV1(config)
 	}
 	if err := c.remember(spec, phaseCreating, digest); err != nil {
 		return Cluster{}, err

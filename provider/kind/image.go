@@ -3,11 +3,11 @@ package kind
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
@@ -16,45 +16,71 @@ import (
 // versionFile is where a node image says its version of Kubernetes.
 const versionFile = "/kind/version"
 
+// askImage prints the version of a node image, and then whether the nodes that it
+// is run on have control groups of version 2. Where these are mounted as one
+// hierarchy, this file is in its root.
+const askImage = "cat " + versionFile + " && if test -e /sys/fs/cgroup/cgroup.controllers; then echo " + cgroupV2 + "; fi"
+
+const cgroupV2 = "cgroup2"
+
 // EnsureImage makes sure that a container engine has a node image, that it is one,
 // and that it is new enough.
 func EnsureImage(ctx context.Context, on containerengine.Engine, image string, progress Progress) error {
+	_, err := ensureImage(ctx, on, image, progress)
+	return err
+}
+
+// withoutCgroupV1 is the first version of Kubernetes whose kubelet refuses control
+// groups of version 1, unless it is told otherwise.
+// Source: https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/5573-remove-cgroup-v1
+var withoutCgroupV1 = version.MustParseGeneric("1.35")
+
+// ensureImage does that, and says whether kubelet of the image has to be told to
+// take the control groups that it will find.
+func ensureImage(ctx context.Context, on containerengine.Engine, image string, progress Progress) (onCgroupV1 bool, err error) {
 	if err := on.EnsureImage(ctx, image, progress); err != nil {
-		return err
+		return false, err
 	}
-	version, err := readVersion(ctx, on, image)
+	answer, err := askAbout(ctx, on, image)
 	if err != nil {
-		return fmt.Errorf("%s is no node image of kind: it has no file %s. Take one of "+
+		return false, fmt.Errorf("%s is no node image of kind: it has no file %s. Take one of "+
 			"https://github.com/kubernetes-sigs/kind/releases: %w", image, versionFile, err)
 	}
-	if err := CheckVersion(strings.TrimSpace(version)); err != nil {
-		return fmt.Errorf("node image %s: %w", image, err)
+	says, cgroups, _ := strings.Cut(strings.TrimSpace(answer), "\n")
+	if err := CheckVersion(says); err != nil {
+		return false, fmt.Errorf("node image %s: %w", image, err)
 	}
-	return nil
+	parsed, err := version.ParseGeneric(says)
+	if err != nil {
+		return false, fmt.Errorf("node image %s: %w", image, err)
+	}
+	return cgroups != cgroupV2 && parsed.AtLeast(withoutCgroupV1), nil
 }
 
 // ensureImages does that for all nodes.
-func (e engine) ensureImages(ctx context.Context, config *v1alpha4.Cluster, progress Progress) error {
-	var checked []string
+func (e engine) ensureImages(ctx context.Context, config *v1alpha4.Cluster, progress Progress) (onCgroupV1 bool, err error) {
+	checked := map[string]bool{}
 	for _, node := range config.Nodes {
-		if slices.Contains(checked, node.Image) {
+		if checked[node.Image] {
 			continue
 		}
-		checked = append(checked, node.Image)
-		if err := EnsureImage(ctx, e.Engine, node.Image, progress); err != nil {
-			return err
+		checked[node.Image] = true
+		v1, err := ensureImage(ctx, e.Engine, node.Image, progress)
+		if err != nil {
+			return false, err
 		}
+		onCgroupV1 = onCgroupV1 || v1
 	}
-	return nil
+	return onCgroupV1, nil
 }
 
-// readVersion reads the file of the version out of an image. It is not to be
-// interrupted: an engine's program that is killed between making a container and
-// starting it leaves it behind.
-func readVersion(ctx context.Context, on containerengine.Engine, image string) (string, error) {
+// askAbout runs askImage in an image. It is not to be interrupted: an engine's
+// program that is killed between making a container and starting it leaves it
+// behind.
+func askAbout(ctx context.Context, on containerengine.Engine, image string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	return on.Do(ctx, "run", "--rm", "--network=none", "--entrypoint=cat", on.Reference(image), versionFile)
+	return on.Do(ctx, "run", "--rm", "--network=none", "--entrypoint=sh", on.Reference(image), "-c", askImage)
 }
 
 // SameImage says whether two references are of one image: engines complete the name

@@ -20,7 +20,7 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 				cancel()
 				interrupted = ctx.Err() != nil
 			}
-			return "v1.34.2", nil
+			return "v1.37.2", nil
 		},
 		Getenv: func(string) string { return "" },
 	}
@@ -31,19 +31,40 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 }
 
 func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
-	const image = "mine:latest"
-	const ask = "docker run --rm --network=none --entrypoint=cat " + image + " " + versionFile
 	for answer, want := range map[string]string{
-		"v1.34.2\n": "",
-		"v1.26.0\n": "at least 1.27",
+		"v1.37.0\n": "",
+		"v1.26.0\n": "at least 1.",
 		"error: cat: /kind/version: No such file": "no node image",
 	} {
-		machine := answers{"docker image inspect " + image: "[]", ask: answer}
-		err := EnsureImage(t.Context(), containerengine.Engine{Machine: machine.machine(), Program: "docker"}, image, func(string) {})
+		_, err := askImageThatSays(t, answer)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: the error is %v, want %q", answer, err, want)
 		}
 	}
+}
+
+// TestKubeletIsToldToTakeCgroupV1WhereItWouldRefuse: older ones do not know the
+// field, and refuse a configuration that has it.
+func TestKubeletIsToldToTakeCgroupV1WhereItWouldRefuse(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"v1.37.0\n":          true,
+		"v1.35.0-alpha.1\n":  false,
+		"v1.35.0\n":          true,
+		"v1.37.0\n":          false,
+		"v1.37.0\ncgroup2\n": false,
+	} {
+		if got, err := askImageThatSays(t, answer); err != nil || got != want {
+			t.Errorf("%q: %v (%v), want %v", answer, got, err, want)
+		}
+	}
+}
+
+func askImageThatSays(t *testing.T, answer string) (onCgroupV1 bool, err error) {
+	t.Helper()
+	const image = "mine:latest"
+	const ask = "docker run --rm --network=none --entrypoint=sh " + image + " -c " + askImage
+	machine := answers{"docker image inspect " + image: "[]", ask: answer}
+	return ensureImage(t.Context(), containerengine.Engine{Machine: machine.machine(), Program: "docker"}, image, func(string) {})
 }
 
 func TestReferencesOfOneImage(t *testing.T) {
@@ -56,13 +77,13 @@ func TestReferencesOfOneImage(t *testing.T) {
 		{DefaultNodeImage, DefaultNodeImage, true},
 		{DefaultNodeImage, "docker.io/" + DefaultNodeImage, true},
 		// What Podman says of a container that kind has made.
-		{"kindest/node:v1.34.3" + digest, "docker.io/kindest/node" + digest, true},
-		{"kindest/node:v1.34.3", "docker.io/kindest/node:v1.34.3", true},
+		{"kindest/node:v1.37.0" + digest, "docker.io/kindest/node" + digest, true},
+		{"kindest/node:v1.37.0", "docker.io/kindest/node:v1.37.0", true},
 		{"mine", "docker.io/library/mine:latest", true},
-		{"localhost/gopherlocks/kind-node:v1.34.2-0123", "localhost/gopherlocks/kind-node:v1.34.2-0123", true},
-		{"kindest/node:v1.34.3", "kindest/node:v1.34.2", false},
-		{"kindest/node:v1.34.3" + digest, "kindest/node:v1.34.3" + other, false},
-		{"kindest/node:v1.34.3", "kindest/node:v1.34.3" + digest, false},
+		{"localhost/gopherlocks/kind-node:v1.37.2-0123", "localhost/gopherlocks/kind-node:v1.37.2-0123", true},
+		{"kindest/node:v1.37.0", "kindest/node:v1.37.2", false},
+		{"kindest/node:v1.37.0" + digest, "kindest/node:v1.37.0" + other, false},
+		{"kindest/node:v1.37.0", "kindest/node:v1.37.0" + digest, false},
 		{"mine", "localhost/mine", false},
 		{"sha256:0123", "sha256:0123", true},
 		{"No Reference", "No Reference", true},

@@ -8,13 +8,11 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
-// DefaultNodeImage is kind's own default
-// with a version that runs on control groups v1, too:
-// https://github.com/kubernetes-sigs/kind/releases/tag/v0.31.0
-const DefaultNodeImage = "kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
+// DefaultNodeImage is the one of the kind that our plugin is made with.
+const DefaultNodeImage = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 
 // ImageOfVersion returns the released node image of a version of Kubernetes,
-// such as v1.34.3 or 1.34.3.
+// such as v1.37.0 or 1.37.0.
 func ImageOfVersion(version string) (string, error) {
 	if err := CheckVersion(version); err != nil {
 		return "", err
@@ -35,7 +33,7 @@ var versionPattern = regexp.MustCompile(`^v?1\.\d+(\.\d+)?([-+].*)?$`)
 // CheckVersion refuses versions of Kubernetes that are too old.
 func CheckVersion(version string) error {
 	if !versionPattern.MatchString(version) {
-		return fmt.Errorf("%q is not a version of Kubernetes such as v1.34.3", version)
+		return fmt.Errorf("%q is not a version of Kubernetes such as v1.37.0", version)
 	}
 	return kubeversion.Check(version)
 }

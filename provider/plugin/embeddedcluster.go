@@ -109,7 +109,7 @@ func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
 	a.Describe(&s.Kubeconfig, "The administrator's kubeconfig, with credentials inside.")
 	a.Describe(&s.Context, "Name of the only context in the kubeconfig.")
 	a.Describe(&s.Endpoint, "URL of the API server, reachable from this machine.")
-	a.Describe(&s.KubernetesVersion, "Version of the API server, such as v1.34.2.")
+	a.Describe(&s.KubernetesVersion, "Version of the API server, such as v1.37.2.")
 	a.Describe(&s.NodeName, "Name of the node.")
 	a.Describe(&s.StateDir, "Folder of the cluster's state, with its logs in `logs`.")
 	a.Describe(&s.ContainerdAddress, "Path of the socket of the node's containerd.")

@@ -31,14 +31,14 @@ ps\ *) ls "$containers" ;;
 	*) echo external-load-balancer ;;
 	esac ;;
 container\ inspect\ *)
-	echo '[{"Config": {"Image": "kindest/node:v1.34.3"}, "State": {"Running": '"$(cat "$containers/$name")"', "StartedAt": "2026-11-26T01:00:00Z"}}]' ;;
+	echo '[{"Config": {"Image": "kindest/node:v1.37.0"}, "State": {"Running": '"$(cat "$containers/$name")"', "StartedAt": "2026-11-26T01:00:00Z"}}]' ;;
 *desktop.docker.io*) echo ;;
 *NetworkSettings*) runs "$name"; printf '127.0.0.1\t6443\n' ;;
 exec\ *)
 	[ "$2" = --privileged ] && shift
 	runs "$2"
 	case "$*" in
-	*'cat /kind/version') echo v1.34.3 ;;
+	*'cat /kind/version') echo v1.37.0 ;;
 	*'test -f /etc/kubernetes/admin.conf') ;;
 	*'cat /etc/kubernetes/admin.conf') echo '{
 		"clusters": [{"name": "a", "cluster": {"server": "https://a"}}], "users": [{"name": "a", "user": {"token": "t"}}],

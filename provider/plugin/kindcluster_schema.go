@@ -93,7 +93,7 @@ func (args *KindClusterArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeKindName)
 	a.Describe(&args.NodeImage, "Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable "+
 		NodeImageEnv+", else "+kind.DefaultNodeImage+".")
-	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.34.3, of which kind has released a node image; in "+
+	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in "+
 		"place of `nodeImage`. At least 1.27.")
 	a.Describe(&args.ControlPlanes, describeControlPlanes)
 	a.Describe(&args.Workers, describeWorkers)
@@ -159,7 +159,7 @@ func (s *KindClusterState) Annotate(a infer.Annotator) {
 	a.Describe(&s.Endpoint, "URL of the API server, reachable from this machine.")
 	a.Describe(&s.NodeNames, "Names of the nodes, and of their containers; control planes first.")
 	a.Describe(&s.NodeImage, "Image that the nodes were made from; with a `rawConfig` of several, that of the first.")
-	a.Describe(&s.KubernetesVersion, "Version of Kubernetes on the nodes, such as v1.34.3.")
+	a.Describe(&s.KubernetesVersion, "Version of Kubernetes on the nodes, such as v1.37.0.")
 	a.Describe(&s.Running, "Whether all nodes run. An update starts those that do not.")
 }
 

@@ -42,7 +42,7 @@ func TestKindInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
 }
 
 func TestFirstPreviewKnowsTheNodesOfKind(t *testing.T) {
-	t.Setenv(NodeImageEnv, "mine:v1.34.2")
+	t.Setenv(NodeImageEnv, "mine:v1.37.2")
 	server := newProvider(t)
 	inputs := server.check("KindCluster", map[string]property.Value{
 		"name": property.New("demo"), "workers": property.New(2.0),
@@ -88,7 +88,7 @@ func TestDiffOfKindClusters(t *testing.T) {
 		"another wait":                                 {func(a *KindClusterArgs, _ *kindObservation) { a.WaitSeconds = 1 }, nil},
 		"a name":                                       {func(a *KindClusterArgs, _ *kindObservation) { a.Name = "other" }, kinds("name", p.UpdateReplace)},
 		"an image":                                     {func(a *KindClusterArgs, _ *kindObservation) { a.NodeImage = text("mine") }, kinds("nodeImage", p.UpdateReplace)},
-		"a version":                                    {func(a *KindClusterArgs, _ *kindObservation) { a.KubernetesVersion = text("v1.34.3") }, kinds("kubernetesVersion", p.UpdateReplace)},
+		"a version":                                    {func(a *KindClusterArgs, _ *kindObservation) { a.KubernetesVersion = text("v1.37.0") }, kinds("kubernetesVersion", p.UpdateReplace)},
 		"workers":                                      {func(a *KindClusterArgs, _ *kindObservation) { a.Workers = ptr(2) }, kinds("workers", p.UpdateReplace)},
 		"feature gates":                                {func(a *KindClusterArgs, _ *kindObservation) { a.FeatureGates = map[string]bool{"A": true} }, kinds("featureGates", p.UpdateReplace)},
 		"a kubeconfig":                                 {func(a *KindClusterArgs, _ *kindObservation) { a.KubeconfigFile = text("/k") }, kinds("kubeconfigFile", p.Update)},
@@ -121,7 +121,7 @@ func TestDiffOfKindClusters(t *testing.T) {
 
 func TestImportedKindClusterIsNoChange(t *testing.T) {
 	found := kind.Cluster{
-		Name: "demo", KubernetesVersion: "v1.34.3", Context: "kind-demo", Endpoint: "https://127.0.0.1:1", Kubeconfig: []byte("k"),
+		Name: "demo", KubernetesVersion: "v1.37.0", Context: "kind-demo", Endpoint: "https://127.0.0.1:1", Kubeconfig: []byte("k"),
 		Containers: []kind.NodeStatus{
 			{Name: "demo-external-load-balancer", Running: true, Image: "envoy"},
 			{Name: "demo-control-plane", Role: kind.ControlPlane, Image: "node", Running: true},
@@ -155,10 +155,10 @@ func TestReservationOfKindLeavesAloneWhatIsNotOurs(t *testing.T) {
 }
 
 func TestStoppedClusterKeepsItsKubeconfig(t *testing.T) {
-	before := KindClusterState{Kubeconfig: "k", Endpoint: "e", KubernetesVersion: "v1.34.3"}
+	before := KindClusterState{Kubeconfig: "k", Endpoint: "e", KubernetesVersion: "v1.37.0"}
 	found := kind.Cluster{Name: "demo", Context: "kind-demo", Containers: []kind.NodeStatus{{Name: "demo-control-plane", Role: kind.ControlPlane}}}
 	state := kindState(KindClusterArgs{Name: "demo"}, before, found)
-	if state.Running || state.Kubeconfig != "k" || state.Endpoint != "e" || state.KubernetesVersion != "v1.34.3" {
+	if state.Running || state.Kubeconfig != "k" || state.Endpoint != "e" || state.KubernetesVersion != "v1.37.0" {
 		t.Errorf("the state is %+v", state)
 	}
 }

@@ -352,7 +352,7 @@ func TestUpdatesKeepTheWayToTheCluster(t *testing.T) {
 	state := map[string]property.Value{
 		"name": text("demo"), "stateRoot": text("/s"), "subnet": text("10.200.0.0/16"), "nodeImage": text("node"), "workers": property.New(2.0),
 		"waitSeconds": property.New(300.0), "kubeconfig": text("content").WithSecret(true), "context": text("demo"), "endpoint": text("https://a"),
-		"kubernetesVersion": text("v1.34.2"), "nodeName": text("demo"), "stateDir": text("/s/demo"), "containerdAddress": text("/s/demo/c"),
+		"kubernetesVersion": text("v1.37.2"), "nodeName": text("demo"), "stateDir": text("/s/demo"), "containerdAddress": text("/s/demo/c"),
 		"running": property.New(true), "nodeNames": property.New([]property.Value{text("demo-control-plane")}),
 	}
 	for resource, others := range map[string][]string{

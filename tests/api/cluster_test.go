@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,16 @@ rules:
 - level: None
 `
 
+// controlPlaneVariable is a folder with another kube-apiserver and
+// kube-controller-manager: "make test-oldest" has those of the oldest Kubernetes that
+// the operator works on.
+const controlPlaneVariable = "GOPHERLOCKS_CONTROL_PLANE"
+
+// controlPlane returns the path of a program of the control plane.
+func controlPlane(bin, name string) string {
+	return filepath.Join(cmp.Or(os.Getenv(controlPlaneVariable), bin), name)
+}
+
 // startAPIServer starts etcd and kube-apiserver with our resource definition. The
 // environment is to be stopped also when there is an error.
 func startAPIServer(bin, dir string) (*envtest.Environment, error) {
@@ -38,7 +49,7 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 
 	env := &envtest.Environment{CRDs: []*apiextensionsv1.CustomResourceDefinition{definition}}
 	server := env.ControlPlane.GetAPIServer()
-	server.Path = filepath.Join(bin, "kube-apiserver")
+	server.Path = controlPlane(bin, "kube-apiserver")
 	server.Configure().
 		Set("audit-policy-file", policy).
 		Set("audit-log-path", world.auditLog).
@@ -63,7 +74,7 @@ func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
 		gracePeriod = "5m"
 	}
 	return startProcess(filepath.Join(dir, "kube-controller-manager.log"),
-		filepath.Join(bin, "kube-controller-manager"),
+		controlPlane(bin, "kube-controller-manager"),
 		"--kubeconfig="+kubeconfig,
 		"--leader-elect=false",
 		"--secure-port=0",

@@ -38,6 +38,12 @@ func TestParseMountsFindsEachHierarchyOnce(t *testing.T) {
 	}
 }
 
+func TestIsUnifiedGoesByTheRootMount(t *testing.T) {
+	if IsUnified(ParseMounts([]byte(version1))) || !IsUnified(ParseMounts([]byte(version2))) {
+		t.Error("a mount of version 2 beside those of version 1 does not count, and one in their place does")
+	}
+}
+
 func TestMissingControllersLooksInAllHierarchies(t *testing.T) {
 	got := MissingControllers([]Hierarchy{{Controllers: []string{"cpu"}}, {Controllers: []string{"memory"}}})
 	if !slices.Equal(got, []string{"cpuset", "pids"}) {

@@ -30,9 +30,9 @@ func newCluster(t *testing.T, change func(*state.Record)) Cluster {
 	return cluster
 }
 
-func files(t *testing.T, cluster Cluster, bridgeFilter bool) map[string]string {
+func files(t *testing.T, cluster Cluster, machine Machine) map[string]string {
 	t.Helper()
-	rendered, err := cluster.Files(bridgeFilter)
+	rendered, err := cluster.Files(machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func files(t *testing.T, cluster Cluster, bridgeFilter bool) map[string]string {
 func TestProgramsWriteInsideTheStateFolderOnly(t *testing.T) {
 	cluster := newCluster(t, nil)
 	allowed := []string{string(cluster.Dir), "/run", "/usr/lib/cni", "/var/log/pods", "/" + cluster.CgroupName()}
-	for name, content := range files(t, cluster, true) {
+	for name, content := range files(t, cluster, Machine{BridgeFilter: true}) {
 		for field := range strings.FieldsFuncSeq(content, func(r rune) bool { return strings.ContainsRune(" \"\n[],{}", r) }) {
 			path := strings.TrimPrefix(field, "unix://")
 			if !filepath.IsAbs(path) {
@@ -70,7 +70,7 @@ func TestCommandsUseOnlyFilesThatAreWritten(t *testing.T) {
 	written := map[string]bool{
 		pki.PublicKeyFile(cluster.Dir.PKI()): true, pki.KeyFile(cluster.Dir.PKI(), pki.ServiceAccount): true,
 	}
-	for name := range files(t, cluster, true) {
+	for name := range files(t, cluster, Machine{BridgeFilter: true}) {
 		written[filepath.Join(cluster.Dir.Config(), name)] = true
 	}
 	for _, certificate := range append(pki.Plan("demo", cluster.Plan), pki.Certificate{Name: pki.ClusterCA}, pki.Certificate{Name: pki.EtcdCA}) {
@@ -95,7 +95,7 @@ func TestContainerdRespectsWhatTheMachineRefuses(t *testing.T) {
 		if restricted {
 			want = "restrict_oom_score_adj = true"
 		}
-		if content := files(t, cluster, true)[ContainerdFile]; !strings.Contains(content, want) {
+		if content := files(t, cluster, Machine{BridgeFilter: true})[ContainerdFile]; !strings.Contains(content, want) {
 			t.Errorf("no %q in:\n%s", want, content)
 		}
 	}
@@ -106,7 +106,7 @@ func TestProxyMasqueradesWhereBridgedFramesAreNotFiltered(t *testing.T) {
 		var config struct {
 			IPTables struct{ MasqueradeAll bool }
 		}
-		content := files(t, newCluster(t, nil), filter)[ProxyFile]
+		content := files(t, newCluster(t, nil), Machine{BridgeFilter: filter})[ProxyFile]
 		if err := yaml.Unmarshal([]byte(content), &config); err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +117,11 @@ func TestProxyMasqueradesWhereBridgedFramesAreNotFiltered(t *testing.T) {
 }
 
 func TestDNSForwardsOnlyWhenThereAreServers(t *testing.T) {
-	with := files(t, newCluster(t, nil), true)
+	with := files(t, newCluster(t, nil), Machine{BridgeFilter: true})
 	if !strings.Contains(with[CorefileFile], "forward . 192.0.2.53") || with[ResolvFile] != "nameserver 192.0.2.53\n" {
 		t.Errorf("with a server:\n%s%s", with[CorefileFile], with[ResolvFile])
 	}
-	without := files(t, newCluster(t, func(r *state.Record) { r.NameServers = nil }), true)
+	without := files(t, newCluster(t, func(r *state.Record) { r.NameServers = nil }), Machine{BridgeFilter: true})
 	if strings.Contains(without[CorefileFile], "forward") || without[ResolvFile] != "" {
 		t.Errorf("without one:\n%s%s", without[CorefileFile], without[ResolvFile])
 	}
@@ -172,5 +172,14 @@ func TestAdminKubeconfigWorksAnywhere(t *testing.T) {
 	}
 	if text := string(data); strings.Contains(text, string(cluster.Dir)) || !strings.Contains(text, "server: https://10.200.0.2:6443") {
 		t.Errorf("the kubeconfig depends on files or has another server:\n%s", text)
+	}
+}
+
+func TestKubeletIsToldToTakeCgroupV1OnlyWhereThatIs(t *testing.T) {
+	for _, v1 := range []bool{true, false} {
+		content := files(t, newCluster(t, nil), Machine{CgroupV1: v1})[KubeletFile]
+		if strings.Contains(content, "failCgroupV1: false") != v1 || strings.Contains(content, "failCgroupV1") != v1 {
+			t.Errorf("with version 1 %v the configuration is:\n%s", v1, content)
+		}
 	}
 }

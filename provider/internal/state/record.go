@@ -44,7 +44,7 @@ type Record struct {
 	PauseImage string `json:"pauseImage"`
 	// HPASyncPeriod is how often the HorizontalPodAutoscaler looks; 0 means upstream's default.
 	HPASyncPeriod time.Duration `json:"hpaSyncPeriod,omitempty"`
-	// KubernetesVersion is that of the API server, such as v1.34.2; known once ready.
+	// KubernetesVersion is that of the API server, such as v1.37.2; known once ready.
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 	// KubeconfigFile is where a copy of the admin's kubeconfig was written, if anywhere.
 	KubeconfigFile string `json:"kubeconfigFile,omitempty"`

@@ -38,7 +38,7 @@ type Spec struct {
 	Programs string
 	// KindModule is the folder of the Go module sigs.k8s.io/kind.
 	KindModule string
-	// KubernetesVersion is that of the programs, such as v1.34.2.
+	// KubernetesVersion is that of the programs, such as v1.37.2.
 	KubernetesVersion string
 	// Mirror is the URL of a mirror of Debian.
 	Mirror string
