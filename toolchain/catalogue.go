@@ -185,7 +185,6 @@ func (t *tree) plugin(version string) module {
 		fork: &fork{
 			module:  pluginModule,
 			folders: []string{"pkg", command},
-			edits:   pluginEdits,
 			embeds: map[string]string{
 				command + "/schema-embed.json":            command + "/schema.json",
 				command + "/terraform-mapping-embed.json": command + "/terraform-mapping.json",
@@ -193,27 +192,6 @@ func (t *tree) plugin(version string) module {
 			version: strings.TrimPrefix(version, "v"),
 		},
 	}
-}
-
-const pluginYAML = "pkg/provider/yaml/v2/yaml.go"
-
-// pluginEdits adapt the Kubernetes plugin's source.
-var pluginEdits = []edit{
-	// The field became a pointer in the Pulumi that we pin.
-	{file: "pkg/gen/schema.go", old: "Provider: pschema.ResourceSpec{", new: "Provider: &pschema.ResourceSpec{"},
-	// ConfigGroup, ConfigFile, Chart and Directory register each object of a
-	// manifest as the SDK's Go type for its kind, of which they use nothing but
-	// that it is a resource. That imports the SDK's packages for all kinds of
-	// Kubernetes, the largest part of a cold start. An untyped resource of the
-	// same token, name and inputs is the same to the engine.
-	{file: pluginYAML, old: "\tyamlv2 \"" + pluginSDKModule + "/go/kubernetes/yaml/v2\"\n", new: ""},
-	{file: pluginYAML, old: "res, err := yamlv2.RegisterResource(ctx, apiVersion, kind, resourceName, ", new: `group := apiVersion
-	if group == "v1" {
-		group = "core/v1"
-	}
-	res := new(pulumi.CustomResourceState)
-	err := ctx.RegisterResource(fmt.Sprintf("kubernetes:%s:%s", group, kind), resourceName, `},
-	{file: pluginYAML, old: "UntypedArgs(obj.Object), resourceOpts...)", new: "UntypedArgs(obj.Object), res, resourceOpts...)"},
 }
 
 // everyName lists all names that the bin folder may ever hold.

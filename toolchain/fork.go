@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,11 +15,11 @@ import (
 
 // fork is a copy of a module with small changes, made for one build. It is for
 // a module that does not compile as it is published: files of Go's module cache
-// cannot be changed, nor be shown changed by an overlay.
+// cannot be changed, nor be shown changed by an overlay. The changes are the
+// patches in the folder "patches" beside the go.mod that requires the module.
 type fork struct {
 	module  string   // Path of the module.
 	folders []string // What is copied of it, besides its go.mod.
-	edits   []edit
 	// embeds are JSON files to write, which the module's release build makes of
 	// others: name → original, relative to the module.
 	embeds map[string]string
@@ -26,23 +27,14 @@ type fork struct {
 	version string
 }
 
-// edit replaces a text that occurs exactly once in a file.
-type edit struct{ file, old, new string }
-
-func (e edit) apply(content []byte) ([]byte, error) {
-	if count := bytes.Count(content, []byte(e.old)); count != 1 {
-		return nil, fmt.Errorf("%s has %q %d times, not once: the pinned version has changed, look whether the edit is still needed", e.file, e.old, count)
-	}
-	return bytes.Replace(content, []byte(e.old), []byte(e.new), 1), nil
-}
-
-// ingredients tell the fork's part in a program's key; the module's own content
-// is pinned by go.sum.
+// ingredients tell the fork's part in a program's key, but for the patches, which
+// lie in the folder that is hashed as a whole. The module's own content is pinned by
+// go.sum.
 func (f *fork) ingredients() ingredients {
 	if f == nil {
 		return nil
 	}
-	in := ingredients{fmt.Sprintf("fork %s %s %q", f.module, f.version, f.edits)}
+	in := ingredients{fmt.Sprintf("fork %s %s", f.module, f.version)}
 	for name, original := range f.embeds {
 		in = append(in, fmt.Sprintf("embed %s of %s", name, original))
 	}
@@ -64,10 +56,8 @@ func (f *fork) make(ctx context.Context, m module, dir string) (modfile string, 
 	if err := f.copy(downloaded.Dir, target); err != nil {
 		return "", fmt.Errorf("copy %s: %w", f.module, err)
 	}
-	for _, e := range f.edits {
-		if err := rewrite(filepath.Join(target, e.file), filepath.Join(target, e.file), e.apply); err != nil {
-			return "", fmt.Errorf("change %s: %w", f.module, err)
-		}
+	if err := applyPatches(ctx, filepath.Join(m.dir, "patches"), target); err != nil {
+		return "", fmt.Errorf("change %s: %w", f.module, err)
 	}
 	for name, original := range f.embeds {
 		if err := rewrite(filepath.Join(target, original), filepath.Join(target, name), f.stamp); err != nil {
@@ -76,16 +66,32 @@ func (f *fork) make(ctx context.Context, m module, dir string) (modfile string, 
 	}
 
 	modfile = filepath.Join(dir, "go.mod")
-	replace := fmt.Sprintf("\nreplace %s => %s\n", f.module, quoteModfile(target))
-	addReplace := func(gomod []byte) ([]byte, error) { return append(gomod, replace...), nil }
-	if err := rewrite(filepath.Join(m.dir, "go.mod"), modfile, addReplace); err != nil {
-		return "", err
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if err := rewrite(filepath.Join(m.dir, name), filepath.Join(dir, name), unchanged); err != nil {
+			return "", err
+		}
 	}
-	asItIs := func(gosum []byte) ([]byte, error) { return gosum, nil }
-	if err := rewrite(filepath.Join(m.dir, "go.sum"), filepath.Join(dir, "go.sum"), asItIs); err != nil {
+	if _, err := goOutput(ctx, dir, "mod", "edit", "-replace="+f.module+"="+target, modfile); err != nil {
 		return "", err
 	}
 	return modfile, nil
+}
+
+// applyPatches changes the files below target as the patches in a folder say. git
+// refuses one that does not fit, as when the pinned version has changed.
+func applyPatches(ctx context.Context, folder, target string) error {
+	patches, err := filepath.Glob(filepath.Join(folder, "*.patch"))
+	if err != nil || len(patches) == 0 {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "git", append([]string{"apply"}, patches...)...)
+	cmd.Dir = target
+	// Inside of a repository, git leaves out what is not below its own folder.
+	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(target))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("git apply: %w: %s; if the pinned version has changed, look whether the patches in %s are still needed", err, bytes.TrimSpace(out), folder)
+	}
+	return nil
 }
 
 // copy copies what the fork needs of the module. Module caches are read-only,
@@ -106,7 +112,7 @@ func (f *fork) copy(source, target string) error {
 			if strings.HasSuffix(path, "_test.go") {
 				return nil
 			}
-			return rewrite(path, filepath.Join(target, relative), func(content []byte) ([]byte, error) { return content, nil })
+			return rewrite(path, filepath.Join(target, relative), unchanged)
 		})
 		if err != nil {
 			return err
@@ -143,5 +149,4 @@ func rewrite(source, target string, change func([]byte) ([]byte, error)) error {
 	return os.WriteFile(target, changed, 0o644)
 }
 
-// quoteModfile quotes a path for a go.mod.
-func quoteModfile(path string) string { return fmt.Sprintf("%q", path) }
+func unchanged(content []byte) ([]byte, error) { return content, nil }

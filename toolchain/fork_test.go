@@ -2,33 +2,48 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
-func TestEditMustFitExactlyOnce(t *testing.T) {
-	e := edit{file: "x.go", old: "a: T{", new: "a: &T{"}
-	got, err := e.apply([]byte("v{a: T{1}}"))
-	if err != nil || string(got) != "v{a: &T{1}}" {
-		t.Errorf("got %q, %v", got, err)
+// TestPatchesMustFit also runs inside of a git repository, as the cache may lie in one.
+func TestPatchesMustFit(t *testing.T) {
+	repository := t.TempDir()
+	if err := exec.Command("git", "init", "-q", repository).Run(); err != nil {
+		t.Skip("git is not there:", err)
 	}
-	for _, content := range []string{"v{a: &T{1}}", "a: T{ a: T{"} {
-		if got, err := e.apply([]byte(content)); err == nil {
-			t.Errorf("%q became %q: an edit that does not fit must fail", content, got)
-		}
+	folder, target := filepath.Join(repository, "patches"), filepath.Join(repository, "source", "fork")
+	file := filepath.Join(target, "pkg", "x.go")
+	writeFile(t, filepath.Join(folder, "a.patch"), "Why.\n\n--- a/pkg/x.go\n+++ b/pkg/x.go\n@@ -1,3 +1,3 @@\n v{\n-a: T{1}\n+a: &T{1}\n }\n")
+	writeFile(t, file, "v{\na: T{1}\n}\n")
+	if err := applyPatches(t.Context(), folder, target); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "v{\na: &T{1}\n}\n" {
+		t.Errorf("the file is %q (%v)", got, err)
+	}
+	if err := applyPatches(t.Context(), folder, target); err == nil {
+		t.Error("a patch that does not fit must fail")
+	}
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
 func TestForkIsPartOfTheKey(t *testing.T) {
-	f := fork{module: "m", version: "1.0.0", edits: []edit{{"x.go", "a", "b"}}}
+	f := fork{module: "m", version: "1.0.0"}
 	base := f.ingredients().key()
 	f.version = "1.0.1"
 	if f.ingredients().key() == base {
 		t.Error("another version has the same key")
-	}
-	f.version, f.edits = "1.0.0", nil
-	if f.ingredients().key() == base {
-		t.Error("other edits have the same key")
 	}
 	if (*fork)(nil).ingredients() != nil {
 		t.Error("no fork has ingredients")

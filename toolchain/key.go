@@ -115,8 +115,8 @@ func parseChecksums(gosum []byte) map[string]string {
 	return checksums
 }
 
-// folder returns the content of a small module: every file that the go command
-// or the linker may read, with its tests left out.
+// folder returns the content of a small module: every file that the go command or
+// the linker may read, and its patches, with its tests left out.
 func folder(dir string, hashFile func(string) (string, error)) (ingredients, error) {
 	var in ingredients
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -124,7 +124,8 @@ func folder(dir string, hashFile func(string) (string, error)) (ingredients, err
 			return err
 		}
 		name := entry.Name()
-		isSource := filepath.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go")
+		extension := filepath.Ext(name)
+		isSource := extension == ".go" && !strings.HasSuffix(name, "_test.go") || extension == ".patch"
 		if !entry.Type().IsRegular() || !isSource && name != "go.mod" && name != "go.sum" {
 			return nil
 		}

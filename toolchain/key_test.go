@@ -111,8 +111,11 @@ func TestFolderKeyIgnoresWhatIsNotCompiled(t *testing.T) {
 		t.Error("a changed source does not change the key")
 	}
 	write("cmd/a/main.go", "package main\n")
-	write("go.sum", "x v1.0.0 h1:aaa\n")
-	if key() == base {
-		t.Error("go.sum does not change the key")
+	for _, name := range []string{"go.sum", "patches/a.patch"} {
+		before := key()
+		write(name, "x v1.0.0 h1:aaa\n")
+		if key() == before {
+			t.Errorf("%s does not change the key", name)
+		}
 	}
 }
