@@ -13,6 +13,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/crds"
 	"github.com/gopherlocks/gopherlocks/operator/rbac"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 const (
@@ -184,7 +185,11 @@ func newOperatorDeployment(
 	}
 	_, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
 		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(operatorName), Namespace: account.Metadata.Namespace(), Labels: labels,
+			Name: pulumi.String(operatorName), Namespace: account.Metadata.Namespace(),
+			Labels: pulumi.StringMap{
+				"app.kubernetes.io/name":    pulumi.String(operatorName),
+				"app.kubernetes.io/version": pulumi.String(version.Version),
+			},
 			Annotations: signature(args.Stack),
 		},
 		Spec: appsv1.DeploymentSpecArgs{

@@ -28,15 +28,14 @@ const interruptGrace = 5 * time.Second
 
 // Build compiles the commands, import paths of packages main of the module that
 // folder is in, as static programs for Linux, by the last element of the path.
-// version becomes main.version of those that have it. progress hears of each
-// package that had to be compiled, how many there were.
-func Build(ctx context.Context, folder, architecture, version string, progress func(packages int), commands ...string) (map[string]images.Program, error) {
+// progress hears of each package that had to be compiled, how many there were.
+func Build(ctx context.Context, folder, architecture string, progress func(packages int), commands ...string) (map[string]images.Program, error) {
 	out, err := os.MkdirTemp("", "gopherlocks-images-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the programs: %w", err)
 	}
 	defer os.RemoveAll(out)
-	cmd := exec.CommandContext(ctx, "go", slices.Concat(arguments(version, out), commands)...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat(arguments(out), commands)...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), environment(architecture)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -98,10 +97,10 @@ func Read(file string) (images.Program, error) {
 
 // arguments are, but for the linker's, those of all compilation in the project,
 // so that what was compiled already serves here too (see toolchain).
-func arguments(version, out string) []string {
+func arguments(out string) []string {
 	return []string{
 		"build", "-v", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -X main.version=" + version,
+		"-ldflags=-s -w",
 		"-o", out + string(filepath.Separator),
 	}
 }

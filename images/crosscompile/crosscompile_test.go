@@ -21,7 +21,7 @@ func TestSettingsOfTheUserAreNoticed(t *testing.T) {
 }
 
 func TestWhatDoesNotCompileIsShown(t *testing.T) {
-	_, err := Build(t.Context(), t.TempDir(), "arm64", "v1", func(int) {}, "example.org/none")
+	_, err := Build(t.Context(), t.TempDir(), "arm64", func(int) {}, "example.org/none")
 	if err == nil || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "example.org/none") {
 		t.Errorf("error = %v", err)
 	}

@@ -82,7 +82,7 @@ func compile(t *testing.T, folder string) Spec {
 	t.Helper()
 	spec := Spec{Name: filepath.Base(demo), Version: "v1", Programs: map[string]images.Program{}}
 	for _, architecture := range []string{"amd64", "arm64"} {
-		programs, err := crosscompile.Build(t.Context(), folder, architecture, spec.Version, func(int) {}, demo)
+		programs, err := crosscompile.Build(t.Context(), folder, architecture, func(int) {}, demo)
 		if err != nil {
 			t.Fatal(err)
 		}

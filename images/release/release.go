@@ -32,7 +32,7 @@ type Spec struct {
 	Name string
 	// Description is one sentence for people.
 	Description string
-	// Version is what the image is called by whoever publishes it.
+	// Version is that of the program.
 	Version string
 	// Revision is the commit that it was built from; empty when nobody knows.
 	Revision string

@@ -26,7 +26,7 @@ type Subject struct {
 	Digest string
 	// Architecture is what the image is for, as Go names it.
 	Architecture string
-	// Version is that of the program.
+	// Version is that of the program, such as 1.2.3.
 	Version string
 	// License is that of the program's own source, as SPDX names it.
 	License string
@@ -100,7 +100,7 @@ func buildImage(s Subject) *v2_3.Package {
 }
 
 func buildProgram(s Subject) *v2_3.Package {
-	p := newPackage(programID, s.Info.Path, s.Version, moduleURL(s.Info.Main.Path, s.Version))
+	p := newPackage(programID, s.Info.Path, s.Version, moduleURL(s.Info.Main.Path, "v"+s.Version))
 	p.PackageLicenseDeclared = s.License
 	p.PrimaryPackagePurpose = "APPLICATION"
 	return p

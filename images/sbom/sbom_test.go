@@ -17,7 +17,7 @@ import (
 
 func newSubject() Subject {
 	return Subject{
-		Name: "app", Digest: strings.Repeat("ab", 32), Architecture: "arm64", Version: "v1.2.3", License: "Apache-2.0",
+		Name: "app", Digest: strings.Repeat("ab", 32), Architecture: "arm64", Version: "1.2.3", License: "Apache-2.0",
 		Info: &debug.BuildInfo{
 			GoVersion: "go1.26.8", Path: "example.org/team/cmd/app", Main: debug.Module{Path: "example.org/team", Version: "(devel)"},
 			Deps: []*debug.Module{
@@ -74,7 +74,7 @@ func TestDocumentNamesWhatTheProgramWasBuiltFrom(t *testing.T) {
 	if p := got["app"]; p == nil || len(p.PackageChecksums) != 1 || p.PackageChecksums[0].Value != newSubject().Digest {
 		t.Errorf("the image is %+v", p)
 	}
-	if p := got["example.org/team/cmd/app"]; p == nil || p.PackageVersion != "v1.2.3" || p.PackageLicenseDeclared != "Apache-2.0" {
+	if p := got["example.org/team/cmd/app"]; p == nil || p.PackageVersion != "1.2.3" || p.PackageLicenseDeclared != "Apache-2.0" {
 		t.Errorf("the program is %+v", p)
 	}
 }

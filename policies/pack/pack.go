@@ -19,11 +19,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/policies/rules"
 )
 
-// Name and Version are what Pulumi shows of the pack.
-const (
-	Name    = "gopherlocks"
-	Version = "0.1.0"
-)
+// Name is what Pulumi calls the pack.
+const Name = "gopherlocks"
 
 // policies are the rules with their configuration, and what they have seen of a
 // stack. Pulumi starts a new process for each preview and each update.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/gopherlocks/gopherlocks/policies/rules"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 // server translates between Pulumi's analyzer protocol and the policies.
@@ -63,13 +64,13 @@ func (*server) Handshake(context.Context, *pulumirpc.AnalyzerHandshakeRequest) (
 
 // GetPluginInfo tells the version of the pack.
 func (*server) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
-	return &pulumirpc.PluginInfo{Version: Version}, nil
+	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
 
 // GetAnalyzerInfo describes the policies and their configuration.
 func (*server) GetAnalyzerInfo(context.Context, *emptypb.Empty) (*pulumirpc.AnalyzerInfo, error) {
 	info := &pulumirpc.AnalyzerInfo{
-		Name: Name, DisplayName: "Gopherlocks", Version: Version, SupportsConfig: true,
+		Name: Name, DisplayName: "Gopherlocks", Version: version.Version, SupportsConfig: true,
 		Description: "Rules about MiniClusters and their autoscalers.",
 	}
 	for _, rule := range rules.All() {
@@ -162,7 +163,7 @@ func (s *server) Remediate(_ context.Context, request *pulumirpc.AnalyzeRequest)
 	}
 	return &pulumirpc.RemediateResponse{Remediations: []*pulumirpc.Remediation{{
 		PolicyName: rule.Name, Description: rule.Description,
-		PolicyPackName: Name, PolicyPackVersion: Version, Properties: encoded,
+		PolicyPackName: Name, PolicyPackVersion: version.Version, Properties: encoded,
 	}}}, nil
 }
 
@@ -187,7 +188,7 @@ func response(found []diagnostic) *pulumirpc.AnalyzeResponse {
 	answer := &pulumirpc.AnalyzeResponse{}
 	for _, d := range found {
 		answer.Diagnostics = append(answer.Diagnostics, &pulumirpc.AnalyzeDiagnostic{
-			PolicyName: d.rule.Name, PolicyPackName: Name, PolicyPackVersion: Version,
+			PolicyName: d.rule.Name, PolicyPackName: Name, PolicyPackVersion: version.Version,
 			Description: d.rule.Description, Urn: d.URN, EnforcementLevel: toWire(d.level),
 			Message: fmt.Sprintf("%s\n%s (%s)", d.rule.Description, d.Message, d.Reason),
 		})

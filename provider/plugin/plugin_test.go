@@ -13,6 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
+
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 // provider is the plugin as pulumi sees it.
@@ -27,7 +29,7 @@ func newProvider(t *testing.T) provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := integration.NewServer(t.Context(), Name, semver.MustParse(Version), integration.WithProvider(made))
+	server, err := integration.NewServer(t.Context(), Name, semver.MustParse(version.Version), integration.WithProvider(made))
 	if err != nil {
 		t.Fatal(err)
 	}

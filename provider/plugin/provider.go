@@ -12,8 +12,6 @@ import (
 const (
 	// Name is the name of the Pulumi package.
 	Name = "gopherlocks"
-	// Version is the version of the plugin and of its SDKs.
-	Version = "0.1.0"
 	// module is the part of a resource's token between package and type.
 	module = "index"
 )

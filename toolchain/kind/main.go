@@ -13,6 +13,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 const usage = `usage: go run ./toolchain/kind COMMAND
@@ -27,6 +28,9 @@ Environment, besides that of "make env":
 
 func main() {
 	dockerd.Main()
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {

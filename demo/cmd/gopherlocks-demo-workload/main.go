@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/gopherlocks/gopherlocks/demo/workload"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 // exitStopped tells an intended stop from success (128 + SIGTERM): an Indexed
@@ -19,6 +20,9 @@ import (
 const exitStopped = 143
 
 func main() {
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
 	rank, err := strconv.Atoi(os.Getenv("GOPHERLOCKS_RANK"))
 	if err != nil {

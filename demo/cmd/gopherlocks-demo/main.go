@@ -19,9 +19,13 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/gopherlocks/gopherlocks/demo/drive"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 func main() {
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	namespace := flag.String("namespace", "flux-operator", "namespace of the MiniCluster")
 	name := flag.String("name", "flux-sample", "name of the MiniCluster")
 	timeout := flag.Duration("timeout", 10*time.Minute, "how long the whole demo may take")

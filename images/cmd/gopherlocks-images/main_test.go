@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 func TestOptionsThatLeadNowhereAreRefused(t *testing.T) {
@@ -19,6 +21,7 @@ func TestOptionsThatLeadNowhereAreRefused(t *testing.T) {
 		"as make":     {[]string{"--registry", "", "--tag", "", "--output", ""}, "or OUTPUT=FOLDER"},
 		"an argument": {[]string{"--registry", "ghcr.io/team", "v1"}, `no argument "v1"`},
 		"a misspelt":  {[]string{"--tags", "ghcr.io/team"}, "-tags"},
+		"no tag":      {[]string{"--registry", "localhost/team", "--tag", "v1+2"}, `tag "v1+2" must have`},
 	} {
 		if _, err := parseOptions(c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error = %v, want one with %q", name, err, c.want)
@@ -27,6 +30,9 @@ func TestOptionsThatLeadNowhereAreRefused(t *testing.T) {
 	o, err := parseOptions([]string{"--registry", "ghcr.io/team", "--tag", "v1"}, io.Discard)
 	if err != nil || o.registry != "ghcr.io/team" || o.tag != "v1" {
 		t.Errorf("options = %+v, %v", o, err)
+	}
+	if o, err := parseOptions([]string{"--registry", "ghcr.io/team", "--tag", ""}, io.Discard); err != nil || o.tag != version.Version {
+		t.Errorf("without a tag: options = %+v, %v, want the version as tag", o, err)
 	}
 }
 
@@ -38,7 +44,6 @@ func TestWhatCannotWorkFailsBeforeItIsCompiled(t *testing.T) {
 	}
 	for want, o := range map[string]options{
 		"begins with no host":         {registry: "team", tag: "v1"},
-		`tag "v1+2" must have`:        {registry: "localhost/team", tag: "v1+2"},
 		"cannot be reached":           {registry: "127.0.0.1:1", tag: "v1"},
 		"is there already; remove it": {output: taken, tag: "v1"},
 	} {
@@ -49,14 +54,15 @@ func TestWhatCannotWorkFailsBeforeItIsCompiled(t *testing.T) {
 	}
 }
 
-func TestImagesAreCalledAfterTheCommit(t *testing.T) {
+func TestImagesNameTheCommitThatTheyAreBuiltFrom(t *testing.T) {
 	folder := t.TempDir()
-	if _, err := findSource(t.Context(), folder, ""); err == nil || !strings.Contains(err.Error(), "give TAG=VERSION") {
-		t.Errorf("without git and tag: %v", err)
+	expect := func(want string) {
+		t.Helper()
+		if got := findCommit(t.Context(), folder); got != want {
+			t.Errorf("the commit is %q, want %q", got, want)
+		}
 	}
-	if s, err := findSource(t.Context(), folder, "v1"); err != nil || s != (source{version: "v1"}) {
-		t.Errorf("without git: %+v, %v", s, err)
-	}
+	expect("")
 	runGit := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=test", "-c", "user.email=test@example.org"}, args...)...)
@@ -77,16 +83,9 @@ func TestImagesAreCalledAfterTheCommit(t *testing.T) {
 	runGit("add", "file")
 	runGit("commit", "--quiet", "--message=one")
 	head := runGit("rev-parse", "HEAD")
-	expect := func(tag string, want source) {
-		t.Helper()
-		if s, err := findSource(t.Context(), folder, tag); err != nil || s != want {
-			t.Errorf("tag %q: %+v, %v; want %+v", tag, s, err, want)
-		}
-	}
-	expect("", source{version: head[:12], revision: head})
-	expect("v1", source{version: "v1", revision: head})
+	expect(head)
 	runGit("tag", "v2")
-	expect("", source{version: "v2", revision: head})
+	expect(head)
 	write("two")
-	expect("", source{version: "v2-dirty", revision: head + "-dirty"})
+	expect(head + "-dirty")
 }

@@ -5,6 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+
+	"github.com/gopherlocks/gopherlocks/images/release"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 type options struct {
@@ -18,7 +21,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("gopherlocks-images", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.registry, "registry", "", "`host` and path that the images' names are appended to, such as ghcr.io/team")
-	flags.StringVar(&o.tag, "tag", "", "`tag` and version of the images; by default what git calls this commit")
+	flags.StringVar(&o.tag, "tag", "", "`tag` of the images; by default their version, "+version.Version)
 	flags.StringVar(&o.output, "output", "", "write an OCI layout for each image into this `folder` instead of pushing; the registry is then only a name")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -29,5 +32,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	if o.registry == "" && o.output == "" {
 		return o, errors.New("there is no registry to push to; give REGISTRY=HOST/PATH, such as ghcr.io/team, or OUTPUT=FOLDER to write OCI layouts instead")
 	}
-	return o, nil
+	if o.tag == "" { // As make gives it where there is none.
+		o.tag = version.Version
+	}
+	return o, release.CheckTag(o.tag)
 }

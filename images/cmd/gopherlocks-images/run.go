@@ -11,6 +11,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/images"
 	"github.com/gopherlocks/gopherlocks/images/crosscompile"
 	"github.com/gopherlocks/gopherlocks/images/release"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 // progressInterval is how long a compilation says nothing at least.
@@ -38,28 +39,25 @@ func run(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 	}
-	s, err := findSource(ctx, ".", o.tag)
-	if err != nil {
-		return err
-	}
 	// Before the minutes that compilation may take.
 	if err := check(ctx, o, registry); err != nil {
 		return err
 	}
-	compiled, err := compile(ctx, s.version, out)
+	compiled, err := compile(ctx, out)
 	if err != nil {
 		return err
 	}
+	commit := findCommit(ctx, ".")
 	var references []string
 	for _, p := range programs {
 		name := path.Base(p.command)
 		image, err := release.Build(release.Spec{
-			Name: name, Description: p.description, Version: s.version, Revision: s.revision, Programs: compiled[name],
+			Name: name, Description: p.description, Version: version.Version, Revision: commit, Programs: compiled[name],
 		})
 		if err != nil {
 			return err
 		}
-		reference, err := deliver(ctx, o, registry, image, s.version, out)
+		reference, err := deliver(ctx, o, registry, image, o.tag, out)
 		if err != nil {
 			return err
 		}
@@ -90,7 +88,7 @@ func check(ctx context.Context, o options, registry release.Registry) error {
 }
 
 // compile returns the programs by name and architecture.
-func compile(ctx context.Context, version string, out io.Writer) (map[string]map[string]images.Program, error) {
+func compile(ctx context.Context, out io.Writer) (map[string]map[string]images.Program, error) {
 	var commands []string
 	compiled := map[string]map[string]images.Program{}
 	for _, p := range programs {
@@ -107,7 +105,7 @@ func compile(ctx context.Context, version string, out io.Writer) (map[string]map
 				fmt.Fprintf(out, "compiling for linux/%s: %d packages, %s\n", architecture, packages, time.Since(start).Round(time.Second))
 			}
 		}
-		built, err := crosscompile.Build(ctx, ".", architecture, version, progress, commands...)
+		built, err := crosscompile.Build(ctx, ".", architecture, progress, commands...)
 		if err != nil {
 			return nil, err
 		}

@@ -10,12 +10,14 @@ import (
 
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
-// version is set by the linker: -X main.version=v1.2.3.
-var version = "devel"
-
 func main() {
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	o, err := parseOptions(os.Args[1:], os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -23,14 +25,12 @@ func main() {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "gopherlocks-operator:", err)
 		os.Exit(2)
-	case o.version:
-		fmt.Println("gopherlocks-operator", version)
-		return
 	}
 
 	log := newLogger(os.Stderr, o.logLevel, o.logFormat)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log) // client-go, with the rest
+	log.Info("The operator starts", "version", version.Version)
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
 		log.Error(err, "The operator has stopped")
 		os.Exit(1)

@@ -22,7 +22,6 @@ type options struct {
 	metricsAddress string
 	logLevel       slog.Level
 	logFormat      string
-	version        bool
 }
 
 // parseOptions reads the command line; what is wrong, and help, goes to out.
@@ -39,15 +38,11 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics, plain HTTP; 0 for none")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log: json or text")
-	flags.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: only flags are taken, see --help", flags.Arg(0))
-	}
-	if o.version {
-		return o, nil
 	}
 	if o.namespace == "" {
 		return o, errors.New("--namespace: must not be empty; outside of a pod, give one that exists")

@@ -28,6 +28,7 @@ const usage = `usage: gopherlocks-agent COMMAND
   program                    run what the lead broker is to run
   jobs RANKS                 print which jobs run on ranks such as 2-3, in JSON
   plain -- COMMAND [ARG...]  run COMMAND as the main process of a container
+  version                    print the version
 `
 
 // Main runs the agent with the arguments after the program's name and returns its

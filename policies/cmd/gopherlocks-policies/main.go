@@ -10,9 +10,13 @@ import (
 	"syscall"
 
 	"github.com/gopherlocks/gopherlocks/policies/pack"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 func main() {
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Pulumi gives its own address, and as part of a folder also that folder.

@@ -9,13 +9,17 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/provider/embedded"
 	"github.com/gopherlocks/gopherlocks/provider/plugin"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 func main() {
 	embedded.RunNode()
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	provider, err := plugin.New()
 	if err == nil {
-		err = provider.Run(context.Background(), plugin.Name, plugin.Version)
+		err = provider.Run(context.Background(), plugin.Name, version.Version)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

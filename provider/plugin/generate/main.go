@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/codegen/schema"
 
 	"github.com/gopherlocks/gopherlocks/provider/plugin"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 func main() {
@@ -32,7 +33,7 @@ func generate(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("build the provider: %w", err)
 	}
-	spec, err := p.GetSchema(ctx, plugin.Name, plugin.Version, provider)
+	spec, err := p.GetSchema(ctx, plugin.Name, version.Version, provider)
 	if err != nil {
 		return fmt.Errorf("read the provider's schema: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 	"github.com/gopherlocks/gopherlocks/resizeplan/cluster"
 	"github.com/gopherlocks/gopherlocks/resizeplan/preview"
+	"github.com/gopherlocks/gopherlocks/version"
 )
 
 const usage = `usage: gopherlocks-plan [--stack NAME] [--cwd DIR] [--json]
@@ -37,6 +38,9 @@ may; 1 the update would be refused, or something went wrong.
 `
 
 func main() {
+	if version.Answer(os.Args, os.Stdout) {
+		return
+	}
 	flags := flag.NewFlagSet("gopherlocks-plan", flag.ContinueOnError)
 	flags.Usage = func() {
 		fmt.Fprint(os.Stderr, usage)

@@ -68,6 +68,12 @@ func (ClusterChoiceState) ElementType() reflect.Type {
 	return reflect.TypeOf((*clusterChoiceState)(nil)).Elem()
 }
 
+// ClusterChoiceExists checks whether an existing ClusterChoice resource with the given ID exists.
+func ClusterChoiceExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *ClusterChoiceState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:ClusterChoice", id, state, "", opts...)
+}
+
 type clusterChoiceArgs struct {
 	// Name of the cluster. Default: the one that it has, and the first time the proposal.
 	ClusterName *string `pulumi:"clusterName"`

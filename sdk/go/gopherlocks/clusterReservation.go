@@ -67,6 +67,12 @@ func (ClusterReservationState) ElementType() reflect.Type {
 	return reflect.TypeOf((*clusterReservationState)(nil)).Elem()
 }
 
+// ClusterReservationExists checks whether an existing ClusterReservation resource with the given ID exists.
+func ClusterReservationExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *ClusterReservationState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:ClusterReservation", id, state, "", opts...)
+}
+
 type clusterReservationArgs struct {
 	// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 	Name string `pulumi:"name"`

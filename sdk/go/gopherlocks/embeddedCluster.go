@@ -99,6 +99,12 @@ func (EmbeddedClusterState) ElementType() reflect.Type {
 	return reflect.TypeOf((*embeddedClusterState)(nil)).Elem()
 }
 
+// EmbeddedClusterExists checks whether an existing EmbeddedCluster resource with the given ID exists.
+func EmbeddedClusterExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *EmbeddedClusterState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:EmbeddedCluster", id, state, "", opts...)
+}
+
 type embeddedClusterArgs struct {
 	// Folder with the cluster's programs: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, coredns, pause. They are linked or copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment variable GOPHERLOCKS_BIN, else the folder of this plugin.
 	BinDir *string `pulumi:"binDir"`

@@ -97,6 +97,12 @@ func (KindClusterState) ElementType() reflect.Type {
 	return reflect.TypeOf((*kindClusterState)(nil)).Elem()
 }
 
+// KindClusterExists checks whether an existing KindCluster resource with the given ID exists.
+func KindClusterExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *KindClusterState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:KindCluster", id, state, "", opts...)
+}
+
 type kindClusterArgs struct {
 	// Number of control planes. Several get a load balancer in front of them. Default: 1.
 	ControlPlanes *int `pulumi:"controlPlanes"`

@@ -62,6 +62,12 @@ func (KindClusterReservationState) ElementType() reflect.Type {
 	return reflect.TypeOf((*kindClusterReservationState)(nil)).Elem()
 }
 
+// KindClusterReservationExists checks whether an existing KindClusterReservation resource with the given ID exists.
+func KindClusterReservationExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *KindClusterReservationState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:KindClusterReservation", id, state, "", opts...)
+}
+
 type kindClusterReservationArgs struct {
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`

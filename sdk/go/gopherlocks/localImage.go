@@ -84,6 +84,12 @@ func (LocalImageState) ElementType() reflect.Type {
 	return reflect.TypeOf((*localImageState)(nil)).Elem()
 }
 
+// LocalImageExists checks whether an existing LocalImage resource with the given ID exists.
+func LocalImageExists(ctx *pulumi.Context,
+	id pulumi.StringInput, state *LocalImageState, opts ...pulumi.ResourceOption) pulumi.BoolOutput {
+	return ctx.ExistsResource("gopherlocks:index:LocalImage", id, state, "", opts...)
+}
+
 type localImageArgs struct {
 	// Arguments of the entrypoint, for pods that name none.
 	Args []string `pulumi:"args"`
