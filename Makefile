@@ -16,7 +16,7 @@ GO_TEST   := $(GO) test -count=1
 # cluster that it holds may be one that the stack is about to leave.
 HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
 
-.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images test test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images versions release test test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -68,6 +68,17 @@ demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
 
 images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 and arm64 (docs/images.md)
 	@$(GO) run ./images/cmd/gopherlocks-images --registry "$(REGISTRY)" --tag "$(TAG)" --output "$(OUTPUT)"
+
+versions: ## Say what is supported, and which versions are used (docs/versions.md)
+	@$(TOOLCHAIN) versions
+
+# What is quickly checked comes first. Nothing is published: that takes somebody's credentials.
+release: ## Check that this commit can be released, and say how (docs/releasing.md)
+	@set -e; version=$$($(GO) run ./version/release); images=$$(mktemp -d); \
+	$(MAKE) --no-print-directory verify lint; \
+	$(MAKE) --no-print-directory images OUTPUT="$$images"; \
+	printf '\n%s can be released: the images are in %s. Go on with\n\n' "$$version" "$$images"; \
+	printf '    git tag -s v%s -m "Gopherlocks %s"\n    git push origin v%s\n' "$$version" "$$version" "$$version"
 
 # Their clusters and API servers are made of programs of this machine, whatever the
 # stack's cluster is.
@@ -127,11 +138,11 @@ fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who j
 	@GOPHERLOCKS_BOUNDS_CASES=$${GOPHERLOCKS_BOUNDS_CASES:-1000000} $(GO) test -v -timeout 60m -run AnySizes ./tests/bounds
 
 generate: ## Write the generated files anew
-	@$(GO) generate ./operator/... ./provider/...
+	@$(GO) generate ./operator/... ./provider/... ./toolchain
 
 verify: ## Fail when a generated file is not what its source makes
 	@$(MAKE) --no-print-directory generate
-	@git diff --exit-code --stat -- crds operator sdk || \
+	@git diff --exit-code --stat -- crds operator sdk docs/versions.md || \
 		{ echo 'Generated files have drifted: commit what "make generate" wrote.'; exit 1; }
 
 lint: ## Lint, and check the architecture (compiles the linter at first)

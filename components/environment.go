@@ -12,7 +12,7 @@ import (
 
 // upstreamMetricsServerImage is the release that an existing cluster pulls;
 // the embedded cluster builds the same version from source.
-const upstreamMetricsServerImage = "registry.k8s.io/metrics-server/metrics-server:v0.8.0"
+const upstreamMetricsServerImage = "registry.k8s.io/metrics-server/metrics-server:v0.9.0"
 
 // serviceAccountCA is where Kubernetes mounts the cluster's CA into a pod.
 const serviceAccountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"

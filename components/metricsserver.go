@@ -49,7 +49,7 @@ type MetricsServer struct {
 
 // NewMetricsServer installs metrics-server with the objects of upstream's
 // release manifest and waits until it has its first metrics.
-// Source: https://github.com/kubernetes-sigs/metrics-server/tree/v0.8.0/manifests
+// Source: https://github.com/kubernetes-sigs/metrics-server/tree/v0.9.0/manifests
 func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, opts ...pulumi.ResourceOption) (*MetricsServer, error) {
 	if args.Image == nil {
 		return nil, errors.New("metrics-server: image is not set")

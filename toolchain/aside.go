@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -11,7 +9,7 @@ import (
 // path in the cache. It has a module of its own, toolchain/DIR, which pins its
 // version, and whose folder is its key.
 func (t *tree) provideAside(ctx context.Context, dir, name, path string) (string, error) {
-	version, err := t.versionAside(dir, path)
+	version, err := t.versionAside(ctx, dir, path)
 	if err != nil {
 		return "", err
 	}
@@ -31,18 +29,15 @@ func (t *tree) provideAside(ctx context.Context, dir, name, path string) (string
 }
 
 // versionAside returns the version of a module that toolchain/DIR pins.
-func (t *tree) versionAside(dir, path string) (string, error) {
-	gomod, err := os.ReadFile(filepath.Join(t.root, "toolchain", dir, "go.mod"))
-	if err != nil {
-		return "", fmt.Errorf("read the version of %s: %w", path, err)
-	}
-	return requiredVersion(gomod, path), nil
+func (t *tree) versionAside(ctx context.Context, dir, path string) (string, error) {
+	m, err := readGomod(ctx, filepath.Join(t.root, "toolchain", dir))
+	return m.version(path), err
 }
 
 // provideOldest provides what tests need of the oldest Kubernetes that we work on,
 // and returns the folder of its programs.
 func (t *tree) provideOldest(ctx context.Context) (string, error) {
-	version, err := t.versionAside("oldest", kubernetesModule)
+	version, err := t.versionAside(ctx, "oldest", kubernetesModule)
 	if err != nil {
 		return "", err
 	}

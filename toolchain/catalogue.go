@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -49,52 +47,6 @@ const (
 	kubernetesModule = "k8s.io/kubernetes"
 	stripped         = "-s -w" // No symbol tables: smaller files and faster linking.
 )
-
-// versions are what the go.mod files pin.
-type versions struct {
-	kubernetes string // v1.37.2
-	pulumi     string // v3.256.0
-	pluginSDK  string // v4.25.0: the plugin must say the same, or every command warns.
-	nodeImage  string // kindest/node:v1.37.0@sha256:…: what our plugin makes nodes of kind from.
-}
-
-func (t *tree) readVersions() (versions, error) {
-	root, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
-	if err != nil {
-		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
-	}
-	kubernetes, err := os.ReadFile(filepath.Join(t.root, "toolchain/kubernetes/go.mod"))
-	if err != nil {
-		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
-	}
-	v := versions{
-		kubernetes: requiredVersion(kubernetes, kubernetesModule),
-		pulumi:     requiredVersion(root, pulumiModule),
-		pluginSDK:  requiredVersion(root, pluginSDKModule),
-	}
-	nodes, err := os.ReadFile(filepath.Join(t.root, "provider/kind/version.go"))
-	if err != nil {
-		return versions{}, fmt.Errorf("read the pinned versions: %w", err)
-	}
-	if match := nodeImageConstant.FindSubmatch(nodes); match != nil {
-		v.nodeImage = string(match[1])
-	}
-	if v.kubernetes == "" || v.nodeImage == "" || v.pulumi == "" || v.pluginSDK == "" {
-		return v, fmt.Errorf("go.mod and toolchain/kubernetes/go.mod must require k8s.io/kubernetes, %s and %s, and provider/kind/version.go name a node image; found %+v", pulumiModule, pluginSDKModule, v)
-	}
-	return v, nil
-}
-
-var nodeImageConstant = regexp.MustCompile(`DefaultNodeImage = "([^"]+)"`)
-
-// requiredVersion returns the version of a module that a go.mod requires, or "".
-func requiredVersion(gomod []byte, path string) string {
-	line := regexp.MustCompile(`(?m)^(?:require)?\s+` + regexp.QuoteMeta(path) + ` (v\S+)`)
-	if match := line.FindSubmatch(gomod); match != nil {
-		return string(match[1])
-	}
-	return ""
-}
 
 // catalogue lists the modules and programs to provide, less what the plan takes
 // from the machine.

@@ -10,9 +10,12 @@ import (
 	"strings"
 )
 
+// lintModule is the module of the linter.
+const lintModule = "github.com/golangci/golangci-lint/v2"
+
 // lint runs golangci-lint over the work tree.
 func lint(ctx context.Context, t *tree, args []string) error {
-	program, err := t.provideAside(ctx, "lint", "golangci-lint", "github.com/golangci/golangci-lint/v2")
+	program, err := t.provideAside(ctx, "lint", "golangci-lint", lintModule)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	treeversion "github.com/gopherlocks/gopherlocks/version"
 )
+
+// kwokModule is the module of the program that simulates nodes.
+const kwokModule = "sigs.k8s.io/kwok"
 
 const usage = `usage: go run ./toolchain COMMAND
 
@@ -28,12 +34,17 @@ const usage = `usage: go run ./toolchain COMMAND
   lint [ARGUMENTS]    provide golangci-lint and run it
   kwok                provide kwok, which simulates nodes for benchmarks, and print its path
   oldest              provide the control plane of the oldest Kubernetes, for tests, and print its folder
+  versions [PAGE]     print which versions are supported and used, or write them into a page
+  version             print the version of this tree
 
 Environment:
   GOPHERLOCKS_CACHE   where compiled programs are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/gopherlocks)
 `
 
 func main() {
+	if treeversion.Answer(os.Args, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:])
@@ -63,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	case "lint":
 		return lint(ctx, tree, args)
 	case "kwok":
-		path, err := tree.provideAside(ctx, "kwok", "kwok", "sigs.k8s.io/kwok")
+		path, err := tree.provideAside(ctx, "kwok", "kwok", kwokModule)
 		if err == nil {
 			fmt.Println(path)
 		}
@@ -74,6 +85,8 @@ func run(ctx context.Context, args []string) error {
 			fmt.Println(path)
 		}
 		return err
+	case "versions":
+		return writeVersions(ctx, tree, strings.Join(args, " "))
 	}
 
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)

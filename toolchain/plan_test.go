@@ -215,12 +215,3 @@ func TestParseVersion(t *testing.T) {
 		}
 	}
 }
-
-func TestRequiredVersion(t *testing.T) {
-	gomod := []byte("module m\n\nrequire k8s.io/api v0.1.0\n\nreplace k8s.io/klog => k8s.io/klog v9.0.0\n\nrequire (\n\tk8s.io/kubernetes v1.34.2\n\tk8s.io/kubernetesx v1.0.0 // indirect\n)\n")
-	for path, want := range map[string]string{"k8s.io/kubernetes": "v1.34.2", "k8s.io/api": "v0.1.0", "k8s.io/klog": "", "k8s/io": ""} {
-		if got := requiredVersion(gomod, path); got != want {
-			t.Errorf("requiredVersion(%s) = %q, want %q", path, got, want)
-		}
-	}
-}

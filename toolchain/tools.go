@@ -20,7 +20,7 @@ type result struct {
 
 // provideTools fills the bin folder of the work tree.
 func provideTools(ctx context.Context, t *tree) error {
-	pinned, err := t.readVersions()
+	pinned, err := t.readVersions(ctx)
 	if err != nil {
 		return err
 	}
