@@ -30,10 +30,10 @@ func (t tree) check() error {
 	if t.tags != "" {
 		refuse("the tag %s is there already: raise the version", t.tags)
 	}
-	if !releaseVersion.MatchString(t.version) {
+	section, found := t.section()
+	switch {
+	case !releaseVersion.MatchString(t.version):
 		refuse("version/version.go says %s: take off what is behind the number, and run make generate", t.version)
-	}
-	switch section, found := t.section(); {
 	case !found:
 		refuse("CHANGELOG.md has no section of the form \"## [%s] - YYYY-MM-DD\"", t.version)
 	case section == "":

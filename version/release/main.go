@@ -47,5 +47,5 @@ func git(ctx context.Context, args ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w", args[0], err)
 	}
-	return strings.TrimSpace(string(output)), nil
+	return strings.TrimRight(string(output), "\n"), nil
 }
