@@ -1,16 +1,26 @@
 package version
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/blang/semver"
 )
 
-// TestPulumiCanReadTheVersion: it is also that of the plugin, and of its SDK.
-func TestPulumiCanReadTheVersion(t *testing.T) {
+// TestSDKIsOfTheVersion: by it Pulumi finds the plugin.
+func TestSDKIsOfTheVersion(t *testing.T) {
 	if _, err := semver.Parse(Version); err != nil {
-		t.Errorf("%s: %v", Version, err)
+		t.Errorf("Pulumi cannot read the version %s: %v", Version, err)
+	}
+	content, err := os.ReadFile("../sdk/go/gopherlocks/pulumi-plugin.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plugin struct{ Version string }
+	if err := json.Unmarshal(content, &plugin); err != nil || plugin.Version != Version {
+		t.Errorf("the SDK is of version %q (%v), all else of %s: run make generate", plugin.Version, err, Version)
 	}
 }
 
