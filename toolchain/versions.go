@@ -26,6 +26,7 @@ func (t *tree) pins(ctx context.Context) ([]pin, error) {
 		{"Go, oldest that compiles all this", ".", "go", ""},
 		{"Kubernetes of an embedded cluster", "toolchain/kubernetes", kubernetesModule, ""},
 		{"Kubernetes of kind's nodes", "provider/kind", "", "DefaultNodeImage"},
+		{"Kubernetes, oldest that tests run on", "toolchain/oldest", kubernetesModule, ""},
 		{"etcd", "toolchain/kubernetes", "go.etcd.io/etcd/server/v3", ""},
 		{"CoreDNS", "toolchain/kubernetes", "github.com/coredns/coredns", ""},
 		{"metrics-server", "toolchain/kubernetes", "sigs.k8s.io/metrics-server", ""},

@@ -30,7 +30,7 @@ type EmbeddedCluster struct {
 	Kubeconfig pulumi.StringOutput `pulumi:"kubeconfig"`
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by root alone. Default: none.
 	KubeconfigFile pulumi.StringPtrOutput `pulumi:"kubeconfigFile"`
-	// Version of the API server, such as v1.34.2.
+	// Version of the API server, such as v1.37.2.
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 	Name pulumi.StringOutput `pulumi:"name"`
@@ -258,7 +258,7 @@ func (o EmbeddedClusterOutput) KubeconfigFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringPtrOutput { return v.KubeconfigFile }).(pulumi.StringPtrOutput)
 }
 
-// Version of the API server, such as v1.34.2.
+// Version of the API server, such as v1.37.2.
 func (o EmbeddedClusterOutput) KubernetesVersion() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.KubernetesVersion }).(pulumi.StringOutput)
 }

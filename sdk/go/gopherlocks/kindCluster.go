@@ -28,7 +28,7 @@ type KindCluster struct {
 	Kubeconfig pulumi.StringOutput `pulumi:"kubeconfig"`
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile pulumi.StringPtrOutput `pulumi:"kubeconfigFile"`
-	// Version of Kubernetes on the nodes, such as v1.34.3.
+	// Version of Kubernetes on the nodes, such as v1.37.0.
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringOutput `pulumi:"name"`
@@ -110,11 +110,11 @@ type kindClusterArgs struct {
 	FeatureGates map[string]bool `pulumi:"featureGates"`
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile *string `pulumi:"kubeconfigFile"`
-	// Version of Kubernetes, such as v1.34.3, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
+	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
 	KubernetesVersion *string `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`
-	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48.
+	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
 	NodeImage *string `pulumi:"nodeImage"`
 	// The nodes one by one, in place of `controlPlanes` and `workers`.
 	Nodes []KindNode `pulumi:"nodes"`
@@ -134,11 +134,11 @@ type KindClusterArgs struct {
 	FeatureGates pulumi.BoolMapInput
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile pulumi.StringPtrInput
-	// Version of Kubernetes, such as v1.34.3, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
+	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
 	KubernetesVersion pulumi.StringPtrInput
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringInput
-	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48.
+	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
 	NodeImage pulumi.StringPtrInput
 	// The nodes one by one, in place of `controlPlanes` and `workers`.
 	Nodes KindNodeArrayInput
@@ -267,7 +267,7 @@ func (o KindClusterOutput) KubeconfigFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *KindCluster) pulumi.StringPtrOutput { return v.KubeconfigFile }).(pulumi.StringPtrOutput)
 }
 
-// Version of Kubernetes on the nodes, such as v1.34.3.
+// Version of Kubernetes on the nodes, such as v1.37.0.
 func (o KindClusterOutput) KubernetesVersion() pulumi.StringOutput {
 	return o.ApplyT(func(v *KindCluster) pulumi.StringOutput { return v.KubernetesVersion }).(pulumi.StringOutput)
 }
