@@ -9,9 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // RunsFlux tells whether the ranks are an instance of Flux. Without Flux there are
@@ -19,11 +19,11 @@ import (
 func RunsFlux(mc *api.MiniCluster) bool { return build.FluxEnabled(mc) }
 
 // RankRange returns the ranks from to to-1 as Flux writes a set: "2-3", or "".
-func RankRange(from, to int32) string { return fluxconf.Range(from, to).String() }
+func RankRange(from, to int32) string { return idset.Range(from, to).String() }
 
 // CountRanks returns the number of ranks of a set, 0 for what is none.
 func CountRanks(set string) int {
-	ranks, err := fluxconf.Parse(set)
+	ranks, err := idset.Parse(set)
 	if err != nil {
 		return 0
 	}

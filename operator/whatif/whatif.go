@@ -18,8 +18,8 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -117,8 +117,8 @@ func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 		outcome.Leaving = p.DrainOrder.Ranks
 		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
 	case p.Job != nil && p.Job.Spec.Completions != nil:
-		outcome.Arriving = fluxconf.Range(outcome.Ranks, *p.Job.Spec.Completions).String()
-		outcome.Leaving = fluxconf.Range(*p.Job.Spec.Completions, outcome.Ranks).String()
+		outcome.Arriving = idset.Range(outcome.Ranks, *p.Job.Spec.Completions).String()
+		outcome.Leaving = idset.Range(*p.Job.Spec.Completions, outcome.Ranks).String()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
@@ -147,7 +148,7 @@ func (m *miniCluster) startUp(count int) []*rank {
 	for number := range count {
 		ranks = append(ranks, m.start(number))
 	}
-	ranks[0].awaitOnline(fluxconf.Range(0, int32(count)).String())
+	ranks[0].awaitOnline(idset.Range(0, int32(count)).String())
 	return ranks
 }
 

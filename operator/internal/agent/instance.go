@@ -5,10 +5,10 @@ import (
 	"log"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // Times between looks at what nobody tells of.
@@ -25,7 +25,7 @@ const lookTime = 3 * time.Second
 // own is the rank as its instance sees it, through the local broker.
 type own struct {
 	flux  *fluxcli.Client
-	ranks fluxconf.Set // the own rank
+	ranks idset.Set // the own rank
 	log   *log.Logger
 }
 
@@ -111,7 +111,7 @@ func (o own) drainAndWait(ctx context.Context) {
 	if !o.insist(ctx, "draining this rank", func() error { return o.drain(ctx) }) {
 		return
 	}
-	var busy fluxconf.Set
+	var busy idset.Set
 	for {
 		ok := o.insist(ctx, "asking for jobs on this rank", func() (err error) {
 			busy, err = o.flux.Allocated(ctx, o.ranks)

@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
@@ -28,7 +28,7 @@ func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
 		writeInstance("drained", before)
 		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
 		must(t, err)
-		o := own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}
+		o := own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}
 		must(t, o.undrainOurs(t.Context()))
 		if got := readInstance("drained"); got != after {
 			t.Errorf("%q became %q, want %q", before, got, after)
@@ -43,7 +43,7 @@ func TestDrainSinceTheReturnStays(t *testing.T) {
 		writeInstance("eventlog", `{"name":"online","context":{"idset":"1"}}`+"\n"+`{"name":"drain","context":{"idset":"1"}}`+"\n")
 		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
 		must(t, err)
-		o := own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}
+		o := own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}
 		must(t, o.undrainOurs(t.Context()))
 		if got := readInstance("drained") != ""; got != stays {
 			t.Errorf("reason %q: still drained %v, want %v", reason, got, stays)
@@ -64,7 +64,7 @@ func TestLeadUndrainsWhatWasDrainedBeforeIt(t *testing.T) {
 		writeInstance("eventlog", test.events)
 		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
 		must(t, err)
-		o := own{flux: client, ranks: fluxconf.Range(0, 1), log: newLogger(io.Discard, false)}
+		o := own{flux: client, ranks: idset.Range(0, 1), log: newLogger(io.Discard, false)}
 		must(t, o.undrainEarlier(t.Context()))
 		if got := readInstance("undrained"); got != test.undrained {
 			t.Errorf("%s: undrained %q, want %q", name, got, test.undrained)
@@ -82,7 +82,7 @@ func TestStoppingRankDrainsItselfForThat(t *testing.T) {
 		writeInstance("drained", before)
 		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
 		must(t, err)
-		own{flux: client, ranks: fluxconf.Range(1, 2), log: newLogger(io.Discard, false)}.drainAndWait(t.Context())
+		own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}.drainAndWait(t.Context())
 		if got := readInstance("drained"); got != after {
 			t.Errorf("%q became %q, want %q", before, got, after)
 		}

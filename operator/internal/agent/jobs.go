@@ -7,16 +7,16 @@ import (
 	"io"
 	"os"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // printJobs writes a DrainReport about ranks, a set as Flux writes it, of the
 // instance that this container is a rank of. It only looks.
 func printJobs(w io.Writer, p paths, ranks string) error {
-	set, err := fluxconf.Parse(ranks)
+	set, err := idset.Parse(ranks)
 	if err != nil {
 		return fmt.Errorf("RANKS: %w", err)
 	}

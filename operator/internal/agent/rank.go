@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // Parts of the grace period that are kept back: for the broker to end after the
@@ -291,4 +291,4 @@ func (r *rank) post() {
 }
 
 // ownRank is the rank as a set.
-func (r *rank) ownRank() fluxconf.Set { return fluxconf.Range(r.number, r.number+1) }
+func (r *rank) ownRank() idset.Set { return idset.Range(r.number, r.number+1) }

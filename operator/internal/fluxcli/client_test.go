@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
 )
 
@@ -121,9 +121,9 @@ func (f *lively) drained() []string {
 	return text
 }
 
-func ranks(t *testing.T, text string) fluxconf.Set {
+func ranks(t *testing.T, text string) idset.Set {
 	t.Helper()
-	set, err := fluxconf.Parse(text)
+	set, err := idset.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestJobsHoldRanks(t *testing.T) {
 // oddRanks is a set that is too long for an argument.
 func oddRanks() string {
 	var odd []string
-	for rank := 1; rank < fluxconf.MaxRanks; rank += 2 {
+	for rank := 1; rank < idset.Max; rank += 2 {
 		odd = append(odd, strconv.Itoa(rank))
 	}
 	return strings.Join(odd, ",")

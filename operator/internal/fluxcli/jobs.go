@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // Job is a job that holds ranks.
@@ -14,7 +14,7 @@ type Job struct {
 	// that letter, f2oVNnKfP9.
 	ID string
 	// Ranks that were given to it.
-	Ranks fluxconf.Set
+	Ranks idset.Set
 	// Name is by default the name of its program.
 	Name string
 }
@@ -25,7 +25,7 @@ const longestArgument = 128<<10 - 1
 
 // Jobs are the jobs of all users that run on one of ranks, the newest first, no
 // matter how many.
-func (c *Client) Jobs(ctx context.Context, ranks fluxconf.Set) ([]Job, error) {
+func (c *Client) Jobs(ctx context.Context, ranks idset.Set) ([]Job, error) {
 	if ranks.Len() == 0 {
 		return nil, nil
 	}
@@ -76,7 +76,7 @@ func parseJobs(output string) ([]Job, error) {
 		if len(fields) != 3 {
 			return nil, fmt.Errorf("output of flux jobs: %q has %d fields, want 3: ID, ranks and name", shorten(line), len(fields))
 		}
-		ranks, err := fluxconf.Parse(fields[1])
+		ranks, err := idset.Parse(fields[1])
 		if err != nil {
 			return nil, fmt.Errorf("output of flux jobs: job %s: %w", fields[0], err)
 		}

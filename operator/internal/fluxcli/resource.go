@@ -6,23 +6,23 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // Drain keeps new jobs from ranks. Running ones go on. Ranks that are drained
 // already stay so and keep their reason, unless they have none. Ranks that are not online can be drained
 // too; ranks that the instance does not have are an error, and then none is.
 // reason is one line.
-func (c *Client) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
+func (c *Client) Drain(ctx context.Context, ranks idset.Set, reason string) error {
 	return c.drain(ctx, "--update", ranks, reason)
 }
 
 // DrainAnew is Drain, and gives ranks that are drained already the new reason.
-func (c *Client) DrainAnew(ctx context.Context, ranks fluxconf.Set, reason string) error {
+func (c *Client) DrainAnew(ctx context.Context, ranks idset.Set, reason string) error {
 	return c.drain(ctx, "--force", ranks, reason)
 }
 
-func (c *Client) drain(ctx context.Context, option string, ranks fluxconf.Set, reason string) error {
+func (c *Client) drain(ctx context.Context, option string, ranks idset.Set, reason string) error {
 	if ranks.Len() == 0 {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (c *Client) drain(ctx context.Context, option string, ranks fluxconf.Set, r
 // commands are run.
 //
 // It does without "undrain --update", which older versions do not have.
-func (c *Client) Undrain(ctx context.Context, ranks fluxconf.Set) error {
+func (c *Client) Undrain(ctx context.Context, ranks idset.Set) error {
 	if ranks.Len() == 0 {
 		return nil
 	}
@@ -64,16 +64,16 @@ type Drains []Drain
 
 // Drain are the ranks that were drained for one reason, which may be empty.
 type Drain struct {
-	Ranks  fluxconf.Set
+	Ranks  idset.Set
 	Reason string
 }
 
 // Ranks are all of them, whatever the reason.
-func (d Drains) Ranks() fluxconf.Set { return d.Because("") }
+func (d Drains) Ranks() idset.Set { return d.Because("") }
 
 // Because are those whose reason begins with prefix.
-func (d Drains) Because(prefix string) fluxconf.Set {
-	var ranks fluxconf.Set
+func (d Drains) Because(prefix string) idset.Set {
+	var ranks idset.Set
 	for _, drain := range d {
 		if strings.HasPrefix(drain.Reason, prefix) {
 			ranks = ranks.Union(drain.Ranks)
@@ -111,7 +111,7 @@ func parseDrains(output string) (Drains, error) {
 			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not with %q", shorten(line), drainMark)
 		}
 		ranksText, reason, _ := strings.Cut(text, " ")
-		ranks, err := fluxconf.Parse(ranksText)
+		ranks, err := idset.Parse(ranksText)
 		if err != nil {
 			return nil, fmt.Errorf("output of flux resource drain: %w", err)
 		}
@@ -122,21 +122,21 @@ func parseDrains(output string) (Drains, error) {
 
 // DrainedSinceOnline are the ranks that were drained after they came online last.
 // An older Flux does not tell, and then there are none.
-func (c *Client) DrainedSinceOnline(ctx context.Context) (fluxconf.Set, error) {
+func (c *Client) DrainedSinceOnline(ctx context.Context) (idset.Set, error) {
 	if !c.version.AtLeast(resourceEventlog) {
-		return fluxconf.Set{}, nil
+		return idset.Set{}, nil
 	}
 	output, err := c.run(ctx, "resource", "eventlog", "--format", "json")
 	if err != nil {
-		return fluxconf.Set{}, err
+		return idset.Set{}, err
 	}
 	return parseDrainedSinceOnline(output)
 }
 
 // parseDrainedSinceOnline reads events in their order.
 // Source: Flux RFC 28, and src/modules/resource/reslog.c of flux-core 0.88.
-func parseDrainedSinceOnline(output string) (fluxconf.Set, error) {
-	var since fluxconf.Set
+func parseDrainedSinceOnline(output string) (idset.Set, error) {
+	var since idset.Set
 	for line := range strings.Lines(output) {
 		if strings.TrimSpace(line) == "" {
 			continue
@@ -151,13 +151,13 @@ func parseDrainedSinceOnline(output string) (fluxconf.Set, error) {
 			return since, fmt.Errorf("output of flux resource eventlog: %w", err)
 		}
 		if event.Name == "restart" { // all ranks come online anew
-			since = fluxconf.Set{}
+			since = idset.Set{}
 			continue
 		}
 		if event.Name != "online" && event.Name != "drain" && event.Name != "undrain" {
 			continue
 		}
-		ranks, err := fluxconf.Parse(event.Context.IDs)
+		ranks, err := idset.Parse(event.Context.IDs)
 		if err != nil {
 			return since, fmt.Errorf("output of flux resource eventlog: %w", err)
 		}
@@ -170,48 +170,48 @@ func parseDrainedSinceOnline(output string) (fluxconf.Set, error) {
 }
 
 // Allocated are those of ranks that run jobs, or clean up after one.
-func (c *Client) Allocated(ctx context.Context, ranks fluxconf.Set) (fluxconf.Set, error) {
+func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error) {
 	if ranks.Len() == 0 {
-		return fluxconf.Set{}, nil
+		return idset.Set{}, nil
 	}
 	// Chosen here and not by --include, which is an error for ranks that the
 	// instance does not have.
 	allocated, err := c.ranks(ctx, "resource", "list", "--states", "allocated", "--no-header", "--format", "{ranks}")
 	if err != nil {
-		return fluxconf.Set{}, err
+		return idset.Set{}, err
 	}
 	return intersection(ranks, allocated), nil
 }
 
 // Online are the ranks whose brokers are up, drained or not.
-func (c *Client) Online(ctx context.Context) (fluxconf.Set, error) {
+func (c *Client) Online(ctx context.Context) (idset.Set, error) {
 	return c.ranks(ctx, "resource", "status", "--states", "online", "--no-header", "--format", "{ranks}")
 }
 
 // ranks runs a command that prints sets of ranks, and is all of them.
-func (c *Client) ranks(ctx context.Context, args ...string) (fluxconf.Set, error) {
+func (c *Client) ranks(ctx context.Context, args ...string) (idset.Set, error) {
 	output, err := c.run(ctx, args...)
 	if err != nil {
-		return fluxconf.Set{}, err
+		return idset.Set{}, err
 	}
 	ranks, err := parseRanks(output)
 	if err != nil {
-		return fluxconf.Set{}, fmt.Errorf("output of flux %s: %w", strings.Join(args[:2], " "), err)
+		return idset.Set{}, fmt.Errorf("output of flux %s: %w", strings.Join(args[:2], " "), err)
 	}
 	return ranks, nil
 }
 
 // parseRanks reads lines that are sets of ranks, and is all of them.
-func parseRanks(output string) (fluxconf.Set, error) {
-	var all fluxconf.Set
+func parseRanks(output string) (idset.Set, error) {
+	var all idset.Set
 	for line := range strings.Lines(output) {
-		ranks, err := fluxconf.Parse(strings.TrimSpace(line))
+		ranks, err := idset.Parse(strings.TrimSpace(line))
 		if err != nil {
-			return fluxconf.Set{}, err
+			return idset.Set{}, err
 		}
 		all = all.Union(ranks)
 	}
 	return all, nil
 }
 
-func intersection(a, b fluxconf.Set) fluxconf.Set { return a.Minus(a.Minus(b)) }
+func intersection(a, b idset.Set) idset.Set { return a.Minus(a.Minus(b)) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
@@ -43,7 +44,7 @@ type Options struct {
 	// domain the ranks' host names are.
 	Name    string
 	Service string
-	// MaxSize is the number of ranks that the instance can have, 1 to MaxRanks.
+	// MaxSize is the number of ranks that the instance can have, 1 to idset.Max.
 	MaxSize int32
 	// Simple chooses sched-simple rather than Fluxion: see SchedulerEnvironment.
 	Simple bool
@@ -134,20 +135,20 @@ func SchedulerEnvironment(simple bool) map[string]string {
 func (o Options) check() error {
 	for _, name := range []struct{ field, value string }{{"name", o.Name}, {"service", o.Service}} {
 		if !dnsName.MatchString(name.value) {
-			return fmt.Errorf("%s %s must be a DNS name in lower case", name.field, excerpt(name.value))
+			return fmt.Errorf("%s %.60q must be a DNS name in lower case", name.field, name.value)
 		}
 	}
-	if o.MaxSize < 1 || o.MaxSize > MaxRanks {
-		return fmt.Errorf("maxSize %d must be 1 to %d", o.MaxSize, MaxRanks)
+	if o.MaxSize < 1 || o.MaxSize > idset.Max {
+		return fmt.Errorf("maxSize %d must be 1 to %d", o.MaxSize, idset.Max)
 	}
 	if o.Simple && o.QueuePolicy != "" {
-		return fmt.Errorf("flux.scheduler.queuePolicy %s is Fluxion's: leave it out with simple: true", excerpt(o.QueuePolicy))
+		return fmt.Errorf("flux.scheduler.queuePolicy %.60q is Fluxion's: leave it out with simple: true", o.QueuePolicy)
 	}
 	if o.QueuePolicy != "" && !slices.Contains(queuePolicies, o.QueuePolicy) {
-		return fmt.Errorf("flux.scheduler.queuePolicy %s must be one of %s", excerpt(o.QueuePolicy), strings.Join(queuePolicies, ", "))
+		return fmt.Errorf("flux.scheduler.queuePolicy %.60q must be one of %s", o.QueuePolicy, strings.Join(queuePolicies, ", "))
 	}
 	if o.ConnectTimeout != "" && !duration.MatchString(o.ConnectTimeout) {
-		return fmt.Errorf("flux.connectTimeout %s must be a number with ms, s, m, h or d, such as 5s", excerpt(o.ConnectTimeout))
+		return fmt.Errorf("flux.connectTimeout %.60q must be a number with ms, s, m, h or d, such as 5s", o.ConnectTimeout)
 	}
 	return nil
 }

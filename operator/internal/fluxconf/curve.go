@@ -34,8 +34,8 @@ const (
 // is letters, digits, '-' and '.'. random is crypto/rand.Reader outside of tests.
 func NewCurve(random io.Reader, name string) (string, error) {
 	if name == "" || strings.Trim(name, curveKeyCharacters) != "" || len(name) > curveLineSize/2 {
-		return "", fmt.Errorf("name %s of a CURVE certificate must be 1 to %d letters, digits, '-' and '.'",
-			excerpt(name), curveLineSize/2)
+		return "", fmt.Errorf("name %.60q of a CURVE certificate must be 1 to %d letters, digits, '-' and '.'",
+			name, curveLineSize/2)
 	}
 	secret := make([]byte, curveKeySize)
 	if _, err := io.ReadFull(random, secret); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
@@ -51,8 +52,8 @@ func TestRealFluxWritesTheSameR(t *testing.T) {
 		if got := flux(t, ours, "R", "decode", "--nodelist"); got != hosts {
 			t.Errorf("Flux reads the hosts %q, want %q", got, hosts)
 		}
-		if got := flux(t, ours, "R", "decode", "--ranks"); got != Range(0, maxSize).String() {
-			t.Errorf("Flux reads the ranks %q, want %q", got, Range(0, maxSize))
+		if got := flux(t, ours, "R", "decode", "--ranks"); got != idset.Range(0, maxSize).String() {
+			t.Errorf("Flux reads the ranks %q, want %q", got, idset.Range(0, maxSize))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // Hosts returns the host names of the ranks 0 to maxSize-1 of the MiniCluster
@@ -36,23 +38,23 @@ func ExpandHosts(list string) ([]string, error) {
 
 // splitHosts returns the two parts of "name-[0-3]". For a single host the set is
 // empty.
-func splitHosts(list string) (prefix string, set Set, err error) {
+func splitHosts(list string) (prefix string, set idset.Set, err error) {
 	prefix, bracketed, found := strings.Cut(list, "[")
 	if prefix == "" || strings.ContainsAny(prefix, "], \t\n") {
-		return "", Set{}, fmt.Errorf("host list %s: it must be one host or of the form name-[0-3]", excerpt(list))
+		return "", idset.Set{}, fmt.Errorf("host list %.60q: it must be one host or of the form name-[0-3]", list)
 	}
 	if !found {
-		return prefix, Set{}, nil
+		return prefix, idset.Set{}, nil
 	}
 	body, closed := strings.CutSuffix(bracketed, "]")
 	if !closed || strings.ContainsAny(body, "[]") {
-		return "", Set{}, fmt.Errorf("host list %s: it must end with the first ]", excerpt(list))
+		return "", idset.Set{}, fmt.Errorf("host list %.60q: it must end with the first ]", list)
 	}
-	if set, err = Parse(body); err != nil {
-		return "", Set{}, fmt.Errorf("host list %s: %w", excerpt(list), err)
+	if set, err = idset.Parse(body); err != nil {
+		return "", idset.Set{}, fmt.Errorf("host list %.60q: %w", list, err)
 	}
 	if set.Len() == 0 {
-		return "", Set{}, fmt.Errorf("host list %s: its brackets must hold a number", excerpt(list))
+		return "", idset.Set{}, fmt.Errorf("host list %.60q: its brackets must hold a number", list)
 	}
 	return prefix, set, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 func TestHosts(t *testing.T) {
@@ -50,7 +52,7 @@ func FuzzHosts(f *testing.F) {
 	f.Add("a.b", int32(1))
 	f.Add("x", int32(100_000))
 	f.Fuzz(func(t *testing.T, name string, maxSize int32) {
-		if !dnsName.MatchString(name) || maxSize < 1 || maxSize > MaxRanks {
+		if !dnsName.MatchString(name) || maxSize < 1 || maxSize > idset.Max {
 			return
 		}
 		hosts, err := ExpandHosts(Hosts(name, maxSize))

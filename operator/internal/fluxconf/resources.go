@@ -3,6 +3,8 @@ package fluxconf
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // The resource set R, version 1. Source: Flux RFC 20.
@@ -19,12 +21,12 @@ type execution struct {
 }
 
 type targets struct {
-	Ranks    Set      `json:"rank"`
-	Children children `json:"children"`
+	Ranks    idset.Set `json:"rank"`
+	Children children  `json:"children"`
 }
 
 type children struct {
-	Cores Set `json:"core"`
+	Cores idset.Set `json:"core"`
 }
 
 // unset is how R says that a set has no start or no end. A real number, as Flux
@@ -35,25 +37,25 @@ const unset json.Number = "0.0"
 // with the same number of cores each, as JSON. It holds what
 // "flux R encode --hosts=HOSTS --cores=0-CORES-1" prints: also ranks that are not
 // up are known to the scheduler, which waits for them. maxSize and cores are 1 to
-// MaxRanks.
+// idset.Max.
 func Resources(hosts string, maxSize, cores int32) ([]byte, error) {
-	if maxSize < 1 || maxSize > MaxRanks {
-		return nil, fmt.Errorf("maxSize %d must be 1 to %d", maxSize, MaxRanks)
+	if maxSize < 1 || maxSize > idset.Max {
+		return nil, fmt.Errorf("maxSize %d must be 1 to %d", maxSize, idset.Max)
 	}
-	if cores < 1 || cores > MaxRanks {
-		return nil, fmt.Errorf("cores %d must be 1 to %d", cores, MaxRanks)
+	if cores < 1 || cores > idset.Max {
+		return nil, fmt.Errorf("cores %d must be 1 to %d", cores, idset.Max)
 	}
 	count, err := countHosts(hosts)
 	if err != nil {
 		return nil, err
 	}
 	if count != int(maxSize) {
-		return nil, fmt.Errorf("hosts %s are %d, and must be as many as maxSize %d", excerpt(hosts), count, maxSize)
+		return nil, fmt.Errorf("hosts %.60q are %d, and must be as many as maxSize %d", hosts, count, maxSize)
 	}
 	r, err := json.Marshal(resourceSet{
 		Version: 1,
 		Execution: execution{
-			Targets:    []targets{{Ranks: Range(0, maxSize), Children: children{Cores: Range(0, cores)}}},
+			Targets:    []targets{{Ranks: idset.Range(0, maxSize), Children: children{Cores: idset.Range(0, cores)}}},
 			StartTime:  unset,
 			Expiration: unset,
 			NodeList:   []string{hosts},

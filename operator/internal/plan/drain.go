@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // defaultDrainTimeout holds where scaleDown.drainTimeoutSeconds is not set.
@@ -55,7 +55,7 @@ func drained(o Observed, p *Plan, completions int32) bool {
 	if !build.FluxEnabled(mc) {
 		return true // there is nobody who gives ranks work
 	}
-	going := fluxconf.Range(p.Desired, completions)
+	going := idset.Range(p.Desired, completions)
 	target := going.String()
 	timeout := DrainTimeout(mc)
 	before := drainInForce(mc, completions)
@@ -103,14 +103,14 @@ func drained(o Observed, p *Plan, completions int32) bool {
 // earlierDrain is the drain that the status tells of; the zero value is none.
 type earlierDrain struct {
 	status *api.Drain
-	ranks  fluxconf.Set
+	ranks  idset.Set
 }
 
 func drainBefore(mc *api.MiniCluster) earlierDrain {
 	if mc.Status.Drain == nil {
 		return earlierDrain{}
 	}
-	ranks, err := fluxconf.Parse(mc.Status.Drain.Ranks)
+	ranks, err := idset.Parse(mc.Status.Drain.Ranks)
 	if err != nil {
 		return earlierDrain{} // somebody else has written it
 	}
@@ -131,7 +131,7 @@ func drainInForce(mc *api.MiniCluster, completions int32) earlierDrain {
 // are among its: the lead has not confirmed that these stay. It is kept, so that
 // undrain goes on with it when the others have gone.
 func stillToUndrain(mc *api.MiniCluster, desired int32) earlierDrain {
-	if before := drainBefore(mc); before.ranks.Minus(fluxconf.Range(desired, fluxconf.MaxRanks)).Len() > 0 {
+	if before := drainBefore(mc); before.ranks.Minus(idset.Range(desired, idset.Max)).Len() > 0 {
 		return before
 	}
 	return earlierDrain{}
@@ -158,7 +158,7 @@ func hindrance(answer *DrainAnswer) string {
 		jobs = "1 job runs"
 	}
 	busy := answer.Busy
-	if ranks, err := fluxconf.Parse(busy); err == nil {
+	if ranks, err := idset.Parse(busy); err == nil {
 		busy = listRanks(slices.Collect(ranks.All()))
 	}
 	text := jobs + " on ranks " + busy
@@ -176,9 +176,9 @@ func undrain(o Observed, p *Plan, completions int32) {
 	if before.status == nil || !build.FluxEnabled(o.MiniCluster) {
 		return
 	}
-	gone := before.ranks.Minus(fluxconf.Range(0, p.Desired)).String()
+	gone := before.ranks.Minus(idset.Range(0, p.Desired)).String()
 	if o.Drain != nil && o.Drain.Ranks == gone && o.Drain.Problem == "" {
-		stay := before.ranks.Minus(fluxconf.Range(completions, fluxconf.MaxRanks))
+		stay := before.ranks.Minus(idset.Range(completions, idset.Max))
 		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay)
 		return
 	}

@@ -10,8 +10,8 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // situation is what FuzzMake varies. Bytes keep the sizes small, so that they
@@ -44,7 +44,7 @@ func (s situation) observe() Observed {
 		}
 	}
 	desired := min(Make(o).Desired, ranks)
-	going := fluxconf.Range(desired, ranks).String()
+	going := idset.Range(desired, ranks).String()
 	if s.drainingFor >= 0 && desired < ranks {
 		mc.Status.Drain = &api.Drain{Ranks: going, StartTime: metav1.NewTime(noon.Add(-time.Duration(s.drainingFor) * time.Second))}
 	}
@@ -120,7 +120,7 @@ func checkDrain(t *testing.T, s situation, o Observed, p Plan) {
 	if s.mayShrink(o, p.Desired) {
 		t.Fatalf("%+v: waits for ranks that may go", s)
 	}
-	going := fluxconf.Range(p.Desired, completions).String()
+	going := idset.Range(p.Desired, completions).String()
 	if p.DrainOrder == nil || p.DrainOrder.Ranks != going || p.DrainStatus == nil || p.DrainStatus.Ranks != going {
 		t.Fatalf("%+v: order %+v, status %+v, want ranks %s", s, p.DrainOrder, p.DrainStatus, going)
 	}

@@ -18,9 +18,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // Reasons of drained ranks, in Flux's list.
@@ -54,11 +54,11 @@ func (e *RequestError) Error() string { return e.Message }
 
 // Flux is what is asked of the instance. See fluxcli.Client.
 type Flux interface {
-	Drain(ctx context.Context, ranks fluxconf.Set, reason string) error
-	Undrain(ctx context.Context, ranks fluxconf.Set) error
+	Drain(ctx context.Context, ranks idset.Set, reason string) error
+	Undrain(ctx context.Context, ranks idset.Set) error
 	Drained(ctx context.Context) (fluxcli.Drains, error)
-	Allocated(ctx context.Context, ranks fluxconf.Set) (fluxconf.Set, error)
-	Jobs(ctx context.Context, ranks fluxconf.Set) ([]fluxcli.Job, error)
+	Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error)
+	Jobs(ctx context.Context, ranks idset.Set) ([]fluxcli.Job, error)
 }
 
 var _ Flux = (*fluxcli.Client)(nil)
@@ -82,17 +82,17 @@ func NewDrainer(flux Flux) *Drainer {
 
 // wish is a DrainRequest that has been checked.
 type wish struct {
-	ranks fluxconf.Set
-	known fluxconf.Set
+	ranks idset.Set
+	known idset.Set
 	wait  time.Duration
 }
 
 func checkRequest(r agentapi.DrainRequest) (wish, error) {
-	ranks, err := fluxconf.Parse(r.Ranks)
+	ranks, err := idset.Parse(r.Ranks)
 	if err != nil {
 		return wish{}, &RequestError{"ranks: " + err.Error()}
 	}
-	known, err := fluxconf.Parse(r.Known)
+	known, err := idset.Parse(r.Known)
 	if err != nil {
 		return wish{}, &RequestError{"known: " + err.Error()}
 	}
@@ -134,7 +134,7 @@ func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (age
 }
 
 // setDrained makes the ranks that we drained those of the wish.
-func (d *Drainer) setDrained(ctx context.Context, wished fluxconf.Set) error {
+func (d *Drainer) setDrained(ctx context.Context, wished idset.Set) error {
 	drains, err := d.flux.Drained(ctx)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (d *Drainer) await(ctx context.Context, wish wish) (agentapi.DrainReport, e
 }
 
 // Look reports what runs on ranks, and changes nothing.
-func Look(ctx context.Context, flux Flux, ranks fluxconf.Set) (agentapi.DrainReport, error) {
+func Look(ctx context.Context, flux Flux, ranks idset.Set) (agentapi.DrainReport, error) {
 	busy, err := flux.Allocated(ctx, ranks)
 	if err != nil {
 		return agentapi.DrainReport{}, err
@@ -186,7 +186,7 @@ func Look(ctx context.Context, flux Flux, ranks fluxconf.Set) (agentapi.DrainRep
 }
 
 // report adds the jobs on the busy ranks.
-func report(ctx context.Context, flux Flux, busy fluxconf.Set) (agentapi.DrainReport, error) {
+func report(ctx context.Context, flux Flux, busy idset.Set) (agentapi.DrainReport, error) {
 	told := agentapi.DrainReport{Busy: busy.String()}
 	if busy.Len() == 0 {
 		return told, nil

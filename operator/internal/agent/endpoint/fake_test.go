@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // fakeFlux is an instance in memory.
@@ -27,7 +27,7 @@ type fakeFlux struct {
 
 func newFakeFlux() *fakeFlux { return &fakeFlux{reasons: map[int32]string{}} }
 
-func (f *fakeFlux) Drain(ctx context.Context, ranks fluxconf.Set, reason string) error {
+func (f *fakeFlux) Drain(ctx context.Context, ranks idset.Set, reason string) error {
 	return f.change(ctx, "drain", ranks, func(rank int32) {
 		if _, drained := f.reasons[rank]; !drained {
 			f.reasons[rank] = reason
@@ -35,11 +35,11 @@ func (f *fakeFlux) Drain(ctx context.Context, ranks fluxconf.Set, reason string)
 	})
 }
 
-func (f *fakeFlux) Undrain(ctx context.Context, ranks fluxconf.Set) error {
+func (f *fakeFlux) Undrain(ctx context.Context, ranks idset.Set) error {
 	return f.change(ctx, "undrain", ranks, func(rank int32) { delete(f.reasons, rank) })
 }
 
-func (f *fakeFlux) change(ctx context.Context, what string, ranks fluxconf.Set, each func(int32)) error {
+func (f *fakeFlux) change(ctx context.Context, what string, ranks idset.Set, each func(int32)) error {
 	if ranks.Len() == 0 {
 		return nil
 	}
@@ -63,23 +63,23 @@ func (f *fakeFlux) Drained(context.Context) (fluxcli.Drains, error) {
 	defer f.mu.Unlock()
 	var drains fluxcli.Drains
 	for rank, reason := range f.reasons {
-		drains = append(drains, fluxcli.Drain{Ranks: fluxconf.Range(rank, rank+1), Reason: reason})
+		drains = append(drains, fluxcli.Drain{Ranks: idset.Range(rank, rank+1), Reason: reason})
 	}
 	return drains, f.err
 }
 
-func (f *fakeFlux) Allocated(_ context.Context, ranks fluxconf.Set) (fluxconf.Set, error) {
+func (f *fakeFlux) Allocated(_ context.Context, ranks idset.Set) (idset.Set, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++
-	var busy fluxconf.Set
+	var busy idset.Set
 	for _, job := range f.jobs {
 		busy = busy.Union(job.Ranks)
 	}
 	return ranks.Minus(ranks.Minus(busy)), f.err
 }
 
-func (f *fakeFlux) Jobs(_ context.Context, ranks fluxconf.Set) ([]fluxcli.Job, error) {
+func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxcli.Job, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var jobs []fluxcli.Job
@@ -131,9 +131,9 @@ func (f *fakeFlux) changed() string {
 	return strings.Join(f.changes, ", ")
 }
 
-func set(t *testing.T, text string) fluxconf.Set {
+func set(t *testing.T, text string) idset.Set {
 	t.Helper()
-	ranks, err := fluxconf.Parse(text)
+	ranks, err := idset.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

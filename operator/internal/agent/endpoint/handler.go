@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxBody bounds a request. The longest set of ranks, each second of
-	// fluxconf.MaxRanks, takes 300 kB, and there can be two of them.
+	// idset.Max, takes 300 kB, and there can be two of them.
 	maxBody = 1 << 20 // bytes
 	// exchangeTime bounds the reading of a request and the writing of its answer.
 	exchangeTime = 10 * time.Second

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -180,7 +180,7 @@ func (b *broker) join() error {
 		}
 		b.epoch = s.Epoch
 		s.Joined[b.rank] = s.Epoch
-		s.Note("online", fluxconf.Range(b.rank, b.rank+1))
+		s.Note("online", idset.Range(b.rank, b.rank+1))
 		return true
 	})
 	return errors.Join(err, refused)
@@ -275,8 +275,8 @@ func (b *broker) begin() error {
 		if b.stateDir != "" {
 			kept.Saved = b.content()
 		}
-		kept.Note("restart", fluxconf.Set{})
-		kept.Note("online", fluxconf.Range(0, 1))
+		kept.Note("restart", idset.Set{})
+		kept.Note("online", idset.Range(0, 1))
 		*s = *kept
 		return true
 	})

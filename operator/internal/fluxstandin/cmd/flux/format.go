@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // row is a line of a table: values by field.
@@ -65,8 +65,8 @@ func join(format string, rows []row) []row {
 			joined = append(joined, each)
 			continue
 		}
-		a, errA := fluxconf.Parse(first["ranks"])
-		b, errB := fluxconf.Parse(each["ranks"])
+		a, errA := idset.Parse(first["ranks"])
+		b, errB := idset.Parse(each["ranks"])
 		if errA != nil || errB != nil {
 			panic(fmt.Sprint("ranks of our own making: ", errA, errB))
 		}

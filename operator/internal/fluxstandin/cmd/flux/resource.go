@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -37,7 +37,7 @@ func drain(args []string) (int, error) {
 		for rank := range ranks.All() {
 			if reason, drained := s.Drained[rank]; !drained || reason == "" || o.has("force") {
 				s.Drained[rank] = strings.Join(o.rest[1:], " ")
-				s.Note("drain", fluxconf.Range(rank, rank+1))
+				s.Note("drain", idset.Range(rank, rank+1))
 			}
 		}
 	})
@@ -99,25 +99,25 @@ func eventlog(args []string) (int, error) {
 	return 0, nil
 }
 
-func targets(s *instance.State, text string) (fluxconf.Set, error) {
-	ranks, err := fluxconf.Parse(text)
+func targets(s *instance.State, text string) (idset.Set, error) {
+	ranks, err := idset.Parse(text)
 	if err != nil {
 		return ranks, fmt.Errorf("[Errno 22] %w", err)
 	}
 	if ranks.Len() == 0 {
 		return ranks, fmt.Errorf("[Errno 22] idset is empty")
 	}
-	if ranks.Minus(fluxconf.Range(0, s.Size)).Len() > 0 {
+	if ranks.Minus(idset.Range(0, s.Size)).Len() > 0 {
 		return ranks, fmt.Errorf("[Errno 22] idset is out of range")
 	}
 	return ranks, nil
 }
 
-func drainedOf(s *instance.State, ranks fluxconf.Set) fluxconf.Set {
+func drainedOf(s *instance.State, ranks idset.Set) idset.Set {
 	return choose(ranks, func(rank int32) bool { _, drained := s.Drained[rank]; return drained })
 }
 
-func rankList(ranks fluxconf.Set) string {
+func rankList(ranks idset.Set) string {
 	if ranks.Len() == 1 {
 		return "rank " + ranks.String()
 	}
@@ -125,11 +125,11 @@ func rankList(ranks fluxconf.Set) string {
 }
 
 // choose is those of ranks that are as wished.
-func choose(ranks fluxconf.Set, wished func(int32) bool) fluxconf.Set {
-	var chosen fluxconf.Set
+func choose(ranks idset.Set, wished func(int32) bool) idset.Set {
+	var chosen idset.Set
 	for rank := range ranks.All() {
 		if wished(rank) {
-			chosen = chosen.Union(fluxconf.Range(rank, rank+1))
+			chosen = chosen.Union(idset.Range(rank, rank+1))
 		}
 	}
 	return chosen
@@ -188,20 +188,20 @@ func printStatus(o options, states []string, format string) error {
 	return printRows(o.text("format", format), !o.has("no-header"), rows, "state", "status", "reason", "ranks", "nnodes")
 }
 
-func included(o options, s *instance.State) (fluxconf.Set, error) {
-	all := fluxconf.Range(0, s.Size)
+func included(o options, s *instance.State) (idset.Set, error) {
+	all := idset.Range(0, s.Size)
 	if !o.has("include") {
 		return all, nil
 	}
-	ranks, err := fluxconf.Parse(o.text("include", ""))
+	ranks, err := idset.Parse(o.text("include", ""))
 	if err != nil {
 		return all, fmt.Errorf("--include: %w", err)
 	}
 	return all.Minus(all.Minus(ranks)), nil
 }
 
-func allocatedRanks(s *instance.State) fluxconf.Set {
-	var ranks fluxconf.Set
+func allocatedRanks(s *instance.State) idset.Set {
+	var ranks idset.Set
 	for _, job := range s.Jobs {
 		if job.State == instance.Running {
 			ranks = ranks.Union(ranksOf(job))
@@ -210,10 +210,10 @@ func allocatedRanks(s *instance.State) fluxconf.Set {
 	return ranks
 }
 
-func ranksOf(job *instance.Job) fluxconf.Set {
-	var ranks fluxconf.Set
+func ranksOf(job *instance.Job) idset.Set {
+	var ranks idset.Set
 	for _, share := range job.Shares {
-		ranks = ranks.Union(fluxconf.Range(share.Rank, share.Rank+1))
+		ranks = ranks.Union(idset.Range(share.Rank, share.Rank+1))
 	}
 	return ranks
 }
@@ -234,7 +234,7 @@ func resourceList(args []string) (int, error) {
 	}
 	online, allocated := c.folder.Online(s), allocatedRanks(s)
 	up := choose(ranks, func(rank int32) bool { _, drained := s.Drained[rank]; return online[rank] && !drained })
-	byState := map[string]fluxconf.Set{
+	byState := map[string]idset.Set{
 		"all": ranks, "up": up, "down": ranks.Minus(up),
 		"allocated": ranks.Minus(ranks.Minus(allocated)), "free": up.Minus(allocated),
 	}

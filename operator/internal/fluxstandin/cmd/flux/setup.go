@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
@@ -144,9 +145,9 @@ func (b *setup) readR(path string) error {
 	var r struct {
 		Execution struct {
 			Lite []struct {
-				Rank     fluxconf.Set `json:"rank"`
+				Rank     idset.Set `json:"rank"`
 				Children struct {
-					Core fluxconf.Set `json:"core"`
+					Core idset.Set `json:"core"`
 				} `json:"children"`
 			} `json:"R_lite"`
 		} `json:"execution"`
@@ -158,7 +159,7 @@ func (b *setup) readR(path string) error {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	var ranks fluxconf.Set
+	var ranks idset.Set
 	for _, each := range r.Execution.Lite {
 		ranks = ranks.Union(each.Rank)
 		b.cores = int32(each.Children.Core.Len())

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -30,7 +30,7 @@ func submit(args []string) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	copies, err := fluxconf.Parse(o.text("cc", "0"))
+	copies, err := idset.Parse(o.text("cc", "0"))
 	if err != nil {
 		return 2, usagef("--cc: %v", err)
 	}

@@ -1,4 +1,4 @@
-package fluxconf
+package idset
 
 import (
 	"encoding/json"
@@ -126,6 +126,54 @@ func TestUnionAndMinus(t *testing.T) {
 	}
 }
 
+func TestOfTakesRanksInAnyOrder(t *testing.T) {
+	if got := Of(5, 3, 1, 4, 3, -1).String(); got != "1,3-5" {
+		t.Errorf("got %q, want 1,3-5", got)
+	}
+	if !Of().Equal(Set{}) {
+		t.Error("no ranks are not the empty set")
+	}
+}
+
+func TestSetsAreComparedByTheirRanks(t *testing.T) {
+	if a, b := mustParse(t, "0,1,2"), Range(0, 3); !a.Equal(b) || a.Equal(Range(0, 4)) || a.IsEmpty() {
+		t.Errorf("%q and %q", a, b)
+	}
+	if none := Range(0, 3).Minus(Range(0, 4)); !none.IsEmpty() || !none.Equal(Set{}) || none.Len() != 0 {
+		t.Errorf("%q is not the empty set", none)
+	}
+}
+
+func TestMessagesNameTheFirstSpans(t *testing.T) {
+	var odd []int32
+	for rank := int32(1); rank < 100; rank += 2 {
+		odd = append(odd, rank)
+	}
+	many := "1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35,37,39 and 30 more"
+	for _, tt := range []struct {
+		set          Set
+		short, words string
+	}{
+		{Set{}, "", "ranks "},
+		{Of(3), "3", "rank 3"},
+		{mustParse(t, "1,3-5"), "1,3-5", "ranks 1,3-5"},
+		{Of(odd...), many, "ranks " + many},
+		{Range(0, 100), "0-99", "ranks 0-99"},
+	} {
+		if tt.set.Short() != tt.short || tt.set.Words() != tt.words {
+			t.Errorf("%q is %q and %q, want %q and %q", tt.set, tt.set.Short(), tt.set.Words(), tt.short, tt.words)
+		}
+	}
+}
+
+// TestParseReadsIndexesOfAJob: in status.completedIndexes, two neighbours are not
+// joined.
+func TestParseReadsIndexesOfAJob(t *testing.T) {
+	if got := mustParse(t, "1,2,4-6,9").String(); got != "1-2,4-6,9" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAllCanBeLeftEarly(t *testing.T) {
 	for rank := range mustParse(t, "3-5,8").All() {
 		if rank == 4 {
@@ -141,8 +189,9 @@ func TestAllCanBeLeftEarly(t *testing.T) {
 func TestSetIsTextInJSON(t *testing.T) {
 	type message struct {
 		Ranks Set `json:"ranks"`
+		Busy  Set `json:"busy,omitzero"`
 	}
-	text, err := json.Marshal(message{mustParse(t, "1,3-4")})
+	text, err := json.Marshal(message{Ranks: mustParse(t, "1,3-4"), Busy: Range(2, 2)})
 	if err != nil || string(text) != `{"ranks":"1,3-4"}` {
 		t.Fatalf("%s, %v", text, err)
 	}
@@ -189,7 +238,7 @@ func FuzzSet(f *testing.F) {
 			if inB[rank] {
 				both++
 			}
-			if !a.Contains(rank) || !inUnion[rank] || inMinus[rank] == inB[rank] {
+			if !a.Contains(rank) || a.Intersect(b).Contains(rank) != inB[rank] || !inUnion[rank] || inMinus[rank] == inB[rank] {
 				t.Fatalf("rank %d of %q: union %q, minus %q of %q", rank, a, union, minus, b)
 			}
 			if next := rank + 1; a.Contains(next) != inA[next] {

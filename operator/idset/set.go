@@ -1,4 +1,7 @@
-package fluxconf
+// Package idset is sets of ranks, in Flux's words idsets. Whatever speaks of more than one rank holds a Set
+// and asks it; text is made of it only where it leaves the program: in JSON, in a
+// status, in a command line, in a message.
+package idset
 
 import (
 	"cmp"
@@ -10,16 +13,17 @@ import (
 	"strings"
 )
 
-// MaxRanks bounds the ranks of an instance, and with it what a set or a host list
-// that somebody sends us can cost: ranks are 0 to MaxRanks-1.
-const MaxRanks = 100_000
+// Max bounds the ranks of an instance, and with it what a set or a host list that
+// somebody sends us can cost: ranks are 0 to Max-1.
+const Max = 100_000
 
 // Set is an immutable set of ranks, or of other IDs that Flux counts from 0. The
 // zero value is the empty set. As text, and so in JSON, it is an idset: "1,3-5".
+// A Job writes its status.completedIndexes in the same form.
 // Source: Flux RFC 22, Idset String Representation.
 type Set struct {
 	// spans ascend, and between two of them at least one rank is missing, so that
-	// a set has one representation only.
+	// a set has one representation only. The empty set has nil.
 	spans []span
 }
 
@@ -43,9 +47,20 @@ func Range(from, to int32) Set {
 	return Set{spans: []span{{from, to - 1}}}
 }
 
+// Of returns the set of the given ranks, in any order. Those below 0 are left out.
+func Of(members ...int32) Set {
+	spans := make([]span, 0, len(members))
+	for _, rank := range members {
+		if rank >= 0 {
+			spans = append(spans, span{rank, rank})
+		}
+	}
+	return merged(spans)
+}
+
 // Parse reads a set as Flux writes it, with or without brackets around it. As Flux
 // does, it wants ranks in ascending order, each once and without leading zeros.
-// Ranks must be less than MaxRanks.
+// Ranks must be less than Max.
 func Parse(text string) (Set, error) {
 	body := text
 	if strings.HasPrefix(body, "[") && strings.HasSuffix(body, "]") {
@@ -94,8 +109,8 @@ func parseRank(digits string) (int32, error) {
 		return 0, fmt.Errorf("rank %s must not begin with 0", excerpt(digits))
 	}
 	rank, err := strconv.ParseInt(digits, 10, 32)
-	if err != nil || rank >= MaxRanks {
-		return 0, fmt.Errorf("rank %s must be less than %d", excerpt(digits), MaxRanks)
+	if err != nil || rank >= Max {
+		return 0, fmt.Errorf("rank %s must be less than %d", excerpt(digits), Max)
 	}
 	return int32(rank), nil
 }
@@ -139,6 +154,34 @@ func (s Set) String() string {
 	return string(text)
 }
 
+// namedSpans is how many spans of ranks, such as 3-5, a message names. All those of a
+// large instance need not fit into a condition.
+const namedSpans = 20
+
+// Short returns the set for a message, which it keeps short: "1,3-5", or the first
+// spans and how many ranks more there are.
+func (s Set) Short() string {
+	named := Set{spans: s.spans[:min(len(s.spans), namedSpans)]}
+	if more := s.Len() - named.Len(); more > 0 {
+		return fmt.Sprintf("%s and %d more", named, more)
+	}
+	return named.String()
+}
+
+// Words is Short as a message says it: "rank 1" or "ranks 1,3-5".
+func (s Set) Words() string {
+	if s.Len() == 1 {
+		return "rank " + s.Short()
+	}
+	return "ranks " + s.Short()
+}
+
+// IsEmpty tells whether the set has no ranks.
+func (s Set) IsEmpty() bool { return len(s.spans) == 0 }
+
+// Equal tells whether two sets have the same ranks.
+func (s Set) Equal(other Set) bool { return slices.Equal(s.spans, other.spans) }
+
 // Len returns the number of ranks.
 func (s Set) Len() int {
 	count := 0
@@ -177,10 +220,17 @@ func (s Set) All() iter.Seq[int32] {
 
 // Union returns the ranks of either set.
 func (s Set) Union(other Set) Set {
-	spans := slices.Concat(s.spans, other.spans)
+	return merged(slices.Concat(s.spans, other.spans))
+}
+
+// merged returns the ranks of all spans, in any order.
+func merged(spans []span) Set {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	return Set{spans: merge(spans)}
 }
+
+// Intersect returns the ranks that are in both sets.
+func (s Set) Intersect(other Set) Set { return s.Minus(s.Minus(other)) }
 
 // Minus returns the ranks of s that are not in other.
 func (s Set) Minus(other Set) Set {
