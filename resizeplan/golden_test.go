@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
 
@@ -24,7 +25,7 @@ func TestGoldenReports(t *testing.T) {
 	grow := newScenario(t, "flux-sample", 3, 2, 4, false).update(map[string]any{"size": 4.0}, "spec.size")
 	shrink := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 1.0}, "spec.size")
 	shrink.preview.Stack = "flux"
-	shrink.there.Jobs = &resizeplan.Jobs{Count: &one, Busy: "1-2", IDs: []string{"ƒ3xyZh"}}
+	shrink.there.Jobs = &resizeplan.Jobs{Count: &one, Busy: idset.Range(1, 3), IDs: []string{"ƒ3xyZh"}}
 	refused := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 9.0}, "spec.size").unanswered()
 	refused.preview.Stack = "flux"
 	refused.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:planned", "API server", "spec.size: size 9 must be at most maxSize 4")}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
 
@@ -11,14 +12,14 @@ func set(r *resizeplan.Ranks) string {
 	if r == nil {
 		return ""
 	}
-	return r.Set
+	return r.Set.String()
 }
 
 func leaving(m resizeplan.MiniCluster) string {
 	if m.Leaving == nil {
 		return ""
 	}
-	return m.Leaving.Set
+	return m.Leaving.Set.String()
 }
 
 func TestMakeSaysWhatHappensToTheRanks(t *testing.T) {
@@ -285,7 +286,7 @@ func TestJobsOnRanksThatGo(t *testing.T) {
 		jobs  *resizeplan.Jobs
 		count int // -1: not known
 	}{
-		{"asked", true, &resizeplan.Jobs{Count: &two, Busy: "1", IDs: []string{"ƒ1", "ƒ2"}}, 2},
+		{"asked", true, &resizeplan.Jobs{Count: &two, Busy: idset.Of(1), IDs: []string{"ƒ1", "ƒ2"}}, 2},
 		{"not asked", true, nil, -1},
 		{"without Flux", false, nil, 0},
 	}

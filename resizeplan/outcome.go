@@ -55,13 +55,13 @@ func (m *MiniCluster) describeRanks(exists bool, outcome whatif.Outcome, there L
 		m.Change = ChangeRestart
 		m.Arriving = ranks(allRanks(outcome.Desired))
 		m.leave(allRanks(outcome.Ranks), 0, there)
-	case outcome.Arriving != "":
+	case !outcome.Arriving.IsEmpty():
 		m.Change = ChangeGrow
 		if !exists {
 			m.Change = ChangeCreate
 		}
 		m.Arriving = ranks(outcome.Arriving)
-	case outcome.Leaving != "":
+	case !outcome.Leaving.IsEmpty():
 		m.Change = ChangeShrink
 		m.leave(outcome.Leaving, int64(outcome.DrainTimeout.Seconds()), there)
 	}

@@ -7,21 +7,22 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/whatif"
 )
 
-// allRanks are the ranks of a MiniCluster of that size, as Flux writes a set.
-func allRanks(size int32) string { return whatif.RankRange(0, size) }
+// allRanks are the ranks of a MiniCluster of that size.
+func allRanks(size int32) idset.Set { return idset.Range(0, size) }
 
-func ranks(set string) *Ranks {
-	if set == "" {
+func ranks(set idset.Set) *Ranks {
+	if set.IsEmpty() {
 		return nil
 	}
-	return &Ranks{Set: set, Count: whatif.CountRanks(set)}
+	return &Ranks{Set: set, Count: set.Len()}
 }
 
 // leave fills in the ranks that go, and what runs there.
-func (m *MiniCluster) leave(set string, drainTimeout int64, there LiveMiniCluster) {
+func (m *MiniCluster) leave(set idset.Set, drainTimeout int64, there LiveMiniCluster) {
 	going := ranks(set)
 	if going == nil {
 		return

@@ -1,5 +1,7 @@
 package resizeplan
 
+import "github.com/gopherlocks/gopherlocks/operator/idset"
+
 // Exit codes of a program that shows a Report, for scripts.
 const (
 	// ExitNothing: no MiniCluster changes in size or restarts.
@@ -115,9 +117,8 @@ type LiveState struct {
 
 // Ranks is a set of ranks.
 type Ranks struct {
-	// Set as Flux writes it: "2-3".
-	Set   string `json:"set"`
-	Count int    `json:"count"`
+	Set   idset.Set `json:"set"`
+	Count int       `json:"count"`
 }
 
 // Leaving are ranks whose pods end.
@@ -135,9 +136,9 @@ type Jobs struct {
 	// Count is null where Unknown says why it is not known.
 	Count *int `json:"count"`
 	// Busy are the ranks that they run on, and IDs are some of them.
-	Busy    string   `json:"busy,omitempty"`
-	IDs     []string `json:"ids,omitempty"`
-	Unknown string   `json:"unknown,omitempty"`
+	Busy    idset.Set `json:"busy,omitzero"`
+	IDs     []string  `json:"ids,omitempty"`
+	Unknown string    `json:"unknown,omitempty"`
 	// WithoutFlux says that there can be none.
 	WithoutFlux bool `json:"withoutFlux,omitempty"`
 }

@@ -163,14 +163,14 @@ func (m MiniCluster) headline() string {
 
 func (t *textWriter) changes(m MiniCluster) {
 	if m.Arriving != nil {
-		t.field("comes", "%s", named(*m.Arriving))
+		t.field("comes", "%s", m.Arriving.Set.Words())
 	}
 	if m.Leaving != nil {
 		name := "goes"
 		if m.Restart.AllRanks == Unknown {
 			name = "may go"
 		}
-		t.field(name, "%s, %s", named(m.Leaving.Ranks), m.Leaving.manner())
+		t.field(name, "%s, %s", m.Leaving.Set.Words(), m.Leaving.manner())
 		t.field("jobs", "%s", m.Leaving.Jobs)
 	}
 	switch m.Restart.AllRanks {
@@ -202,14 +202,11 @@ func (j Jobs) String() string {
 	case *j.Count == 0:
 		return "none runs there now"
 	}
-	verb, noun := "run", "rank"
+	verb := "run"
 	if *j.Count == 1 {
 		verb = "runs"
 	}
-	if strings.ContainsAny(j.Busy, ",-") {
-		noun = "ranks"
-	}
-	text := fmt.Sprintf("%s %s on %s %s now", counted(*j.Count, "job"), verb, noun, j.Busy)
+	text := fmt.Sprintf("%s %s on %s now", counted(*j.Count, "job"), verb, j.Busy.Words())
 	if len(j.IDs) > 0 {
 		text += " (" + strings.Join(j.IDs, ", ")
 		if len(j.IDs) < *j.Count {
@@ -298,13 +295,6 @@ func number(n *int32) string {
 		return "-"
 	}
 	return fmt.Sprint(*n)
-}
-
-func named(r Ranks) string {
-	if r.Count == 1 {
-		return "rank " + r.Set
-	}
-	return "ranks " + r.Set
 }
 
 func counted(n int, noun string) string {

@@ -18,18 +18,6 @@ import (
 // no jobs.
 func RunsFlux(mc *api.MiniCluster) bool { return build.FluxEnabled(mc) }
 
-// RankRange returns the ranks from to to-1 as Flux writes a set: "2-3", or "".
-func RankRange(from, to int32) string { return idset.Range(from, to).String() }
-
-// CountRanks returns the number of ranks of a set, 0 for what is none.
-func CountRanks(set string) int {
-	ranks, err := idset.Parse(set)
-	if err != nil {
-		return 0
-	}
-	return ranks.Len()
-}
-
 // Lead returns the name of the lead's pod and of the container that runs the lead;
 // ok is false while it is not running.
 func Lead(live Live) (pod, container string, ok bool) {
@@ -45,16 +33,16 @@ func Lead(live Live) (pod, container string, ok bool) {
 	return "", "", false
 }
 
-// JobsCommand is what tells, in the lead's container, which jobs run on ranks (a
-// set as Flux writes it). It changes nothing.
-func JobsCommand(ranks string) []string {
-	return []string{agentapi.Program, agentapi.JobsCommand, ranks}
+// JobsCommand is what tells, in the lead's container, which jobs run on ranks. It
+// changes nothing.
+func JobsCommand(ranks idset.Set) []string {
+	return []string{agentapi.Program, agentapi.JobsCommand, ranks.String()}
 }
 
 // Jobs are the jobs on some ranks.
 type Jobs struct {
-	// Busy are those of the ranks that run jobs, as a set.
-	Busy string
+	// Busy are those of the ranks that run jobs.
+	Busy idset.Set
 	// IDs are some of the jobs, and Count is their number.
 	IDs   []string
 	Count int

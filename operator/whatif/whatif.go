@@ -1,7 +1,7 @@
 // Package whatif tells what the operator would do about a MiniCluster if its spec
-// were another. It answers by the operator's own planner: what is there, with the
-// wished spec in place of the real one, is planned for, and the plan is told
-// instead of carried out.
+// were another. It asks the operator's own planner: it puts the other spec in place
+// of the real one, has a plan made, and tells of the plan instead of carrying it
+// out.
 //
 // It is for programs that speak about a change before it is made. It has no client
 // and no clock.
@@ -25,8 +25,8 @@ import (
 
 // Live is what is there now.
 type Live struct {
-	// MiniCluster, with metadata and status; a wished one need not exist yet, and
-	// then has no UID.
+	// MiniCluster, with metadata and status. It need not exist yet, and then has no
+	// UID.
 	MiniCluster *api.MiniCluster
 	// Service and Job are the objects of the MiniCluster's name (see ServiceName),
 	// whoever made them; nil when there is none.
@@ -42,17 +42,17 @@ type Live struct {
 
 // Outcome is what the operator would do.
 type Outcome struct {
-	// Desired is the number of ranks that it would work towards: the wished size
+	// Desired is the number of ranks that it would work towards: the spec's size
 	// within Bounds.
 	Desired int32
 	Bounds  bounds.Bounds
-	// Violations of the bounds rule by the wished spec.
+	// Violations of the bounds rule by the spec.
 	Violations []bounds.Violation
 	// Ranks is the number of ranks that the Job has now, 0 without one.
 	Ranks int32
 	// Arriving are the ranks that would be added, and Leaving those that would be
-	// taken away, as Flux writes a set: "2-3". Both are empty where Restart is true.
-	Arriving, Leaving string
+	// taken away. Both are empty where Restart is true.
+	Arriving, Leaving idset.Set
 	// DrainTimeout is how long Leaving would be waited for while jobs run there, from
 	// now on; 0 when they would go at once.
 	DrainTimeout time.Duration
@@ -73,10 +73,10 @@ type Outcome struct {
 // is no part of what a restart depends on.
 const agentImage = "gopherlocks-agent"
 
-// Predict returns what the operator would do if wished were the spec.
-func Predict(live Live, wished api.MiniClusterSpec) Outcome {
+// Predict returns what the operator would do if spec were the MiniCluster's.
+func Predict(live Live, spec api.MiniClusterSpec) Outcome {
 	mc := live.MiniCluster.DeepCopy()
-	mc.Spec = wished
+	mc.Spec = spec
 	settings := build.Settings{AgentImage: agentImage, Features: build.FeaturesOf(live.Major, live.Minor)}
 	p := plan.Make(plan.Observed{
 		MiniCluster: mc,
@@ -117,8 +117,8 @@ func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 		outcome.Leaving = p.DrainOrder.Ranks
 		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
 	case p.Job != nil && p.Job.Spec.Completions != nil:
-		outcome.Arriving = idset.Range(outcome.Ranks, *p.Job.Spec.Completions).String()
-		outcome.Leaving = idset.Range(*p.Job.Spec.Completions, outcome.Ranks).String()
+		outcome.Arriving = idset.Range(outcome.Ranks, *p.Job.Spec.Completions)
+		outcome.Leaving = idset.Range(*p.Job.Spec.Completions, outcome.Ranks)
 	}
 }
 

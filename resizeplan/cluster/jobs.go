@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	utilexec "k8s.io/client-go/util/exec"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/whatif"
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
@@ -28,7 +29,7 @@ const jobsTimeout = 20 * time.Second
 
 // Jobs asks the lead of a MiniCluster which jobs run on ranks. It needs permission
 // to create pods/exec.
-func (c *Cluster) Jobs(ctx context.Context, there resizeplan.LiveMiniCluster, ranks string) resizeplan.Jobs {
+func (c *Cluster) Jobs(ctx context.Context, there resizeplan.LiveMiniCluster, ranks idset.Set) resizeplan.Jobs {
 	pod, container, ok := whatif.Lead(there.Live)
 	if !ok {
 		return resizeplan.Jobs{Unknown: "the lead is not running, so that nobody can be asked"}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 	"github.com/gopherlocks/gopherlocks/resizeplan/cluster"
 )
@@ -132,7 +133,7 @@ func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 	before := uids(m.pods())
 	m.change(func(s *api.MiniClusterSpec) { s.Size = 3 })
 	m.waitForSize(3)
-	if planned.Arriving == nil || planned.Arriving.Set != "2" || planned.Restart.AllRanks != resizeplan.No {
+	if planned.Arriving == nil || planned.Arriving.Set.String() != "2" || planned.Restart.AllRanks != resizeplan.No {
 		t.Errorf("planned %+v, restart %+v", planned.Arriving, planned.Restart)
 	}
 	for rank, uid := range before {
@@ -229,7 +230,7 @@ func TestPlanOfTheLeadsJobsSaysWhyThereIsNoAnswer(t *testing.T) {
 		{"stranger", "no permission to ask the lead: "},
 	} {
 		there := connectAs(t, "").Look(t.Context(), []resizeplan.Key{m.key}).MiniClusters[m.key]
-		jobs := connectAs(t, tt.user).Jobs(t.Context(), there, "1")
+		jobs := connectAs(t, tt.user).Jobs(t.Context(), there, idset.Of(1))
 		if jobs.Count != nil || !strings.HasPrefix(jobs.Unknown, tt.want) {
 			t.Errorf("as %q: %+v, want %q", tt.user, jobs, tt.want)
 		}

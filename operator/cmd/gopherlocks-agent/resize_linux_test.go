@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
@@ -31,15 +32,15 @@ func TestShrinkingThroughTheEndpointLosesNoJob(t *testing.T) {
 	job := lead.submitHeld("-N3") // on 1 to 3
 	lead.awaitStatus(job.id, "RUN")
 
-	report := m.drain(agentapi.DrainRequest{Ranks: "2-3"})
-	if report.Busy != "2-3" || report.JobCount != 1 || len(report.Jobs) != 1 || report.Jobs[0] != job.id {
+	report := m.drain(agentapi.DrainRequest{Ranks: idset.Range(2, 4)})
+	if report.Busy.String() != "2-3" || report.JobCount != 1 || len(report.Jobs) != 1 || report.Jobs[0] != job.id {
 		t.Errorf("ranks 2-3 with the job %s are reported as %+v", job.id, report)
 	}
 	lead.awaitDrained("0 not now\n2-3 " + endpoint.ReasonShrink)
 	waiting := lead.ask("submit", "-N2", "true")
 	m.release(job)
-	for report.Busy != "" {
-		report = m.drain(agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 30, Known: report.Busy})
+	for !report.Busy.IsEmpty() {
+		report = m.drain(agentapi.DrainRequest{Ranks: idset.Range(2, 4), WaitSeconds: 30, Known: report.Busy})
 	}
 	lead.awaitStatus(job.id, "COMPLETED")
 	lead.awaitStatus(waiting, "SCHED")
@@ -60,7 +61,7 @@ func TestShrinkingThroughTheEndpointLosesNoJob(t *testing.T) {
 func TestACanceledShrinkUndrains(t *testing.T) {
 	m := newMiniCluster(t, func(*agentapi.Config) {})
 	lead := m.startUp(2)[0]
-	if report := m.drain(agentapi.DrainRequest{Ranks: "1-3"}); report.Busy != "" { // 2 and 3 have not come yet
+	if report := m.drain(agentapi.DrainRequest{Ranks: idset.Range(1, 4)}); !report.Busy.IsEmpty() { // 2 and 3 have not come yet
 		t.Errorf("ranks 1-3 run nothing, and are reported as %+v", report)
 	}
 	lead.awaitDrained("1-3 " + endpoint.ReasonShrink)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
@@ -170,13 +171,13 @@ func TestShrinkGoesOnWithANewLead(t *testing.T) {
 	m := newMiniCluster(t, keepsState(t))
 	ranks := m.startUp(3)
 	ranks[2].awaitSaid("is up", 1)
-	m.drain(agentapi.DrainRequest{Ranks: "1-2"})
+	m.drain(agentapi.DrainRequest{Ranks: idset.Range(1, 3)})
 	ranks[0].awaitDrained("1-2 " + endpoint.ReasonShrink)
 	ranks[2].signalAgent(syscall.SIGSTOP) // which starts no broker until it goes on
 	ranks[0].Stop()                       // and saves the drains
 	ranks[0].wantCode(agentapi.ExitStopped)
 	lead := m.start(0)
-	m.drain(agentapi.DrainRequest{Ranks: "2"})
+	m.drain(agentapi.DrainRequest{Ranks: idset.Range(2, 3)})
 	ranks[2].signalAgent(syscall.SIGCONT)
 	ranks[2].awaitSaid("is up", 2)
 	lead.awaitOnline("0-2")

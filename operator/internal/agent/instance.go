@@ -48,7 +48,7 @@ func (o own) isOnline(ctx context.Context, socket string) bool {
 		return false
 	}
 	online, err := o.flux.Online(ctx)
-	return err == nil && o.ranks.Minus(online).Len() == 0
+	return err == nil && o.ranks.Minus(online).IsEmpty()
 }
 
 // isUp asks once, and does not wait for long.
@@ -59,8 +59,8 @@ func (o own) isUp(ctx context.Context, socket string) bool {
 }
 
 // undrainOurs undoes a drain of ours from before the rank went. An
-// administrator's stays, and so does one that the operator has wished since: it
-// counts on the rank getting no job.
+// administrator's stays, and so does one that the operator has asked for since: it
+// relies on the rank getting no job.
 func (o own) undrainOurs(ctx context.Context) error {
 	drained, err := o.flux.Drained(ctx)
 	if err != nil {

@@ -54,12 +54,12 @@ func instanceOfThree(t *testing.T) (paths, string) {
 func TestJobsCommandTellsWhatRunsAndDrainsNothing(t *testing.T) {
 	lead, job := instanceOfThree(t)
 	var report agentapi.DrainReport
-	for deadline := time.Now().Add(20 * time.Second); report.Busy == "" && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Second); report.Busy.IsEmpty() && time.Now().Before(deadline); {
 		var out bytes.Buffer
 		must(t, printJobs(&out, lead, "1-2,7"))
 		must(t, json.Unmarshal(out.Bytes(), &report))
 	}
-	if report.Busy != "1-2" || report.JobCount != 1 || len(report.Jobs) != 1 || report.Jobs[0] != job {
+	if report.Busy.String() != "1-2" || report.JobCount != 1 || len(report.Jobs) != 1 || report.Jobs[0] != job {
 		t.Errorf("the job %s on ranks 0-2 is reported for 1-2 as %+v", job, report)
 	}
 	flux := exec.Command("flux", "resource", "drain", "-n", "-o", "{ranks}")

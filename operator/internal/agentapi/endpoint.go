@@ -1,5 +1,7 @@
 package agentapi
 
+import "github.com/gopherlocks/gopherlocks/operator/idset"
+
 // PathDrain is the path of the lead's endpoint. It takes a PUT of a DrainRequest and
 // answers with a DrainReport. Every request bears the header
 // "Authorization: Bearer TOKEN"; without it the answer is 401 and nothing else.
@@ -11,23 +13,22 @@ const PathDrain = "/v1/drain"
 const DrainReason = "gopherlocks:"
 
 // DrainRequest says which ranks are to be drained by us: those and no others. It
-// is a wish, not a step: the same request twice changes nothing, and a rank that
+// is a state, not a step: the same request twice changes nothing, and a rank that
 // we drained and that is not in it is undrained.
 type DrainRequest struct {
-	// Ranks as Flux writes a set, such as "2-3"; empty for none.
-	Ranks string `json:"ranks"`
+	Ranks idset.Set `json:"ranks"`
 	// WaitSeconds, when above 0, holds the answer back until the ranks are idle,
 	// a job on them ends, or the time is over.
 	WaitSeconds int32 `json:"waitSeconds,omitempty"`
 	// Known, with WaitSeconds, is the Busy that the caller has been told last:
 	// another one is answered at once.
-	Known string `json:"known,omitempty"`
+	Known idset.Set `json:"known,omitzero"`
 }
 
 // DrainReport tells of the ranks of a DrainRequest, once they are drained.
 type DrainReport struct {
-	// Busy are those of the ranks that run jobs, such as "2"; empty: all are idle.
-	Busy string `json:"busy"`
+	// Busy are those of the ranks that run jobs; empty: all are idle.
+	Busy idset.Set `json:"busy"`
 	// Jobs are the IDs of the jobs on them, at most 10, and JobCount is their
 	// number.
 	Jobs     []string `json:"jobs,omitempty"`

@@ -33,7 +33,7 @@ func setPolicies(spec *batchv1ac.JobSpecApplyConfiguration, mc *api.MiniCluster,
 // however often, since a MiniCluster is there until it is deleted. The Job
 // controller waits longer with each failure (10 s, doubled up to 10 min, also for
 // the failures that podFailurePolicy ignores, which the plan has it forget once
-// the rank is back: plan.Plan.ForgetStops). Counted per index, that leaves the
+// the rank is back: plan.Actions.ForgetStops). Counted per index, that leaves the
 // other ranks alone; counted per Job, one evicted rank would hold up growth.
 // Where Kubernetes cannot count per index, the limit is one for all ranks.
 func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32, f Features) {

@@ -29,7 +29,7 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) e
 	// Whatever is wrong with the objects, ranks that are lost are to come back.
 	err = cmp.Or(r.applyPods(ctx, *p), err)
 	if err != nil {
-		p.Fail(o, err, ranks)
+		*p = p.Failed(o, err, ranks)
 	}
 	var foreign *plan.Foreign
 	if errors.As(err, &foreign) {
@@ -69,7 +69,7 @@ func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Pla
 	for _, e := range p.Events {
 		r.record(o.MiniCluster, e)
 	}
-	measure(o, p)
+	measure(o, p.Report)
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (r *reconciler) applyPods(ctx context.Context, p plan.Plan) error {
 
 // applyGround applies what the ranks stand on, and the Service.
 func (r *reconciler) applyGround(ctx context.Context, o plan.Observed, p plan.Plan) error {
-	if p.Foundation {
+	if p.Prerequisites {
 		if err := r.lay(ctx, o.MiniCluster, o.Job == nil); err != nil {
 			return err
 		}
@@ -140,5 +140,7 @@ func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
 }
 
 func (r *reconciler) record(mc *api.MiniCluster, e plan.Event) {
-	r.events.Event(mc, e.Type, e.Reason, e.Message)
+	if e.Reason != "" {
+		r.events.Event(mc, e.Type, e.Reason, e.Message)
+	}
 }

@@ -12,15 +12,15 @@ import (
 
 // readyCondition is true while every desired rank is ready, also while ranks
 // above the desired size drain or end.
-func readyCondition(generation int64, p plan.Plan) metav1.Condition {
+func readyCondition(generation int64, p plan.Report) metav1.Condition {
 	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown ||
-		p.State == api.ReasonDraining && len(p.Ranks.Missing) == 0
+		p.State == api.ReasonDraining && p.Ranks.Missing.IsEmpty()
 	return condition(api.ConditionReady, ready, p.State, p.Message, generation)
 }
 
 // progressingCondition is true while waiting helps. Its reason is the state that
 // "kubectl get" prints.
-func progressingCondition(generation int64, p plan.Plan) metav1.Condition {
+func progressingCondition(generation int64, p plan.Report) metav1.Condition {
 	progressing := false
 	switch p.State {
 	case api.ReasonStarting, api.ReasonScalingUp, api.ReasonDraining, api.ReasonScalingDown,
@@ -32,7 +32,7 @@ func progressingCondition(generation int64, p plan.Plan) metav1.Condition {
 
 // sizeWithinBoundsCondition is false when the spec breaks the bounds rule, which
 // the API server refuses: only an older definition of the resource lets it pass.
-func sizeWithinBoundsCondition(generation int64, p plan.Plan) metav1.Condition {
+func sizeWithinBoundsCondition(generation int64, p plan.Report) metav1.Condition {
 	if len(p.Violations) == 0 {
 		return condition(api.ConditionSizeWithinBounds, true, api.ReasonWithinBounds,
 			fmt.Sprintf("the size keeps to its bounds; the maximum is %d", p.Maximum), generation)
@@ -46,16 +46,16 @@ func sizeWithinBoundsCondition(generation int64, p plan.Plan) metav1.Condition {
 }
 
 // completeCondition is true when the MiniCluster has done its work.
-func completeCondition(generation int64, p plan.Plan) metav1.Condition {
+func completeCondition(generation int64, p plan.Report) metav1.Condition {
 	return endCondition(api.ConditionComplete, p.End != nil && !p.End.Failed, generation, p)
 }
 
 // failedCondition is true when the MiniCluster has given up.
-func failedCondition(generation int64, p plan.Plan) metav1.Condition {
+func failedCondition(generation int64, p plan.Report) metav1.Condition {
 	return endCondition(api.ConditionFailed, p.End != nil && p.End.Failed, generation, p)
 }
 
-func endCondition(conditionType string, isTrue bool, generation int64, p plan.Plan) metav1.Condition {
+func endCondition(conditionType string, isTrue bool, generation int64, p plan.Report) metav1.Condition {
 	if p.End == nil {
 		return condition(conditionType, false, api.ReasonRunning, "the MiniCluster has not ended", generation)
 	}

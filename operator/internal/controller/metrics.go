@@ -39,7 +39,7 @@ var (
 func init() { metrics.Registry.MustRegister(resizes, drainSeconds, sizesOutOfBounds, wishSeconds) }
 
 // measure counts what the plan has done.
-func measure(o plan.Observed, p plan.Plan) {
+func measure(o plan.Observed, p plan.Report) {
 	for _, e := range p.Events {
 		switch e.Reason {
 		case api.EventScalingUp:
@@ -81,7 +81,7 @@ type wish struct {
 }
 
 // follow notes a new desired size, and measures when it is reached.
-func (w *wishes) follow(key types.NamespacedName, mc *api.MiniCluster, p plan.Plan, now time.Time) {
+func (w *wishes) follow(key types.NamespacedName, mc *api.MiniCluster, p plan.Report, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	current, waiting := w.since[key]

@@ -35,7 +35,7 @@ func TestResizesAndDrainsAreMeasured(t *testing.T) {
 	idle := drainSeconds.WithLabelValues("idle").(prometheus.Metric)
 	before := []float64{value(t, up), value(t, down), value(t, idle), value(t, sizesOutOfBounds)}
 
-	measure(o, plan.Plan{
+	measure(o, plan.Report{
 		Events:     []plan.Event{{Reason: api.EventDrained}, {Reason: api.EventScalingDown}},
 		Violations: []bounds.Violation{{}},
 	})
@@ -58,7 +58,7 @@ func TestTimeFromWishToReadyIsMeasuredOnce(t *testing.T) {
 		after time.Duration
 		state string
 	}{{0, api.ReasonScalingUp}, {2 * time.Second, api.ReasonScalingUp}, {5 * time.Second, api.ReasonReady}, {9 * time.Second, api.ReasonReady}} {
-		w.follow(key, mc, plan.Plan{Desired: 4, State: step.state}, start.Add(step.after))
+		w.follow(key, mc, plan.Report{Desired: 4, State: step.state}, start.Add(step.after))
 		mc.Status.Desired = 4
 	}
 	if got := value(t, wishSeconds) - before; got < 4.999 || got > 5.001 {

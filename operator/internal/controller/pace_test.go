@@ -12,31 +12,31 @@ import (
 )
 
 func TestStatusOfProgressIsHeldBackAndNoOther(t *testing.T) {
-	plans := func(edit func(*plan.Plan)) plan.Plan {
-		p := plan.Plan{Desired: 4, Maximum: 4, State: api.ReasonScalingUp, Message: "1 of 4", Ranks: plan.Ranks{Existing: 4, Ready: 1}}
+	plans := func(edit func(*plan.Report)) plan.Report {
+		p := plan.Report{Desired: 4, Maximum: 4, State: api.ReasonScalingUp, Message: "1 of 4", Ranks: plan.Ranks{Existing: 4, Ready: 1}}
 		edit(&p)
 		return p
 	}
 	tests := map[string]struct {
-		edit func(*plan.Plan)
+		edit func(*plan.Report)
 		held bool
 	}{
-		"another rank is ready": {func(p *plan.Plan) { p.Ranks.Ready, p.Message = 2, "2 of 4" }, true},
-		"a pod is missing":      {func(p *plan.Plan) { p.Ranks.Existing = 3 }, true},
-		"no rank is ready yet":  {func(p *plan.Plan) { p.State = api.ReasonStarting }, true},
-		"all are ready":         {func(p *plan.Plan) { p.State = api.ReasonReady }, false},
-		"the lead is lost":      {func(p *plan.Plan) { p.State = api.ReasonLeadLost }, false},
-		"another size":          {func(p *plan.Plan) { p.Desired = 3 }, false},
-		"another maximum":       {func(p *plan.Plan) { p.Maximum = 5 }, false},
-		"ranks drain":           {func(p *plan.Plan) { p.DrainStatus = &api.Drain{Ranks: "3"} }, false},
-		"the end":               {func(p *plan.Plan) { p.End = &plan.End{Reason: api.ReasonCommandSucceeded} }, false},
+		"another rank is ready": {func(p *plan.Report) { p.Ranks.Ready, p.Message = 2, "2 of 4" }, true},
+		"a pod is missing":      {func(p *plan.Report) { p.Ranks.Existing = 3 }, true},
+		"no rank is ready yet":  {func(p *plan.Report) { p.State = api.ReasonStarting }, true},
+		"all are ready":         {func(p *plan.Report) { p.State = api.ReasonReady }, false},
+		"the lead is lost":      {func(p *plan.Report) { p.State = api.ReasonLeadLost }, false},
+		"another size":          {func(p *plan.Report) { p.Desired = 3 }, false},
+		"another maximum":       {func(p *plan.Report) { p.Maximum = 5 }, false},
+		"ranks drain":           {func(p *plan.Report) { p.DrainStatus = &api.Drain{Ranks: "3"} }, false},
+		"the end":               {func(p *plan.Report) { p.End = &plan.End{Reason: api.ReasonCommandSucceeded} }, false},
 	}
 	key := types.NamespacedName{Name: "flux-sample"}
 	now := time.Unix(1000, 0)
 	for name, test := range tests {
 		mc := &api.MiniCluster{}
 		mc.Name = key.Name
-		mc.Status = calculateStatus(mc, plans(func(*plan.Plan) {}))
+		mc.Status = calculateStatus(mc, plans(func(*plan.Report) {}))
 		after := calculateStatus(mc, plans(test.edit))
 		var p pace
 		if got := p.delay(key, mc.Status, after, now); got != 0 {
@@ -66,7 +66,7 @@ func TestStatusOfProgressIsHeldBackAndNoOther(t *testing.T) {
 // TestOfAResizeOnlyTheEndIsToldWhenItIsQuick: see settleTime.
 func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 	first := metav1.NewTime(time.Unix(500, 0))
-	status := func(generation int64, desired int32, state string, edit func(*plan.Plan)) api.MiniClusterStatus {
+	status := func(generation int64, desired int32, state string, edit func(*plan.Report)) api.MiniClusterStatus {
 		mc := &api.MiniCluster{}
 		mc.Generation = generation
 		mc.Status.Conditions = []metav1.Condition{
@@ -74,13 +74,13 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 			{Type: api.ConditionComplete, Status: metav1.ConditionFalse, LastTransitionTime: first},
 			{Type: api.ConditionFailed, Status: metav1.ConditionFalse, LastTransitionTime: first},
 		}
-		p := plan.Plan{Desired: desired, Maximum: 4, State: state, Message: state, Ranks: plan.Ranks{Existing: 2, Ready: 2}}
+		p := plan.Report{Desired: desired, Maximum: 4, State: state, Message: state, Ranks: plan.Ranks{Existing: 2, Ready: 2}}
 		if edit != nil {
 			edit(&p)
 		}
 		return calculateStatus(mc, p)
 	}
-	draining := func(p *plan.Plan) { p.DrainStatus = &api.Drain{Ranks: "1"} }
+	draining := func(p *plan.Report) { p.DrainStatus = &api.Drain{Ranks: "1"} }
 	rest := status(1, 2, api.ReasonReady, nil)
 	tests := map[string]struct {
 		before, after api.MiniClusterStatus
@@ -97,7 +97,7 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 		"the lead is lost":           {rest, status(2, 4, api.ReasonLeadLost, nil), false},
 		"it cannot be":               {rest, status(2, 4, api.ReasonApplyFailed, nil), false},
 		"the lead is back":           {status(1, 2, api.ReasonLeadLost, nil), status(2, 4, api.ReasonScalingUp, nil), false},
-		"another maximum":            {rest, status(2, 4, api.ReasonScalingUp, func(p *plan.Plan) { p.Maximum = 5 }), false},
+		"another maximum":            {rest, status(2, 4, api.ReasonScalingUp, func(p *plan.Report) { p.Maximum = 5 }), false},
 		"it begins to be":            {api.MiniClusterStatus{}, status(1, 2, api.ReasonStarting, nil), false},
 	}
 	key := types.NamespacedName{Name: "flux-sample"}
@@ -127,7 +127,7 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 
 func TestNewGenerationIsNotProgress(t *testing.T) {
 	mc := &api.MiniCluster{}
-	p := plan.Plan{Desired: 4, State: api.ReasonScalingUp}
+	p := plan.Report{Desired: 4, State: api.ReasonScalingUp}
 	mc.Status = calculateStatus(mc, p)
 	before := mc.Status
 	mc.Generation++

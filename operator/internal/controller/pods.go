@@ -13,7 +13,7 @@ import (
 )
 
 // forgetStops removes the number of earlier stops from a rank's pod: see
-// plan.Plan.ForgetStops.
+// plan.Actions.ForgetStops.
 func (r *reconciler) forgetStops(ctx context.Context, pod *corev1.Pod) error {
 	steady := pod.DeepCopy()
 	delete(steady.Annotations, batchv1.JobIndexIgnoredFailureCountAnnotation)
@@ -28,7 +28,7 @@ func (r *reconciler) forgetStops(ctx context.Context, pod *corev1.Pod) error {
 // deleted by force. With that condition, its end counts as no failure of the rank.
 const givenUp = "DeletionByForce"
 
-// giveUp reports that a rank's pod has ended: see plan.Plan.GiveUp.
+// giveUp reports that a rank's pod has ended: see plan.Actions.GiveUp.
 func (r *reconciler) giveUp(ctx context.Context, pod *corev1.Pod) error {
 	ended := pod.DeepCopy()
 	ended.Status.Phase = corev1.PodFailed
@@ -46,7 +46,7 @@ func (r *reconciler) giveUp(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// endPod deletes a pod, so that the Job replaces it: see plan.Plan.Leftovers.
+// endPod deletes a pod, so that the Job replaces it: see plan.Actions.Leftovers.
 func (r *reconciler) endPod(ctx context.Context, pod *corev1.Pod) error {
 	if err := r.client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete pod %s, whose rank has failed: %w", pod.Name, err)

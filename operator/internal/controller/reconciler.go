@@ -167,7 +167,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: contentionRetry}, nil
 	}
 
-	again, statusErr := r.syncStatus(ctx, observed, p)
+	again, statusErr := r.syncStatus(ctx, observed, p.Report)
 	after := nextLook(p, again)
 	if err := cmp.Or(err, statusErr, noAnswer); err != nil {
 		// A Result beside an error is not looked at. Of this time and that of the
@@ -177,7 +177,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, err
 	}
-	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p, observed.Now)
+	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p.Report, observed.Now)
 	return ctrl.Result{RequeueAfter: after}, nil
 }
 

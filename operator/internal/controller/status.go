@@ -26,7 +26,7 @@ const statusFieldManager = plan.FieldManager + "-status"
 // syncStatus writes the status where it changed, and tells of changes that need
 // somebody's attention. A status that tells of progress only may be held back: it
 // is to be looked at again after the time that is returned.
-func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Plan) (again time.Duration, err error) {
+func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Report) (again time.Duration, err error) {
 	mc := o.MiniCluster
 	status := calculateStatus(mc, p)
 	if equality.Semantic.DeepEqual(mc.Status, status) {
@@ -62,7 +62,7 @@ func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Pla
 
 // calculateStatus returns the status that the plan amounts to. Times of
 // transition are kept where a condition's status stays.
-func calculateStatus(mc *api.MiniCluster, p plan.Plan) api.MiniClusterStatus {
+func calculateStatus(mc *api.MiniCluster, p plan.Report) api.MiniClusterStatus {
 	status := api.MiniClusterStatus{
 		Size:               p.Ranks.Existing,
 		Ready:              p.Ranks.Ready,
@@ -85,7 +85,7 @@ func calculateStatus(mc *api.MiniCluster, p plan.Plan) api.MiniClusterStatus {
 }
 
 // warnings returns the events for what has gone wrong between two statuses.
-func warnings(before, after api.MiniClusterStatus, p plan.Plan) []plan.Event {
+func warnings(before, after api.MiniClusterStatus, p plan.Report) []plan.Event {
 	var events []plan.Event
 	warn := func(conditionType string, isWarning bool) {
 		old := meta.FindStatusCondition(before.Conditions, conditionType)

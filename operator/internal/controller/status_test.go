@@ -12,6 +12,7 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -33,7 +34,7 @@ func TestConditionsOfEachState(t *testing.T) {
 		api.ReasonApplyFailed:  {warns: true},
 	}
 	for state, want := range tests {
-		p := plan.Plan{State: state, Message: "why"}
+		p := plan.Report{State: state, Message: "why"}
 		if state == api.ReasonJobFailed {
 			p.End = &plan.End{Failed: true, Reason: api.ReasonCommandFailed, Message: "why"}
 		}
@@ -57,7 +58,7 @@ func TestConditionsOfEachState(t *testing.T) {
 
 // TestNotReadyWhileARankThatStaysIsNot: not even while others drain.
 func TestNotReadyWhileARankThatStaysIsNot(t *testing.T) {
-	p := plan.Plan{State: api.ReasonDraining, Ranks: plan.Ranks{Missing: []int32{1}}}
+	p := plan.Report{State: api.ReasonDraining, Ranks: plan.Ranks{Missing: idset.Of(1)}}
 	if got := readyCondition(1, p); got.Status != metav1.ConditionFalse || got.Reason != api.ReasonDraining {
 		t.Errorf("%+v", got)
 	}
@@ -65,7 +66,7 @@ func TestNotReadyWhileARankThatStaysIsNot(t *testing.T) {
 
 func TestSizeWithinBoundsNamesEveryViolation(t *testing.T) {
 	sizes := bounds.Sizes{Size: 9, MinSize: 5, MaxSize: 4}
-	p := plan.Plan{Desired: 4, Maximum: 4, Violations: bounds.Check(sizes)}
+	p := plan.Report{Desired: 4, Maximum: 4, Violations: bounds.Check(sizes)}
 	got := sizeWithinBoundsCondition(1, p)
 	want := "minSize 5 must be at most maxSize 4; size 9 must be at most maxSize 4; running with size 4"
 	if got.Status != metav1.ConditionFalse || got.Message != want || got.Reason != bounds.ReasonMinAboveMaxSize {
@@ -78,7 +79,7 @@ func TestSizeWithinBoundsNamesEveryViolation(t *testing.T) {
 }
 
 func TestLongMessageIsCutToWhatTheAPIServerTakes(t *testing.T) {
-	p := plan.Plan{State: api.ReasonApplyFailed, Message: "the quota " + strings.Repeat("ƒ", longestMessage)}
+	p := plan.Report{State: api.ReasonApplyFailed, Message: "the quota " + strings.Repeat("ƒ", longestMessage)}
 	got := readyCondition(1, p).Message
 	if len(got) > longestMessage || !utf8.ValidString(got) || !strings.HasPrefix(got, "the quota ƒ") || !strings.HasSuffix(got, "ƒ…") {
 		t.Errorf("a message of %d bytes, %q to %q", len(got), got[:20], got[len(got)-20:])
@@ -87,7 +88,7 @@ func TestLongMessageIsCutToWhatTheAPIServerTakes(t *testing.T) {
 
 func TestStatusIsTheSameWhenNothingChanged(t *testing.T) {
 	mc := &api.MiniCluster{ObjectMeta: metav1.ObjectMeta{Name: "sample", Generation: 2}}
-	p := plan.Plan{State: api.ReasonStarting, Desired: 2, Maximum: 4}
+	p := plan.Report{State: api.ReasonStarting, Desired: 2, Maximum: 4}
 	mc.Status = calculateStatus(mc, p)
 	for i := range mc.Status.Conditions {
 		mc.Status.Conditions[i].LastTransitionTime = metav1.NewTime(time.Unix(1000, 0))

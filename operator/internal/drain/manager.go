@@ -1,6 +1,6 @@
-// Package drain keeps leads informed which of their ranks are to go, and learns
-// which of those are idle. Each MiniCluster that drains has one conversation with
-// its lead, which waits at the lead rather than asks again and again.
+// Package drain tells leads which of their ranks are to be drained, and learns which
+// of those are idle. There is one conversation with the lead of each MiniCluster that
+// drains. It waits at the lead, and does not ask again and again.
 package drain
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
@@ -29,29 +30,33 @@ type Order struct {
 	// it has none.
 	UID  types.UID
 	Host string
-	// Ranks to drain, as a set; no others stay drained by us.
-	Ranks string
+	// Ranks to drain; no others stay drained by us.
+	Ranks idset.Set
+}
+
+func (o Order) equal(other Order) bool {
+	return o.UID == other.UID && o.Host == other.Host && o.Ranks.Equal(other.Ranks)
 }
 
 // Manager holds the conversations. Its zero value is not usable: see New.
 type Manager struct {
 	changed func(types.NamespacedName)
-	dial    func(host string, c credentials.Credentials) (conversation, error)
+	dial    func(host string, c credentials.Credentials) (endpoint, error)
 
 	mu     sync.Mutex
-	active map[types.NamespacedName]*talk
+	active map[types.NamespacedName]*conversation
 	closed bool
 	wg     sync.WaitGroup
 }
 
-// conversation is the lead's side.
-type conversation interface {
+// endpoint is the lead's side of a conversation.
+type endpoint interface {
 	drain(context.Context, agentapi.DrainRequest) (agentapi.DrainReport, error)
 	close()
 }
 
-// talk is the conversation about one order.
-type talk struct {
+// conversation is about one order.
+type conversation struct {
 	order  Order
 	cancel context.CancelFunc
 	answer *plan.DrainAnswer
@@ -62,10 +67,10 @@ type talk struct {
 func New(changed func(types.NamespacedName)) *Manager {
 	return &Manager{
 		changed: changed,
-		dial: func(host string, c credentials.Credentials) (conversation, error) {
+		dial: func(host string, c credentials.Credentials) (endpoint, error) {
 			return newLead(host, c)
 		},
-		active: map[types.NamespacedName]*talk{},
+		active: map[types.NamespacedName]*conversation{},
 	}
 }
 
@@ -88,16 +93,17 @@ func (m *Manager) Start(ctx context.Context) error {
 func (m *Manager) Set(key types.NamespacedName, order Order, c credentials.Credentials) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || m.active[key] != nil && m.active[key].order == order {
+	earlier := m.active[key]
+	if m.closed || earlier != nil && earlier.order.equal(order) {
 		return
 	}
 	m.stop(key)
 	ctx, cancel := context.WithCancel(context.Background())
-	t := &talk{order: order, cancel: cancel}
-	m.active[key] = t
+	current := &conversation{order: order, cancel: cancel}
+	m.active[key] = current
 	m.wg.Go(func() {
 		defer cancel()
-		m.converse(ctx, key, t, c)
+		m.converse(ctx, key, current, c)
 	})
 }
 
@@ -110,8 +116,8 @@ func (m *Manager) Drop(key types.NamespacedName) {
 
 // stop needs the lock.
 func (m *Manager) stop(key types.NamespacedName) {
-	if t := m.active[key]; t != nil {
-		t.cancel()
+	if current := m.active[key]; current != nil {
+		current.cancel()
 		delete(m.active, key)
 	}
 }
@@ -120,27 +126,28 @@ func (m *Manager) stop(key types.NamespacedName) {
 func (m *Manager) Answer(key types.NamespacedName, uid types.UID) *plan.DrainAnswer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := m.active[key]
-	if t == nil || t.order.UID != uid || t.answer == nil {
+	current := m.active[key]
+	if current == nil || current.order.UID != uid || current.answer == nil {
 		return nil
 	}
-	answer := *t.answer
+	answer := *current.answer
 	return &answer
 }
 
 // converse asks until the ranks are idle or the order is withdrawn.
-func (m *Manager) converse(ctx context.Context, key types.NamespacedName, t *talk, c credentials.Credentials) {
-	if t.order.Host == "" {
-		m.note(key, t, plan.DrainAnswer{Ranks: t.order.Ranks, Problem: "its pod has no address"})
+func (m *Manager) converse(ctx context.Context, key types.NamespacedName, current *conversation, c credentials.Credentials) {
+	order := current.order
+	if order.Host == "" {
+		m.note(key, current, plan.DrainAnswer{Ranks: order.Ranks, Problem: "its pod has no address"})
 		return // With an address, the order is another one.
 	}
-	lead, err := m.dial(t.order.Host, c)
+	lead, err := m.dial(order.Host, c)
 	if err != nil {
-		m.note(key, t, plan.DrainAnswer{Ranks: t.order.Ranks, Problem: err.Error()})
+		m.note(key, current, plan.DrainAnswer{Ranks: order.Ranks, Problem: err.Error()})
 		return
 	}
 	defer lead.close()
-	request := agentapi.DrainRequest{Ranks: t.order.Ranks}
+	request := agentapi.DrainRequest{Ranks: order.Ranks}
 	pause := firstPause
 	for {
 		report, err := lead.drain(ctx, request)
@@ -148,9 +155,9 @@ func (m *Manager) converse(ctx context.Context, key types.NamespacedName, t *tal
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			m.note(key, t, plan.DrainAnswer{Ranks: t.order.Ranks, Problem: plainly(err)})
+			m.note(key, current, plan.DrainAnswer{Ranks: order.Ranks, Problem: plainly(err)})
 			// The lead may know nothing of the order any more.
-			request.WaitSeconds, request.Known = 0, ""
+			request.WaitSeconds, request.Known = 0, idset.Set{}
 			if !sleep(ctx, pause) {
 				return
 			}
@@ -158,8 +165,8 @@ func (m *Manager) converse(ctx context.Context, key types.NamespacedName, t *tal
 			continue
 		}
 		pause = firstPause
-		m.note(key, t, plan.DrainAnswer{Ranks: t.order.Ranks, Busy: report.Busy, Jobs: report.Jobs, JobCount: report.JobCount})
-		if report.Busy == "" {
+		m.note(key, current, plan.DrainAnswer{Ranks: order.Ranks, Busy: report.Busy, Jobs: report.Jobs, JobCount: report.JobCount})
+		if report.Busy.IsEmpty() {
 			return // They are drained: idle they stay.
 		}
 		request.WaitSeconds, request.Known = int32(wait/time.Second), report.Busy
@@ -167,11 +174,11 @@ func (m *Manager) converse(ctx context.Context, key types.NamespacedName, t *tal
 }
 
 // note keeps the answer, and tells when it is another one.
-func (m *Manager) note(key types.NamespacedName, t *talk, answer plan.DrainAnswer) {
+func (m *Manager) note(key types.NamespacedName, current *conversation, answer plan.DrainAnswer) {
 	m.mu.Lock()
-	isCurrent := m.active[key] == t
-	isNew := t.answer == nil || !t.answer.Equal(answer)
-	t.answer = &answer
+	isCurrent := m.active[key] == current
+	isNew := current.answer == nil || !current.answer.Equal(answer)
+	current.answer = &answer
 	m.mu.Unlock()
 	if isCurrent && isNew {
 		m.changed(key)

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
@@ -42,7 +43,8 @@ func (*fakeLead) close() {}
 
 func busy(ranks string, jobs int) func() (agentapi.DrainReport, error) {
 	return func() (agentapi.DrainReport, error) {
-		return agentapi.DrainReport{Busy: ranks, JobCount: jobs}, nil
+		set, err := idset.Parse(ranks)
+		return agentapi.DrainReport{Busy: set, JobCount: jobs}, err
 	}
 }
 
@@ -55,7 +57,7 @@ func newManager(t *testing.T, lead *fakeLead) (m *Manager, changes *int) {
 	t.Helper()
 	changes = new(int)
 	m = New(func(types.NamespacedName) { *changes++ })
-	m.dial = func(string, credentials.Credentials) (conversation, error) { return lead, nil }
+	m.dial = func(string, credentials.Credentials) (endpoint, error) { return lead, nil }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = m.Start(ctx) }()
@@ -67,9 +69,9 @@ func TestConversationEndsWhenRanksAreIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lead := &fakeLead{answers: []func() (agentapi.DrainReport, error){busy("2-3", 2), busy("2-3", 2), busy("3", 1), busy("", 0)}}
 		m, changes := newManager(t, lead)
-		m.Set(key, Order{UID: "a", Host: "h", Ranks: "2-3"}, credentials.Credentials{})
+		m.Set(key, Order{UID: "a", Host: "h", Ranks: idset.Range(2, 4)}, credentials.Credentials{})
 		synctest.Wait()
-		if got := m.Answer(key, "a"); got == nil || !got.Equal(plan.DrainAnswer{Ranks: "2-3"}) {
+		if got := m.Answer(key, "a"); got == nil || !got.Equal(plan.DrainAnswer{Ranks: idset.Range(2, 4)}) {
 			t.Errorf("answer %+v, want idle", got)
 		}
 		if *changes != 3 {
@@ -78,7 +80,7 @@ func TestConversationEndsWhenRanksAreIdle(t *testing.T) {
 		if len(lead.requests) != 4 {
 			t.Fatalf("%d requests, want 4", len(lead.requests))
 		}
-		if first, second := lead.requests[0], lead.requests[1]; first.WaitSeconds != 0 || second.WaitSeconds == 0 || second.Known != "2-3" {
+		if first, second := lead.requests[0], lead.requests[1]; first.WaitSeconds != 0 || second.WaitSeconds == 0 || second.Known.String() != "2-3" {
 			t.Errorf("the first is answered at once, the second waits for news: %+v, %+v", first, second)
 		}
 		if m.Answer(key, "b") != nil {
@@ -92,9 +94,9 @@ func TestLeadThatFailsIsAskedAgainLater(t *testing.T) {
 		lead := &fakeLead{answers: []func() (agentapi.DrainReport, error){busy("2", 1), fails("no route"), fails("no route"), busy("", 0)}}
 		m, changes := newManager(t, lead)
 		start := time.Now()
-		m.Set(key, Order{Host: "h", Ranks: "2"}, credentials.Credentials{})
+		m.Set(key, Order{Host: "h", Ranks: idset.Of(2)}, credentials.Credentials{})
 		synctest.Wait()
-		if got := m.Answer(key, ""); got == nil || got.Problem != "no route" || got.Busy != "" {
+		if got := m.Answer(key, ""); got == nil || got.Problem != "no route" || !got.Busy.IsEmpty() {
 			t.Errorf("answer %+v, want the problem", got)
 		}
 		time.Sleep(firstPause + 2*firstPause)
@@ -112,7 +114,7 @@ func TestAnotherOrderEndsTheEarlier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lead := &fakeLead{answers: []func() (agentapi.DrainReport, error){busy("2-3", 1)}}
 		m, _ := newManager(t, lead)
-		order := Order{Host: "h", Ranks: "2-3"}
+		order := Order{Host: "h", Ranks: idset.Range(2, 4)}
 		m.Set(key, order, credentials.Credentials{})
 		synctest.Wait()
 		m.Set(key, order, credentials.Credentials{}) // Nothing new.
@@ -125,7 +127,7 @@ func TestAnotherOrderEndsTheEarlier(t *testing.T) {
 		lead.mu.Unlock()
 		m.Set(key, Order{Host: "h"}, credentials.Credentials{})
 		synctest.Wait()
-		if got := m.Answer(key, ""); got == nil || got.Ranks != "" {
+		if got := m.Answer(key, ""); got == nil || !got.Ranks.IsEmpty() {
 			t.Errorf("answer %+v, want that of the second order", got)
 		}
 		m.Drop(key)
@@ -138,7 +140,7 @@ func TestAnotherOrderEndsTheEarlier(t *testing.T) {
 func TestLeadWithoutAddressIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, changes := newManager(t, &fakeLead{})
-		m.Set(key, Order{Ranks: "1"}, credentials.Credentials{})
+		m.Set(key, Order{Ranks: idset.Of(1)}, credentials.Credentials{})
 		synctest.Wait()
 		if got := m.Answer(key, ""); got == nil || got.Problem == "" || *changes != 1 {
 			t.Errorf("answer %+v", got)

@@ -11,23 +11,21 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/idset"
-	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
 // defaultDrainTimeout holds where scaleDown.drainTimeoutSeconds is not set.
 const defaultDrainTimeout = time.Hour
 
 // DrainOrder is what the lead is to be told: drain these ranks and no others.
-// Ranks is a set as Flux writes it, or empty for none.
-type DrainOrder struct{ Ranks string }
+type DrainOrder struct{ Ranks idset.Set }
 
 // DrainAnswer is what the lead answered last. It counts for the order of the same
 // Ranks only.
 type DrainAnswer struct {
-	Ranks string
-	// Busy are those of the ranks that run jobs, as a set; Jobs are some of the
-	// jobs, and JobCount is their number.
-	Busy     string
+	Ranks idset.Set
+	// Busy are those of the ranks that run jobs. Jobs are some of the jobs, and
+	// JobCount is their number.
+	Busy     idset.Set
 	Jobs     []string
 	JobCount int
 	// Problem says why the lead did not answer. Then nothing else is known.
@@ -36,7 +34,7 @@ type DrainAnswer struct {
 
 // Equal tells whether two answers say the same.
 func (a DrainAnswer) Equal(b DrainAnswer) bool {
-	return a.Ranks == b.Ranks && a.Busy == b.Busy && a.JobCount == b.JobCount && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
+	return a.Ranks.Equal(b.Ranks) && a.Busy.Equal(b.Busy) && a.JobCount == b.JobCount && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
 }
 
 // DrainTimeout returns how long ranks that are to go may keep their jobs.
@@ -45,59 +43,6 @@ func DrainTimeout(mc *api.MiniCluster) time.Duration {
 		return time.Duration(*seconds) * time.Second
 	}
 	return defaultDrainTimeout
-}
-
-// drained tells whether the ranks from p.Desired to completions may go now. If
-// not, the plan is to drain them, and says so. It fails closed: without an answer
-// of the lead, a rank counts as busy until the time is over.
-func drained(o Observed, p *Plan, completions int32) bool {
-	mc := o.MiniCluster
-	if !build.FluxEnabled(mc) {
-		return true // there is nobody who gives ranks work
-	}
-	going := idset.Range(p.Desired, completions)
-	target := going.String()
-	timeout := DrainTimeout(mc)
-	before := drainInForce(mc, completions)
-	if timeout == 0 && before.status == nil || !p.Ranks.anyRunning(p.Desired, completions) {
-		p.DrainStatus = stillToUndrain(mc, p.Desired).status
-		return true
-	}
-	answer := o.Drain
-	if answer != nil && answer.Ranks != target {
-		answer = nil
-	}
-	if answer != nil && answer.Problem == "" && answer.Busy == "" {
-		p.tell(corev1.EventTypeNormal, api.EventDrained, "No job runs on ranks %s", target)
-		return true
-	}
-
-	// The time begins anew with ranks that were not to go before: the jobs of each rank
-	// have it whole, at the price of a longer wait for the others.
-	start := metav1.NewTime(o.Now)
-	if before.status != nil && going.Minus(before.ranks).Len() == 0 {
-		start = before.status.StartTime
-	}
-	deadline := start.Add(timeout)
-	if !o.Now.Before(deadline) {
-		p.tell(corev1.EventTypeWarning, api.EventDrainTimedOut, "Ranks %s go after %s although %s", target, timeout, hindrance(answer))
-		if answer == nil || answer.Problem != "" {
-			p.DrainStatus = stillToUndrain(mc, p.Desired).status
-		}
-		return true
-	}
-	p.DrainStatus = &api.Drain{Ranks: target, StartTime: start, Busy: target}
-	if answer != nil && answer.Problem == "" {
-		p.DrainStatus.Busy = answer.Busy
-	}
-	p.DrainOrder = &DrainOrder{Ranks: target}
-	p.wakeBy(deadline)
-	p.leaving = fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s", target, deadline.UTC().Format(time.RFC3339))
-	p.leavingWhy = hindrance(answer)
-	if mc.Status.Drain == nil || mc.Status.Drain.Ranks != target {
-		p.tell(corev1.EventTypeNormal, api.EventDraining, "Ranks %s take no more jobs, to go when they are idle", target)
-	}
-	return false
 }
 
 // earlierDrain is the drain that the status tells of; the zero value is none.
@@ -117,71 +62,140 @@ func drainBefore(mc *api.MiniCluster) earlierDrain {
 	return earlierDrain{mc.Status.Drain, ranks}
 }
 
-// drainInForce returns the drain that the status tells of, if it is that of the
-// Job's highest ranks, as each is until they have gone. The status may still tell of
-// one that is over: its ranks have gone, or came back to work since.
-func drainInForce(mc *api.MiniCluster, completions int32) earlierDrain {
-	if before := drainBefore(mc); before.ranks.Contains(completions - 1) {
-		return before
-	}
-	return earlierDrain{}
+// drain is what becomes of ranks that are to go, and of those that were to go and now
+// stay. The zero value is none: an earlier one is over.
+type drain struct {
+	// status is what status.drain becomes, and order what the lead is told.
+	status *api.Drain
+	order  *DrainOrder
+	// deadline, when not zero, is until when ranks that are to go are waited for.
+	deadline time.Time
+	// leaving says which ranks these are, and because what they wait for.
+	leaving, because string
+	events           []Event
 }
 
-// stillToUndrain returns the drain that the status tells of, if ranks below desired
-// are among its: the lead has not confirmed that these stay. It is kept, so that
-// undrain goes on with it when the others have gone.
-func stillToUndrain(mc *api.MiniCluster, desired int32) earlierDrain {
-	if before := drainBefore(mc); before.ranks.Minus(idset.Range(desired, idset.Max)).Len() > 0 {
-		return before
+// holds tells whether ranks that are to go must still stay.
+func (d drain) holds() bool { return !d.deadline.IsZero() }
+
+// planDrain decides whether the ranks above the desired ones may go, and what the
+// lead is told about them.
+//
+// The drain that the status tells of goes on while ranks are among it that stay, until
+// the lead has confirmed that these take jobs again. Else it is over: its ranks have
+// gone.
+func planDrain(f facts) drain {
+	switch stay := f.before.ranks.Intersect(idset.Range(0, min(f.desired, f.completions))); {
+	case !f.flux:
+		return drain{} // There is nobody who gives ranks work.
+	case !f.going().IsEmpty():
+		return drainGoing(f, !stay.IsEmpty())
+	case !stay.IsEmpty():
+		return undrain(f, stay)
 	}
-	return earlierDrain{}
+	return drain{}
 }
 
-// alsoLeaving is p.leaving, to be put behind a message.
-func (p *Plan) alsoLeaving() string {
-	if p.leaving == "" {
-		return ""
+// drainGoing drains the ranks that are to go, unless they may go now. It fails
+// closed: without an answer of the lead, a rank counts as busy until the time is over.
+// someStay tells that the earlier drain has ranks that stay.
+func drainGoing(f facts, someStay bool) drain {
+	going, timeout := f.going(), DrainTimeout(f.MiniCluster)
+	answer := f.answerAbout(going)
+	known := answer != nil && answer.Problem == ""
+	// Until its ranks have gone, a drain is that of the Job's highest ranks. Else it is
+	// over: they have gone, or came back to work since.
+	inForce := f.before.ranks.Contains(f.completions - 1)
+
+	// The time begins anew with ranks that were not to go before: the jobs of each rank
+	// have it whole, at the price of a longer wait for the others.
+	start := metav1.NewTime(f.Now)
+	if inForce && going.Minus(f.before.ranks).IsEmpty() {
+		start = f.before.status.StartTime
 	}
-	return "; " + p.leaving
+	deadline := start.Add(timeout)
+
+	var d drain
+	switch {
+	case timeout == 0 && !inForce, f.ranks.running.Intersect(going).IsEmpty():
+		// They go at once. The lead has not heard of it.
+	case known && answer.Busy.IsEmpty():
+		d.events = []Event{normal(api.EventDrained, "No job runs on ranks %s", going).
+			logged("Drained ranks", "ranks", going.Short(), "reason", "no job runs on them")}
+		return d
+	case !f.Now.Before(deadline):
+		e := normal(api.EventDrainTimedOut, "Ranks %s go after %s although %s", going, timeout, answer.hindrance()).
+			logged("Stopped waiting for ranks to drain", "ranks", going.Short(), "timeout", timeout.String(), "reason", answer.hindrance())
+		e.Type = corev1.EventTypeWarning
+		d.events = []Event{e}
+		if known {
+			return d
+		}
+	default:
+		return f.wait(going, start, deadline, answer)
+	}
+	if someStay {
+		d.status = f.before.status
+	}
+	return d
+}
+
+// wait lets the ranks drain until the deadline.
+func (f facts) wait(going idset.Set, start metav1.Time, deadline time.Time, answer *DrainAnswer) drain {
+	busy := going
+	if answer != nil && answer.Problem == "" {
+		busy = answer.Busy
+	}
+	until := deadline.UTC().Format(time.RFC3339)
+	d := drain{
+		status:   &api.Drain{Ranks: going.String(), StartTime: start, Busy: busy.String()},
+		order:    &DrainOrder{going},
+		deadline: deadline,
+		leaving:  fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s", going, until),
+		because:  answer.hindrance(),
+	}
+	if !f.before.ranks.Equal(going) {
+		d.events = []Event{normal(api.EventDraining, "Ranks %s take no more jobs, to go when they are idle", going).
+			logged("Draining ranks", "ranks", going.Short(), "until", until, "reason", f.sizeReason())}
+	}
+	return d
+}
+
+// undrain lets ranks work again that were to go and now stay. Ranks that have gone do
+// not matter: they undrain themselves when they come back. Until their pods have
+// ended they stay drained.
+func undrain(f facts, stay idset.Set) drain {
+	gone := f.before.ranks.Minus(idset.Range(0, f.desired))
+	if answer := f.answerAbout(gone); answer == nil || answer.Problem != "" {
+		return drain{status: f.before.status, order: &DrainOrder{gone}}
+	}
+	return drain{events: []Event{normal(api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay.Short()).
+		logged("Undrained ranks", "ranks", stay.Short(), "reason", f.sizeReason())}}
+}
+
+// answerAbout returns the lead's answer to the order of these ranks; nil without one.
+func (f facts) answerAbout(ranks idset.Set) *DrainAnswer {
+	if f.Drain == nil || !f.Drain.Ranks.Equal(ranks) {
+		return nil
+	}
+	return f.Drain
 }
 
 // hindrance says what keeps ranks from going.
-func hindrance(answer *DrainAnswer) string {
+func (a *DrainAnswer) hindrance() string {
 	switch {
-	case answer == nil:
+	case a == nil:
 		return "the lead has not answered yet"
-	case answer.Problem != "":
-		return "the lead does not answer: " + answer.Problem
+	case a.Problem != "":
+		return "the lead does not answer: " + a.Problem
 	}
-	jobs := fmt.Sprintf("%d jobs run", answer.JobCount)
-	if answer.JobCount == 1 {
+	jobs := fmt.Sprintf("%d jobs run", a.JobCount)
+	if a.JobCount == 1 {
 		jobs = "1 job runs"
 	}
-	busy := answer.Busy
-	if ranks, err := idset.Parse(busy); err == nil {
-		busy = listRanks(slices.Collect(ranks.All()))
-	}
-	text := jobs + " on ranks " + busy
-	if len(answer.Jobs) > 0 {
-		text += " (" + strings.Join(answer.Jobs, ", ") + ")"
+	text := jobs + " on ranks " + a.Busy.Short()
+	if len(a.Jobs) > 0 {
+		text += " (" + strings.Join(a.Jobs, ", ") + ")"
 	}
 	return text
-}
-
-// undrain lets ranks work again that were to go and now stay. Ranks that have
-// gone are no matter of it: they undrain themselves when they come back. Until their
-// pods have ended they stay drained.
-func undrain(o Observed, p *Plan, completions int32) {
-	before := stillToUndrain(o.MiniCluster, completions)
-	if before.status == nil || !build.FluxEnabled(o.MiniCluster) {
-		return
-	}
-	gone := before.ranks.Minus(idset.Range(0, p.Desired)).String()
-	if o.Drain != nil && o.Drain.Ranks == gone && o.Drain.Problem == "" {
-		stay := before.ranks.Minus(idset.Range(completions, idset.Max))
-		p.tell(corev1.EventTypeNormal, api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay)
-		return
-	}
-	p.DrainStatus = before.status
-	p.DrainOrder = &DrainOrder{Ranks: gone}
 }

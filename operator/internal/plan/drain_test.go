@@ -2,7 +2,6 @@ package plan
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -39,7 +39,7 @@ func TestShrinkingDrainsAllRanksThatGoFirst(t *testing.T) {
 	if p.Job != nil {
 		t.Fatal("the Job shrinks before its ranks are drained")
 	}
-	if p.DrainOrder == nil || p.DrainOrder.Ranks != "2-3" {
+	if p.DrainOrder == nil || p.DrainOrder.Ranks.String() != "2-3" {
 		t.Errorf("order %+v, want ranks 2-3", p.DrainOrder)
 	}
 	if s := p.DrainStatus; s == nil || s.Ranks != "2-3" || s.Busy != "2-3" || !s.StartTime.Time.Equal(noon) {
@@ -57,7 +57,7 @@ func TestShrinkingDrainsAllRanksThatGoFirst(t *testing.T) {
 func TestIdleRanksGoInOneWrite(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute))}
-	o.Drain = &DrainAnswer{Ranks: "2-3"}
+	o.Drain = &DrainAnswer{Ranks: set("2-3")}
 	p := Make(o)
 	if p.Job == nil || *p.Job.Spec.Completions != 2 || *p.Job.Spec.Parallelism != 2 {
 		t.Fatalf("Job %+v, want 2 ranks", p.Job)
@@ -73,10 +73,10 @@ func TestShrinkingFailsClosed(t *testing.T) {
 		tells  string
 	}{
 		"no answer yet":      {nil, "the lead has not answered yet"},
-		"about other ranks":  {&DrainAnswer{Ranks: "3"}, "the lead has not answered yet"},
-		"the lead is silent": {&DrainAnswer{Ranks: "2-3", Problem: "no route"}, "the lead does not answer: no route"},
-		"a job is on a rank": {&DrainAnswer{Ranks: "2-3", Busy: "3", Jobs: []string{"f1"}, JobCount: 1}, "1 job runs on ranks 3 (f1)"},
-		"jobs are on a rank": {&DrainAnswer{Ranks: "2-3", Busy: "2-3", JobCount: 12}, "12 jobs run on ranks 2-3"},
+		"about other ranks":  {&DrainAnswer{Ranks: set("3")}, "the lead has not answered yet"},
+		"the lead is silent": {&DrainAnswer{Ranks: set("2-3"), Problem: "no route"}, "the lead does not answer: no route"},
+		"a job is on a rank": {&DrainAnswer{Ranks: set("2-3"), Busy: set("3"), Jobs: []string{"f1"}, JobCount: 1}, "1 job runs on ranks 3 (f1)"},
+		"jobs are on a rank": {&DrainAnswer{Ranks: set("2-3"), Busy: set("2-3"), JobCount: 12}, "12 jobs run on ranks 2-3"},
 	} {
 		o := shrinking()
 		o.Drain = test.answer
@@ -108,19 +108,19 @@ func TestMessagesOfManyRanksFitIntoACondition(t *testing.T) {
 	}
 
 	mc.Spec.Size = 20_000
-	var busy []string
-	for rank := 20_000; rank < 40_000; rank += 2 {
-		busy = append(busy, strconv.Itoa(rank))
+	var busy []int32
+	for rank := int32(20_000); rank < 40_000; rank += 2 {
+		busy = append(busy, rank)
 	}
 	o.Now = noon
-	o.Drain = &DrainAnswer{Ranks: "20000-39999", Busy: strings.Join(busy, ","), JobCount: len(busy)}
+	o.Drain = &DrainAnswer{Ranks: set("20000-39999"), Busy: idset.Of(busy...), JobCount: len(busy)}
 	p = Make(o)
 	wantState(t, p, api.ReasonDraining, "10000 jobs run on ranks 20000,20002,")
 	wantState(t, p, api.ReasonDraining, ",20038 and 9980 more; ")
 	if len(p.Message) > 2*most {
 		t.Errorf("a message of %d bytes", len(p.Message))
 	}
-	if p.DrainStatus == nil || p.DrainStatus.Busy != o.Drain.Busy {
+	if p.DrainStatus == nil || p.DrainStatus.Busy != o.Drain.Busy.String() {
 		t.Error("the status does not tell of all busy ranks")
 	}
 	mc.Status.Drain, o.Now = p.DrainStatus, noon.Add(time.Hour)
@@ -134,7 +134,7 @@ func TestRanksGoWhenTheTimeIsOver(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(60))
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute + time.Second))}
-	o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", Jobs: []string{"f1"}, JobCount: 1}
+	o.Drain = &DrainAnswer{Ranks: set("2-3"), Busy: set("2"), Jobs: []string{"f1"}, JobCount: 1}
 	if p := Make(o); p.Job != nil || !p.WakeAt.Equal(noon.Add(time.Second)) || len(p.Events) > 0 {
 		t.Fatalf("a second too early: Job %v, wakes at %s, events %v", p.Job, p.WakeAt, p.Events)
 	}
@@ -162,7 +162,7 @@ func TestAddedRanksHaveTheirTimeWhole(t *testing.T) {
 		o := shrinking()
 		o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(60))
 		o.MiniCluster.Status.Drain = &api.Drain{Ranks: c.draining, StartTime: metav1.NewTime(began)}
-		o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", JobCount: 1}
+		o.Drain = &DrainAnswer{Ranks: set("2-3"), Busy: set("2"), JobCount: 1}
 		p := Make(o)
 		if p.Job != nil || p.DrainStatus == nil || p.DrainStatus.Ranks != "2-3" || !p.DrainStatus.StartTime.Time.Equal(c.want) {
 			t.Errorf("%s drain, then 2-3: Job %v, status %+v, want a drain since %s", c.draining, p.Job, p.DrainStatus, c.want)
@@ -185,7 +185,7 @@ func TestPeopleInAHurryAreToldWhatTheyLose(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To(int32(0))
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
-	o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2", Jobs: []string{"f1"}, JobCount: 1}
+	o.Drain = &DrainAnswer{Ranks: set("2-3"), Busy: set("2"), Jobs: []string{"f1"}, JobCount: 1}
 	p := Make(o)
 	if p.Job == nil || reasons(p) != api.EventDrainTimedOut+" "+api.EventScalingDown || !strings.Contains(p.Events[0].Message, "f1") {
 		t.Errorf("Job %v, events %v", p.Job, p.Events)
@@ -209,10 +209,10 @@ func TestNewWishUndrainsWhatStays(t *testing.T) {
 	}{{3, "3"}, {4, ""}} {
 		o := shrinking()
 		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
-		o.Drain = &DrainAnswer{Ranks: "2-3", Busy: "2-3", JobCount: 1}
+		o.Drain = &DrainAnswer{Ranks: set("2-3"), Busy: set("2-3"), JobCount: 1}
 		o.MiniCluster.Spec.Size = test.size
 		p := Make(o)
-		if p.Job != nil || p.DrainOrder == nil || p.DrainOrder.Ranks != test.order || p.DrainStatus == nil {
+		if p.Job != nil || p.DrainOrder == nil || p.DrainOrder.Ranks.String() != test.order || p.DrainStatus == nil {
 			t.Errorf("to %d: Job %v, order %+v, status %+v; want the order %q", test.size, p.Job, p.DrainOrder, p.DrainStatus, test.order)
 		}
 	}
@@ -271,7 +271,7 @@ func TestDrainingNamesRanksThatStayAndAreNotReady(t *testing.T) {
 	p := Make(o)
 	wantState(t, p, api.ReasonDraining, "ranks 2-3 take no more jobs")
 	wantState(t, p, api.ReasonDraining, "1 of 2 ranks are ready, waiting for rank 1")
-	if len(p.Ranks.Missing) != 1 {
+	if p.Ranks.Missing.Len() != 1 {
 		t.Errorf("missing %v", p.Ranks.Missing)
 	}
 }
@@ -284,7 +284,7 @@ func TestRanksThatStayAreUndrainedAlsoWhenTheOthersHaveGone(t *testing.T) {
 		"its time is over":     func(o *Observed) { o.Now = noon.Add(time.Hour) },
 		"the lead is silent, and its time is over": func(o *Observed) {
 			o.Now = noon.Add(time.Hour)
-			o.Drain = &DrainAnswer{Ranks: "3", Problem: "no route"}
+			o.Drain = &DrainAnswer{Ranks: set("3"), Problem: "no route"}
 		},
 	} {
 		o := shrinking()
@@ -302,10 +302,10 @@ func TestRanksThatStayAreUndrainedAlsoWhenTheOthersHaveGone(t *testing.T) {
 		o.MiniCluster.Status.Drain, o.Drain = p.DrainStatus, nil
 		p = Make(o)
 		// Rank 3 may still be ending.
-		if p.DrainOrder == nil || p.DrainOrder.Ranks != "3" || p.DrainStatus == nil {
+		if p.DrainOrder == nil || p.DrainOrder.Ranks.String() != "3" || p.DrainStatus == nil {
 			t.Fatalf("%s: order %+v, status %+v", name, p.DrainOrder, p.DrainStatus)
 		}
-		o.Drain = &DrainAnswer{Ranks: "3", Busy: "3", JobCount: 1}
+		o.Drain = &DrainAnswer{Ranks: set("3"), Busy: set("3"), JobCount: 1}
 		p = Make(o)
 		if p.DrainOrder != nil || p.DrainStatus != nil || reasons(p) != api.EventDrainCanceled || !strings.HasPrefix(p.Events[0].Message, "Ranks 1-2 stay") {
 			t.Errorf("%s: order %v, status %v, events %v", name, p.DrainOrder, p.DrainStatus, p.Events)
@@ -315,7 +315,7 @@ func TestRanksThatStayAreUndrainedAlsoWhenTheOthersHaveGone(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Spec.Size = 3
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "1-3", StartTime: metav1.NewTime(noon)}
-	o.Drain, o.Now = &DrainAnswer{Ranks: "3", Busy: "3", JobCount: 1}, noon.Add(time.Hour)
+	o.Drain, o.Now = &DrainAnswer{Ranks: set("3"), Busy: set("3"), JobCount: 1}, noon.Add(time.Hour)
 	if p := Make(o); p.Job == nil || p.DrainStatus != nil {
 		t.Errorf("Job %v, status %v", p.Job, p.DrainStatus)
 	}
@@ -352,14 +352,14 @@ func TestFailedWriteForgetsNoDrain(t *testing.T) {
 	if p.Job == nil {
 		t.Fatal("want ranks to go whose time is over")
 	}
-	p.Fail(o, errors.New("no room"), false)
+	p = p.Failed(o, errors.New("no room"), false)
 	if p.DrainStatus == nil || *p.DrainStatus != *before {
 		t.Errorf("status %+v, want %+v", p.DrainStatus, before)
 	}
 	wantState(t, p, api.ReasonApplyFailed, "no room")
 	// What comes after the ranks has failed: they have gone.
 	p = Make(o)
-	p.Fail(o, errors.New("no room"), true)
+	p = p.Failed(o, errors.New("no room"), true)
 	if p.DrainStatus != nil {
 		t.Errorf("status %+v of ranks that have gone", p.DrainStatus)
 	}

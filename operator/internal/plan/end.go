@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -9,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
-	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -31,8 +30,9 @@ type End struct {
 	Template string
 }
 
-// endBefore returns the end that the status tells of already.
-func endBefore(mc *api.MiniCluster) *End {
+// toldEnd returns the end that the status tells of already; nil when it tells of
+// none.
+func toldEnd(mc *api.MiniCluster) *End {
 	for _, conditionType := range []string{api.ConditionComplete, api.ConditionFailed} {
 		c := meta.FindStatusCondition(mc.Status.Conditions, conditionType)
 		if c == nil || c.Status != metav1.ConditionTrue {
@@ -50,17 +50,23 @@ func endBefore(mc *api.MiniCluster) *End {
 	return nil
 }
 
-// findEnd returns how the MiniCluster has ended, or nil. What the status tells of it
-// stays, since pods that knew it may be gone, unless it did not know the cause.
-func findEnd(o Observed) *End {
-	before := endBefore(o.MiniCluster)
-	if before != nil && before.Reason != api.ReasonJobFailed {
-		return before
+// findEnd returns how the MiniCluster has ended; nil while it has not. What the
+// status tells of it stays, since pods that knew it may be gone, unless the status
+// does not know the cause.
+func findEnd(o Observed, told *End) *End {
+	if o.Job == nil || o.Job.DeletionTimestamp != nil {
+		return told
 	}
-	if now := endNow(o); now != nil {
-		return now
+	end := told
+	if told == nil || told.Reason == api.ReasonJobFailed {
+		end = cmp.Or(endNow(o), told)
 	}
-	return before
+	if end == nil {
+		return nil
+	}
+	found := *end
+	found.Template = o.Job.Annotations[api.AnnotationTemplateHash]
+	return &found
 }
 
 // endNow returns how the MiniCluster has ended by what Job and pods say, or nil.
@@ -181,46 +187,6 @@ func commandFailed(code int32) *End {
 		Failed: true, Reason: api.ReasonCommandFailed, State: api.ReasonJobFailed, ExitCode: &code,
 		Message: fmt.Sprintf("the command has ended with exit code %d; delete the MiniCluster to run it again", code),
 	}
-}
-
-func (p *Plan) setEnd(end *End) {
-	p.End = end
-	p.State, p.Message = end.State, end.Message
-}
-
-// planEnd reports the end, and removes what has no more purpose.
-func planEnd(o Observed, p *Plan, end *End) {
-	end.Template = o.Job.Annotations[api.AnnotationTemplateHash]
-	p.setEnd(end)
-	if endBefore(o.MiniCluster) == nil {
-		// Also where the spec has none any more: some may be left.
-		p.DeleteServices = true
-		return // First the status must tell of the end: without the pods, nothing else does.
-	}
-	switch {
-	case o.MiniCluster.Spec.Cleanup:
-		p.DeleteJob = o.Job
-		p.tell(corev1.EventTypeNormal, api.EventCleanedUp, "Deleted the Job and its pods")
-	case goesOn(o.Job) && !ptr.Deref(o.Job.Spec.Suspend, false):
-		// Its pods have no more purpose; a suspended Job has none.
-		editJob(o, p, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
-	}
-}
-
-// planGone is for an end whose Job is gone, by the cleanup or by hand. To make it
-// again would run the command again, which is for another spec alone.
-func planGone(o Observed, p *Plan, end *End) {
-	p.setEnd(end)
-	if end.Template == "" || end.Template == build.TemplateHash(o.MiniCluster, p.Maximum) {
-		return
-	}
-	if _, because := tryOut(o, p); because != "" {
-		p.Message += cannotBe + because
-		return
-	}
-	// First the status must tell that it is no longer at its end.
-	p.End = nil
-	p.State, p.Message = api.ReasonRecreating, "what the ranks are made from or the maximum changed after the end"
 }
 
 // goesOn tells whether the Job does not end by itself with the command.

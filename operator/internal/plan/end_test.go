@@ -201,7 +201,7 @@ func TestChangeAfterTheCleanupRunsAgain(t *testing.T) {
 		t.Fatalf("end %+v, tries out %v: want the API server asked, then the end taken back", p.End, p.Replacement)
 	}
 	o.MiniCluster.Status.Conditions, o.MiniCluster.Status.ExitCode, o.MiniCluster.Status.EndedTemplate = nil, nil, ""
-	if p = Make(o); p.Job == nil || *p.Job.Spec.Completions != 3 || !p.Foundation || reasons(p) != api.EventCreated {
+	if p = Make(o); p.Job == nil || *p.Job.Spec.Completions != 3 || !p.Prerequisites || reasons(p) != api.EventCreated {
 		t.Errorf("Job %+v, events %v", p.Job, p.Events)
 	}
 }

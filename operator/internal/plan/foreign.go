@@ -63,14 +63,11 @@ func foreign(o Observed) *Foreign {
 	return nil
 }
 
-// tellForeign makes the plan tell of the object, and look at it again.
-func (p *Plan) tellForeign(o Observed, f *Foreign) {
-	p.Message = f.Error()
+// state returns the state that tells of the object, and after which time it is to be
+// looked at again.
+func (f *Foreign) state() (state string, retry time.Duration) {
 	if f.earlier {
-		p.State = api.ReasonRecreating
-		p.wakeBy(o.Now.Add(earlierRetry))
-		return
+		return api.ReasonRecreating, earlierRetry
 	}
-	p.State = api.ReasonNameConflict
-	p.wakeBy(o.Now.Add(ForeignRetry))
+	return api.ReasonNameConflict, ForeignRetry
 }

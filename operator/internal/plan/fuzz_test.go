@@ -44,9 +44,9 @@ func (s situation) observe() Observed {
 		}
 	}
 	desired := min(Make(o).Desired, ranks)
-	going := idset.Range(desired, ranks).String()
+	going := idset.Range(desired, ranks)
 	if s.drainingFor >= 0 && desired < ranks {
-		mc.Status.Drain = &api.Drain{Ranks: going, StartTime: metav1.NewTime(noon.Add(-time.Duration(s.drainingFor) * time.Second))}
+		mc.Status.Drain = &api.Drain{Ranks: going.String(), StartTime: metav1.NewTime(noon.Add(-time.Duration(s.drainingFor) * time.Second))}
 	}
 	switch s.drained % 5 {
 	case 1:
@@ -56,7 +56,7 @@ func (s situation) observe() Observed {
 	case 3:
 		o.Drain = &DrainAnswer{Ranks: going, Problem: "no route"}
 	case 4:
-		o.Drain = &DrainAnswer{Ranks: "97-98"}
+		o.Drain = &DrainAnswer{Ranks: set("97-98")}
 	}
 	return o
 }
@@ -121,7 +121,7 @@ func checkDrain(t *testing.T, s situation, o Observed, p Plan) {
 		t.Fatalf("%+v: waits for ranks that may go", s)
 	}
 	going := idset.Range(p.Desired, completions).String()
-	if p.DrainOrder == nil || p.DrainOrder.Ranks != going || p.DrainStatus == nil || p.DrainStatus.Ranks != going {
+	if p.DrainOrder == nil || p.DrainOrder.Ranks.String() != going || p.DrainStatus == nil || p.DrainStatus.Ranks != going {
 		t.Fatalf("%+v: order %+v, status %+v, want ranks %s", s, p.DrainOrder, p.DrainStatus, going)
 	}
 	if !p.WakeAt.After(o.Now) {

@@ -8,19 +8,21 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
-// planLeftovers finds the pods whose rank has failed while containers beside it go
-// on. Such a pod is running for its Job, which would never replace it. One whose
-// rank has ended with exit code 0 stays: ended by force, it would count as failed.
-func planLeftovers(o Observed, p *Plan) {
-	if o.Job == nil || o.Job.DeletionTimestamp != nil || p.End != nil {
-		return
+// leftovers finds the pods whose rank has failed while containers beside it go on.
+// Such a pod is running for its Job, which would never replace it. One whose rank has
+// ended with exit code 0 stays: ended by force, it would count as failed.
+func leftovers(f facts) []*corev1.Pod {
+	if f.isJobBeingDeleted() || f.hasEnded() {
+		return nil
 	}
-	for i := range o.Pods {
-		pod := &o.Pods[i]
-		if pod.DeletionTimestamp == nil && metav1.IsControlledBy(pod, o.Job) && isLeftover(o.MiniCluster, pod) {
-			p.Leftovers = append(p.Leftovers, pod)
+	var pods []*corev1.Pod
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		if pod.DeletionTimestamp == nil && metav1.IsControlledBy(pod, f.Job) && isLeftover(f.MiniCluster, pod) {
+			pods = append(pods, pod)
 		}
 	}
+	return pods
 }
 
 // isLeftover tells whether the container of the pod's rank has ended with another

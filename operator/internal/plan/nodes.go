@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // endSlack is how long a pod may still be there when its grace period is over. A
@@ -17,28 +20,30 @@ const endSlack = 30 * time.Second
 
 // unscheduled are ranks for which the scheduler finds no node.
 type unscheduled struct {
-	ranks []int32
+	ranks idset.Set
 	// because is what the scheduler says about the lowest of them.
 	because string
 }
 
-func (u *unscheduled) add(rank int32, because string) {
-	if len(u.ranks) == 0 {
-		u.because = because
+// unscheduledOf chooses the ranks from what the scheduler says about each.
+func unscheduledOf(because map[int32]string, ranks idset.Set) unscheduled {
+	u := unscheduled{ranks: idset.Of(slices.Collect(maps.Keys(because))...).Intersect(ranks)}
+	for lowest := range u.ranks.All() {
+		u.because = because[lowest]
+		break
 	}
-	u.ranks = append(u.ranks, rank)
+	return u
 }
 
 // stranded are ranks whose nodes do not answer.
 type stranded struct {
+	// ranks may hold one twice: an earlier pod may be of the same rank.
 	ranks []int32
 	nodes []string
 }
 
 func (s *stranded) add(rank int32, node string) {
-	if !slices.Contains(s.ranks, rank) { // an earlier pod may be of the same rank
-		s.ranks = append(s.ranks, rank)
-	}
+	s.ranks = append(s.ranks, rank)
 	if !slices.Contains(s.nodes, node) {
 		s.nodes = append(s.nodes, node)
 	}
@@ -125,31 +130,30 @@ func conditionOf(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1
 	return nil
 }
 
-// planGiveUp finds the pods that somebody has deleted by force and whose nodes do
+// podsToGiveUp finds the pods that somebody has deleted by force and whose nodes do
 // not answer. To delete by force is to say that the pod does not run any more; but
 // the Job replaces a pod only once its status says so (its podFailurePolicy asks
 // for that), and the only one to write it is a kubelet that is not there.
-func planGiveUp(o Observed, p *Plan) {
-	if o.Job == nil {
-		return
-	}
-	for i := range o.Pods {
-		pod := &o.Pods[i]
-		if pod.DeletionTimestamp == nil || ptr.Deref(pod.DeletionGracePeriodSeconds, 1) != 0 || !metav1.IsControlledBy(pod, o.Job) {
+func podsToGiveUp(f facts) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		if pod.DeletionTimestamp == nil || ptr.Deref(pod.DeletionGracePeriodSeconds, 1) != 0 || !metav1.IsControlledBy(pod, f.Job) {
 			continue
 		}
-		if is, _ := isStranded(pod, o.Now); is {
-			p.GiveUp = append(p.GiveUp, pod)
+		if is, _ := isStranded(pod, f.Now); is {
+			pods = append(pods, pod)
 		}
 	}
+	return pods
 }
 
 // String says what keeps the ranks from running; "" when nothing does.
 func (u unscheduled) String() string {
-	if len(u.ranks) == 0 {
+	if u.ranks.IsEmpty() {
 		return ""
 	}
-	return fmt.Sprintf("%s %s no node: %s", ranksText(u.ranks), verb(len(u.ranks), "finds", "find"), u.because)
+	return fmt.Sprintf("%s %s no node: %s", u.ranks.Words(), verb(u.ranks.Len(), "finds", "find"), u.because)
 }
 
 // namedNodes is how many nodes a message names.
@@ -160,14 +164,13 @@ func (s stranded) String() string {
 	if len(s.ranks) == 0 {
 		return ""
 	}
-	slices.Sort(s.ranks)
-	slices.Sort(s.nodes)
-	nodes := strings.Join(s.nodes[:min(len(s.nodes), namedNodes)], ", ")
-	if more := len(s.nodes) - namedNodes; more > 0 {
+	ranks, names := idset.Of(s.ranks...), slices.Sorted(slices.Values(s.nodes))
+	nodes := strings.Join(names[:min(len(names), namedNodes)], ", ")
+	if more := len(names) - namedNodes; more > 0 {
 		nodes += fmt.Sprintf(" and %d more", more)
 	}
 	return fmt.Sprintf("%s %s on %s %s, which %s not answer",
-		ranksText(s.ranks), verb(len(s.ranks), "is", "are"), verb(len(s.nodes), "node", "nodes"), nodes, verb(len(s.nodes), "does", "do"))
+		ranks.Words(), verb(ranks.Len(), "is", "are"), verb(len(names), "node", "nodes"), nodes, verb(len(names), "does", "do"))
 }
 
 func verb(n int, one, several string) string {

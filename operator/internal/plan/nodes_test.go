@@ -261,10 +261,10 @@ func TestLostRankDoesNotHoldUpAShrink(t *testing.T) {
 	o.Pods[2] = deleted(silenced(on("b", o.Pods[2])), time.Hour)
 	mc.Spec.Size = 2
 	p := Make(o)
-	if p.Job != nil || p.DrainOrder == nil || p.DrainOrder.Ranks != "2" {
+	if p.Job != nil || p.DrainOrder == nil || p.DrainOrder.Ranks.String() != "2" {
 		t.Fatalf("want rank 2 drained first: %+v", p)
 	}
-	o.Drain = &DrainAnswer{Ranks: "2"}
+	o.Drain = &DrainAnswer{Ranks: set("2")}
 	if p = Make(o); p.Job == nil || *p.Job.Spec.Completions != 2 {
 		t.Errorf("want the Job shrunk: %+v", p)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
@@ -81,7 +83,7 @@ func pod(job types.UID, rank int32, ready bool) corev1.Pod {
 	}
 	return corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Annotations:     map[string]string{batchv1.JobCompletionIndexAnnotation: ranksText([]int32{rank})[len("rank "):]},
+			Annotations:     map[string]string{batchv1.JobCompletionIndexAnnotation: strconv.Itoa(int(rank))},
 			OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: job, Controller: ptr.To(true)}},
 		},
 		Status: corev1.PodStatus{
@@ -89,6 +91,15 @@ func pod(job types.UID, rank int32, ready bool) corev1.Pod {
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: status}},
 		},
 	}
+}
+
+// set reads a set of ranks as Flux writes it.
+func set(text string) idset.Set {
+	ranks, err := idset.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return ranks
 }
 
 func ending(p corev1.Pod) corev1.Pod {
@@ -241,7 +252,7 @@ func TestInvalidServiceIsNoReasonToStartRanks(t *testing.T) {
 	mc := miniCluster(2, 1, 4)
 	mc.Spec.Services = []api.Container{{Name: "store", Image: "image", Command: "a | b"}}
 	p := Make(Observed{MiniCluster: mc})
-	if p.Job != nil || p.Foundation {
+	if p.Job != nil || p.Prerequisites {
 		t.Error("a Job is created beside services that cannot run")
 	}
 	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
@@ -319,10 +330,10 @@ func TestRanksAreCounted(t *testing.T) {
 	if r.Existing != 3 || r.Ready != 2 || r.Excess != 1 || r.Earlier != 1 {
 		t.Errorf("ranks %+v", r)
 	}
-	if got := ranksText(r.Missing); got != "ranks 1-3" {
+	if got := r.Missing.Words(); got != "ranks 1-3" {
 		t.Errorf("missing %s", got)
 	}
-	if got := ranksText(r.Completed); got != "rank 2" {
+	if got := r.Completed.Words(); got != "rank 2" {
 		t.Errorf("completed %s", got)
 	}
 }

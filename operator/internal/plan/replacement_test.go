@@ -29,7 +29,7 @@ func TestNewJobIsTriedOutBeforeTheOldOneGoes(t *testing.T) {
 
 	o.Refusal = "requests above limits"
 	p = Make(o)
-	if p.DeleteJob != nil || p.Replacement != nil || p.Foundation {
+	if p.DeleteJob != nil || p.Replacement != nil || p.Prerequisites {
 		t.Fatal("ranks go for a Job that cannot be")
 	}
 	if p.Job == nil || *p.Job.Spec.Completions != 3 {
@@ -83,15 +83,15 @@ func TestInvalidServiceKeepsNoRanksFromComingAndGoing(t *testing.T) {
 	o.MiniCluster.Spec.Size = 3
 	o.MiniCluster.Spec.Services = services
 	p := Make(o)
-	if p.Job == nil || *p.Job.Spec.Completions != 3 || p.Foundation || p.DeleteJob != nil {
-		t.Errorf("Job %+v, foundation %t, deletes %v", p.Job, p.Foundation, p.DeleteJob)
+	if p.Job == nil || *p.Job.Spec.Completions != 3 || p.Prerequisites || p.DeleteJob != nil {
+		t.Errorf("Job %+v, foundation %t, deletes %v", p.Job, p.Prerequisites, p.DeleteJob)
 	}
 	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
 
 	o = shrinking()
 	o.MiniCluster.Spec.Services = services
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
-	o.Drain = &DrainAnswer{Ranks: "2-3"}
+	o.Drain = &DrainAnswer{Ranks: set("2-3")}
 	if p := Make(o); p.Job == nil || *p.Job.Spec.Completions != 2 {
 		t.Errorf("idle ranks stay: %s, %s", p.State, p.Message)
 	}
@@ -100,19 +100,19 @@ func TestInvalidServiceKeepsNoRanksFromComingAndGoing(t *testing.T) {
 // TestWhatRanksStandOnIsLeftToThoseThatEnd: of the new spec they know nothing.
 func TestWhatRanksStandOnIsLeftToThoseThatEnd(t *testing.T) {
 	o := settled(miniCluster(2, 1, 2))
-	if !Make(o).Foundation {
+	if !Make(o).Prerequisites {
 		t.Error("ranks that run stand on nothing")
 	}
 	o.Job.DeletionTimestamp = ptr.To(metav1.Now())
-	if Make(o).Foundation {
+	if Make(o).Prerequisites {
 		t.Error("it changes while the Job is being deleted")
 	}
 	o.Job = nil
-	if Make(o).Foundation {
+	if Make(o).Prerequisites {
 		t.Error("it changes while pods of the earlier Job are there")
 	}
 	o.Pods = nil
-	if !Make(o).Foundation {
+	if !Make(o).Prerequisites {
 		t.Error("new ranks stand on nothing")
 	}
 }
@@ -160,7 +160,7 @@ func TestPartOfAnotherIsToldOf(t *testing.T) {
 		other := part.DeepCopy()
 		spoil(other)
 		p := Make(o)
-		p.Fail(o, fmt.Errorf("apply: %w", CheckOwner(mc, "Role", other)), true)
+		p = p.Failed(o, fmt.Errorf("apply: %w", CheckOwner(mc, "Role", other)), true)
 		wantState(t, p, state, `a Role called "part"`)
 		if after := p.WakeAt.Sub(noon); after <= 0 || after > ForeignRetry {
 			t.Errorf("%s: looked at again after %s", state, after)
@@ -176,13 +176,13 @@ func TestFailedWriteTellsOfNoEnd(t *testing.T) {
 	if !p.DeleteServices || p.End == nil {
 		t.Fatalf("deletes services: %t, end %+v", p.DeleteServices, p.End)
 	}
-	p.Fail(o, errors.New("no answer"), true)
+	p = p.Failed(o, errors.New("no answer"), true)
 	if p.End != nil {
 		t.Error("the end is told although the services are still there")
 	}
 	told(o.MiniCluster, Make(o).End)
 	p = Make(o)
-	p.Fail(o, errors.New("no answer"), true)
+	p = p.Failed(o, errors.New("no answer"), true)
 	if p.End == nil {
 		t.Error("an end that was told is taken back")
 	}

@@ -1,14 +1,15 @@
 // Package endpoint is how the operator reaches the instance of Flux of a lead: it
 // asks there for ranks to be drained, and when they are idle.
 //
-// A Drainer makes the set of ranks that we drained equal to the one wished:
+// A Drainer makes the set of ranks that we drained equal to the one that is asked
+// for:
 //
-//	drain   wished − drained by anybody
-//	undrain drained by us − wished − about to stop by themselves
+//	drain   asked for − drained by anybody
+//	undrain drained by us − asked for − about to stop by themselves
 //
-// then looks which of the wished run jobs, once, or once a second while somebody
-// waits for an answer. Requests take turns, and a newer one ends the waiting of an
-// older, so that what the newest wished holds in the end.
+// Then it looks which of those that were asked for run jobs: once, or once a second
+// while somebody waits for an answer. Requests take turns. A newer one ends the
+// waiting of an older one, so that the newest holds in the end.
 package endpoint
 
 import (
@@ -25,11 +26,11 @@ import (
 
 // Reasons of drained ranks, in Flux's list.
 const (
-	// ReasonShrink is of ranks that the operator wishes to be drained.
+	// ReasonShrink is of ranks that the operator asks to be drained.
 	ReasonShrink = agentapi.DrainReason + " the MiniCluster shrinks"
 	// ReasonStopping is of a rank that drained itself since its pod is being
-	// stopped. The operator's wish does not undrain it: jobs would start on a rank
-	// about to go. It undrains itself when it comes back.
+	// stopped. The operator's request does not undrain it: jobs would start on a
+	// rank about to go. It undrains itself when it comes back.
 	ReasonStopping = agentapi.DrainReason + " pod is being stopped"
 )
 
@@ -44,7 +45,7 @@ const (
 )
 
 // ErrSuperseded ends a request when a newer one has come.
-var ErrSuperseded = errors.New("a newer request has come: what it wishes holds")
+var ErrSuperseded = errors.New("a newer request has come, and holds instead")
 
 // RequestError is a request that cannot be served as it is.
 type RequestError struct{ Message string }
@@ -67,7 +68,7 @@ var _ Flux = (*fluxcli.Client)(nil)
 // time.
 type Drainer struct {
 	flux Flux
-	// turn is held by the request that talks to Flux about drained ranks.
+	// turn is held by the request that drains ranks.
 	turn chan struct{}
 
 	mu sync.Mutex
@@ -80,35 +81,18 @@ func NewDrainer(flux Flux) *Drainer {
 	return &Drainer{flux: flux, turn: make(chan struct{}, 1), supersede: func(error) {}}
 }
 
-// wish is a DrainRequest that has been checked.
-type wish struct {
-	ranks idset.Set
-	known idset.Set
-	wait  time.Duration
-}
-
-func checkRequest(r agentapi.DrainRequest) (wish, error) {
-	ranks, err := idset.Parse(r.Ranks)
-	if err != nil {
-		return wish{}, &RequestError{"ranks: " + err.Error()}
+func checkRequest(r agentapi.DrainRequest) error {
+	if most := int32(MaxWait.Seconds()); r.WaitSeconds < 0 || r.WaitSeconds > most {
+		return &RequestError{fmt.Sprintf("waitSeconds %d must be from 0 to %d", r.WaitSeconds, most)}
 	}
-	known, err := idset.Parse(r.Known)
-	if err != nil {
-		return wish{}, &RequestError{"known: " + err.Error()}
-	}
-	wait := time.Duration(r.WaitSeconds) * time.Second
-	if wait < 0 || wait > MaxWait {
-		return wish{}, &RequestError{fmt.Sprintf("waitSeconds %d must be from 0 to %d", r.WaitSeconds, int(MaxWait.Seconds()))}
-	}
-	return wish{ranks, known, wait}, nil
+	return nil
 }
 
 // Drain fulfils a request and reports; see agentapi.DrainRequest. Errors are a
 // *RequestError, ErrSuperseded, ctx's, or else Flux's: then the ranks must be
 // taken for busy.
 func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (agentapi.DrainReport, error) {
-	wish, err := checkRequest(request)
-	if err != nil {
+	if err := checkRequest(request); err != nil {
 		return agentapi.DrainReport{}, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -126,44 +110,44 @@ func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (age
 	if ctx.Err() != nil {
 		return agentapi.DrainReport{}, context.Cause(ctx)
 	}
-	report, err := d.await(ctx, wish)
+	report, err := d.await(ctx, request)
 	if ctx.Err() != nil {
 		return agentapi.DrainReport{}, context.Cause(ctx)
 	}
 	return report, err
 }
 
-// setDrained makes the ranks that we drained those of the wish.
-func (d *Drainer) setDrained(ctx context.Context, wished idset.Set) error {
+// setDrained makes the ranks that we drained those that are wanted.
+func (d *Drainer) setDrained(ctx context.Context, wanted idset.Set) error {
 	drains, err := d.flux.Drained(ctx)
 	if err != nil {
 		return err
 	}
-	if err := d.flux.Drain(ctx, wished.Minus(drains.Ranks()), ReasonShrink); err != nil {
+	if err := d.flux.Drain(ctx, wanted.Minus(drains.Ranks()), ReasonShrink); err != nil {
 		return err
 	}
 	ours := drains.Because(agentapi.DrainReason).Minus(drains.Because(ReasonStopping))
-	return d.flux.Undrain(ctx, ours.Minus(wished))
+	return d.flux.Undrain(ctx, ours.Minus(wanted))
 }
 
 // await looks until there is something to report. Each look begins with draining:
 // a rank that has gone and come back meanwhile has undrained itself.
-func (d *Drainer) await(ctx context.Context, wish wish) (agentapi.DrainReport, error) {
-	over := time.NewTimer(wish.wait)
+func (d *Drainer) await(ctx context.Context, request agentapi.DrainRequest) (agentapi.DrainReport, error) {
+	over := time.NewTimer(time.Duration(request.WaitSeconds) * time.Second)
 	defer over.Stop()
 	again := time.NewTicker(lookInterval)
 	defer again.Stop()
 	for {
 		// A change that has begun is finished, also when a newer request comes or the
 		// caller goes: nobody could tell what a killed command has done.
-		if err := d.setDrained(context.WithoutCancel(ctx), wish.ranks); err != nil {
+		if err := d.setDrained(context.WithoutCancel(ctx), request.Ranks); err != nil {
 			return agentapi.DrainReport{}, err
 		}
-		busy, err := d.flux.Allocated(ctx, wish.ranks)
+		busy, err := d.flux.Allocated(ctx, request.Ranks)
 		if err != nil {
 			return agentapi.DrainReport{}, err
 		}
-		if busy.Len() == 0 || wish.wait == 0 || busy.String() != wish.known.String() {
+		if busy.IsEmpty() || request.WaitSeconds == 0 || !busy.Equal(request.Known) {
 			return report(ctx, d.flux, busy)
 		}
 		select {
@@ -187,8 +171,8 @@ func Look(ctx context.Context, flux Flux, ranks idset.Set) (agentapi.DrainReport
 
 // report adds the jobs on the busy ranks.
 func report(ctx context.Context, flux Flux, busy idset.Set) (agentapi.DrainReport, error) {
-	told := agentapi.DrainReport{Busy: busy.String()}
-	if busy.Len() == 0 {
+	told := agentapi.DrainReport{Busy: busy}
+	if busy.IsEmpty() {
 		return told, nil
 	}
 	jobs, err := flux.Jobs(ctx, busy)

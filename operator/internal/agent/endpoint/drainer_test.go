@@ -50,7 +50,7 @@ func TestDrainMakesOurRanksThoseOfTheWish(t *testing.T) {
 			for rank, reason := range tt.reasons {
 				flux.reasons[rank] = reason
 			}
-			drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: tt.wish})
+			drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, tt.wish)})
 			if got := flux.changed(); got != tt.changes {
 				t.Errorf("changes %q, want %q", got, tt.changes)
 			}
@@ -71,9 +71,9 @@ func TestReportCountsAllJobsAndNamesTen(t *testing.T) {
 		flux.run(t, fmt.Sprintf("ƒ%d", i), "2")
 	}
 	flux.run(t, "ƒelsewhere", "0-1")
-	report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3"})
+	report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "2-3")})
 	want := agentapi.DrainReport{
-		Busy:     "2",
+		Busy:     set(t, "2"),
 		Jobs:     []string{"ƒ0", "ƒ1", "ƒ2", "ƒ3", "ƒ4", "ƒ5", "ƒ6", "ƒ7", "ƒ8", "ƒ9"},
 		JobCount: 12,
 	}
@@ -84,11 +84,8 @@ func TestReportCountsAllJobsAndNamesTen(t *testing.T) {
 
 func TestRequestsOutOfBoundsChangeNothing(t *testing.T) {
 	for _, request := range []agentapi.DrainRequest{
-		{Ranks: "3-1"},
-		{Ranks: "flux-sample-3"},
-		{Ranks: "2", Known: "x", WaitSeconds: 1},
-		{Ranks: "2", WaitSeconds: -1},
-		{Ranks: "2", WaitSeconds: 301},
+		{Ranks: set(t, "2"), WaitSeconds: -1},
+		{Ranks: set(t, "2"), WaitSeconds: 301},
 	} {
 		flux := newFakeFlux()
 		_, err := NewDrainer(flux).Drain(t.Context(), request)
@@ -120,8 +117,8 @@ func TestWaitEnds(t *testing.T) {
 				flux.run(t, "ƒ2", "3")
 				time.AfterFunc(4500*time.Millisecond, func() { flux.end("ƒ1") })
 				begin := time.Now()
-				report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 60, Known: tt.known})
-				if took := time.Since(begin); took != tt.after || report.Busy != tt.want {
+				report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "2-3"), WaitSeconds: 60, Known: set(t, tt.known)})
+				if took := time.Since(begin); took != tt.after || report.Busy.String() != tt.want {
 					t.Errorf("busy %q after %v, want %q after %v", report.Busy, took, tt.want, tt.after)
 				}
 				time.Sleep(10 * time.Second) // let the timer go
@@ -136,7 +133,7 @@ func TestRanksThatComeBackAreDrainedAgain(t *testing.T) {
 		flux.run(t, "ƒ1", "3")
 		time.AfterFunc(1500*time.Millisecond, func() { _ = flux.Undrain(t.Context(), set(t, "2")) }) // itself
 		time.AfterFunc(4500*time.Millisecond, func() { flux.end("ƒ1") })
-		drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 60, Known: "3"})
+		drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "2-3"), WaitSeconds: 60, Known: set(t, "3")})
 		if got := flux.changed(); got != "drain 2-3, undrain 2, drain 2" {
 			t.Errorf("changes %q", got)
 		}
@@ -150,13 +147,13 @@ func TestWaitEndsWhenAllRanksAreIdle(t *testing.T) {
 		flux.run(t, "ƒ1", "3")
 		time.AfterFunc(2500*time.Millisecond, func() { flux.end("ƒ1") })
 		begin := time.Now()
-		report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 60, Known: "3"})
-		if took := time.Since(begin); took != 3*time.Second || report.Busy != "" || report.JobCount != 0 {
+		report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "2-3"), WaitSeconds: 60, Known: set(t, "3")})
+		if took := time.Since(begin); took != 3*time.Second || !report.Busy.IsEmpty() || report.JobCount != 0 {
 			t.Errorf("report %+v after %v, want an idle one after 3s", report, took)
 		}
 		// Idle from the start: no wait at all.
 		begin = time.Now()
-		drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 60, Known: "3"})
+		drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "2-3"), WaitSeconds: 60, Known: set(t, "3")})
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("waited %v for ranks that are idle", took)
 		}
@@ -168,8 +165,8 @@ func TestWaitIsBoundedAndNobodyIsAskedAfterwards(t *testing.T) {
 		flux := newFakeFlux()
 		flux.run(t, "ƒ1", "3")
 		begin := time.Now()
-		report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: "3", WaitSeconds: 10, Known: "3"})
-		if took := time.Since(begin); took != 10*time.Second || report.Busy != "3" || report.JobCount != 1 {
+		report := drain(t, NewDrainer(flux), agentapi.DrainRequest{Ranks: set(t, "3"), WaitSeconds: 10, Known: set(t, "3")})
+		if took := time.Since(begin); took != 10*time.Second || report.Busy.String() != "3" || report.JobCount != 1 {
 			t.Errorf("report %+v after %v, want rank 3 busy after 10s", report, took)
 		}
 		looks := flux.looked()
@@ -190,7 +187,7 @@ func TestWaitEndsWithTheCaller(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 		defer cancel()
 		begin := time.Now()
-		_, err := NewDrainer(flux).Drain(ctx, agentapi.DrainRequest{Ranks: "3", WaitSeconds: 60, Known: "3"})
+		_, err := NewDrainer(flux).Drain(ctx, agentapi.DrainRequest{Ranks: set(t, "3"), WaitSeconds: 60, Known: set(t, "3")})
 		if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != 3500*time.Millisecond {
 			t.Errorf("Drain = %v after %v, want the context's error after 3.5s", err, took)
 		}
@@ -203,7 +200,7 @@ func TestErrorsOfFluxAreNotIdleness(t *testing.T) {
 		flux.run(t, "ƒ1", "3")
 		broken := errors.New("the broker does not answer")
 		time.AfterFunc(1500*time.Millisecond, func() { flux.fail(broken) })
-		report, err := NewDrainer(flux).Drain(t.Context(), agentapi.DrainRequest{Ranks: "3", WaitSeconds: 60, Known: "3"})
+		report, err := NewDrainer(flux).Drain(t.Context(), agentapi.DrainRequest{Ranks: set(t, "3"), WaitSeconds: 60, Known: set(t, "3")})
 		if !errors.Is(err, broken) {
 			t.Errorf("Drain = %+v, %v, want Flux's error", report, err)
 		}
@@ -217,12 +214,12 @@ func TestNewerRequestSupersedesWaitingOne(t *testing.T) {
 		d := NewDrainer(flux)
 		older := make(chan error)
 		go func() {
-			_, err := d.Drain(t.Context(), agentapi.DrainRequest{Ranks: "3", WaitSeconds: 60, Known: "3"})
+			_, err := d.Drain(t.Context(), agentapi.DrainRequest{Ranks: set(t, "3"), WaitSeconds: 60, Known: set(t, "3")})
 			older <- err
 		}()
 		synctest.Wait()
 		begin := time.Now()
-		drain(t, d, agentapi.DrainRequest{Ranks: ""})
+		drain(t, d, agentapi.DrainRequest{})
 		if err := <-older; !errors.Is(err, ErrSuperseded) {
 			t.Errorf("older request = %v, want ErrSuperseded", err)
 		}
@@ -244,7 +241,7 @@ func TestOlderRequestNeverUndoesANewer(t *testing.T) {
 		done := make(chan int)
 		for i, ranks := range []string{"3", "2-3", ""} {
 			go func() {
-				_, errs[i] = d.Drain(t.Context(), agentapi.DrainRequest{Ranks: ranks, WaitSeconds: 60})
+				_, errs[i] = d.Drain(t.Context(), agentapi.DrainRequest{Ranks: set(t, ranks), WaitSeconds: 60})
 				done <- i
 			}()
 			synctest.Wait() // the first is in the midst of a change, the others queue up

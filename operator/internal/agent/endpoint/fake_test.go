@@ -76,7 +76,7 @@ func (f *fakeFlux) Allocated(_ context.Context, ranks idset.Set) (idset.Set, err
 	for _, job := range f.jobs {
 		busy = busy.Union(job.Ranks)
 	}
-	return ranks.Minus(ranks.Minus(busy)), f.err
+	return ranks.Intersect(busy), f.err
 }
 
 func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxcli.Job, error) {
@@ -84,7 +84,7 @@ func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxcli.Job, erro
 	defer f.mu.Unlock()
 	var jobs []fluxcli.Job
 	for _, job := range f.jobs {
-		if ranks.Minus(job.Ranks).Len() < ranks.Len() {
+		if !ranks.Intersect(job.Ranks).IsEmpty() {
 			jobs = append(jobs, job)
 		}
 	}

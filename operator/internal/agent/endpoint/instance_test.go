@@ -54,12 +54,12 @@ func TestShrinkingLosesNoJob(t *testing.T) {
 	}
 
 	d := NewDrainer(client)
-	report := drain(t, d, agentapi.DrainRequest{Ranks: "2-3"})
-	for answers := 0; report.Busy != ""; answers++ {
+	report := drain(t, d, agentapi.DrainRequest{Ranks: going})
+	for answers := 0; !report.Busy.IsEmpty(); answers++ {
 		if answers == 10 {
 			t.Fatalf("still busy after %d answers: %+v", answers, report)
 		}
-		report = drain(t, d, agentapi.DrainRequest{Ranks: "2-3", WaitSeconds: 30, Known: report.Busy})
+		report = drain(t, d, agentapi.DrainRequest{Ranks: going, WaitSeconds: 30, Known: report.Busy})
 	}
 	for range 5 {
 		pending := exec.Command(flux, "jobs", "--filter", "pending", "--no-header", "--format", "{id}")

@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
+)
+
+// Report is what to say, once the actions are done.
+type Report struct {
+	// Desired and Maximum are what status.desired and status.maximumSize become.
+	Desired, Maximum int32
+	// Violations of the bounds rule by the spec.
+	Violations []bounds.Violation
+	// Ranks are counted from the pods of the observed Job.
+	Ranks Ranks
+	// DrainStatus is what status.drain becomes.
+	DrainStatus *api.Drain
+	// End, when not nil, is how the MiniCluster has ended for good.
+	End *End
+	// State is a reason of the conditions Ready and Progressing, with its message.
+	State, Message string
+	// Events tell of what the plan does.
+	Events []Event
+}
+
+// Event tells once of something that was done or has happened.
+type Event struct {
+	// Type, Reason and Message are those of a Kubernetes event. Type is
+	// corev1.EventTypeNormal or corev1.EventTypeWarning. Without a Reason it is
+	// for the log alone.
+	Type, Reason, Message string
+	// Log is its line in the log, with Values, which are keys and values in turn.
+	// When Log is empty, it is not logged.
+	Log    string
+	Values []any
+}
+
+// normal returns an event of the type corev1.EventTypeNormal.
+func normal(reason, format string, args ...any) Event {
+	return Event{Type: corev1.EventTypeNormal, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// logged returns the event with its line in the log.
+func (e Event) logged(line string, values ...any) Event {
+	e.Log, e.Values = line, values
+	return e
+}
+
+// report returns what is said whatever is done. A drain and an end that the status
+// tells of stay: a rule that ends one of them says so.
+func (f facts) report(state, message string) Report {
+	return Report{
+		Desired: f.desired, Maximum: f.maximum(), Violations: f.violations, Ranks: f.ranks,
+		DrainStatus: f.MiniCluster.Status.Drain, End: f.told,
+		State: state, Message: message,
+	}
+}
+
+// ended tells of the end, and why what has changed in the spec since brings no other
+// run.
+func (f facts) ended() Report {
+	r := f.report(f.end.State, f.end.Message)
+	r.End, r.DrainStatus = f.end, nil // No rank has work any more.
+	if f.changed && f.obstacle.isThere() {
+		r.Message += "; what has changed in the spec since cannot be: " + f.obstacle.because
+	}
+	return r
+}
+
+// state returns the state of a MiniCluster whose Job goes on or is about to be made:
+// the first of these that holds.
+func (f facts) state(d drain) (state, message string) {
+	r := f.ranks
+	ready := f.desired - int32(r.Missing.Len())
+	progress := fmt.Sprintf("%d of %d ranks are ready", ready, f.desired)
+	leaving := "" // to be put behind a message
+	if d.leaving != "" {
+		leaving = "; " + d.leaving
+	}
+	switch {
+	case f.obstacle.isThere():
+		return f.obstacle.state, f.obstacle.because + leaving
+	case f.isLeadLost():
+		state, message = api.ReasonLeadLost, progress+"; the lead is lost and is being replaced"+leaving
+	case d.holds():
+		state, message = api.ReasonDraining, d.leaving+": "+d.because
+		if !r.Missing.IsEmpty() {
+			message += fmt.Sprintf("; %s, waiting for %s", progress, r.Missing.Words())
+		}
+	case !r.Completed.IsEmpty():
+		state, message = api.ReasonCompleting, fmt.Sprintf("%s; ended with exit code 0, for good: %s", progress, r.Completed.Words())
+	case !r.Missing.IsEmpty() && ready == 0:
+		state, message = api.ReasonStarting, progress
+	case !r.Missing.IsEmpty():
+		state, message = api.ReasonScalingUp, fmt.Sprintf("%s; waiting for %s", progress, r.Missing.Words())
+	case r.Excess > 0:
+		state, message = api.ReasonScalingDown, fmt.Sprintf("%s; %d above the desired size are ending", progress, r.Excess)
+	default:
+		state, message = api.ReasonReady, progress
+	}
+	return state, message + r.hindrances()
+}
+
+// isLeadLost tells whether an instance that was up has lost its lead: followers are
+// ready only once they have joined it.
+func (f facts) isLeadLost() bool {
+	wasUp := f.MiniCluster.Status.Ready > 0 || f.wasLeadLost()
+	return f.flux && f.Job != nil && wasUp && !f.ranks.LeadReady
+}
+
+func (f facts) wasLeadLost() bool {
+	c := meta.FindStatusCondition(f.MiniCluster.Status.Conditions, api.ConditionReady)
+	return c != nil && c.Reason == api.ReasonLeadLost
+}
+
+// leadBack tells that a lost lead is ready again.
+func (f facts) leadBack() []Event {
+	if !f.wasLeadLost() || !f.ranks.LeadReady || f.obstacle.isThere() {
+		return nil
+	}
+	return []Event{normal(api.EventLeadBack, "The lead is back").
+		logged("The lead is back", "ready", f.ranks.Ready, "reason", "rank 0 is ready")}
+}
+
+// resized tells that the Job has more or fewer ranks.
+func (f facts) resized(d drain) []Event {
+	values := []any{"from", f.completions, "to", f.desired, "reason", f.sizeReason()}
+	switch {
+	case f.completions < f.desired:
+		return []Event{normal(api.EventScalingUp, "Growing from %d to %d ranks", f.completions, f.desired).logged("Grew the Job", values...)}
+	case f.completions > f.desired && !d.holds():
+		return []Event{normal(api.EventScalingDown, "Shrinking from %d to %d ranks", f.completions, f.desired).logged("Shrank the Job", values...)}
+	}
+	return nil
+}
+
+// Failed returns the plan with a report that it could not be carried out. ranks tells
+// whether what it does with the ranks was done all the same.
+func (p Plan) Failed(o Observed, err error, ranks bool) Plan {
+	p.State, p.Message = api.ReasonApplyFailed, err.Error()
+	if foreign, ok := errors.AsType[*Foreign](err); ok {
+		state, retry := foreign.state()
+		p.State, p.Message = state, foreign.Error()
+		p.WakeAt = earliest(p.WakeAt, o.Now.Add(retry))
+	}
+	if !ranks {
+		p.DrainStatus = o.MiniCluster.Status.Drain
+	}
+	// Once the status tells of an end, nothing of what belongs to it is done again.
+	p.End = toldEnd(o.MiniCluster)
+	return p
+}

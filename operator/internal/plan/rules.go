@@ -1,0 +1,173 @@
+package plan
+
+import (
+	"fmt"
+
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
+	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+)
+
+// rule says what to do, and what to say, where it applies.
+type rule struct {
+	applies func(facts) bool
+	plan    func(facts) Plan
+}
+
+// rules in their order: the first that applies decides. The package comment tells
+// them in words.
+var rules = []rule{
+	{facts.hasForeignObject, leaveEverything},
+	{facts.isBeingDeleted, leaveToGarbageCollector},
+	{facts.isGoneAndChanged, takeEndBack},
+	{facts.isGone, reportEnd},
+	{facts.hasEarlierPods, awaitEarlierPods},
+	{facts.hasNoJob, create},
+	{facts.isJobBeingDeleted, awaitEarlierJob},
+	{facts.canBeReplaced, replace},
+	{facts.hasEnded, finish},
+	{facts.hasJob, resize},
+}
+
+func (f facts) hasForeignObject() bool { return f.foreign != nil }
+
+func leaveEverything(f facts) Plan {
+	state, retry := f.foreign.state()
+	return Plan{Actions{WakeAt: f.Now.Add(retry)}, f.report(state, f.foreign.Error())}
+}
+
+func (f facts) isBeingDeleted() bool { return f.MiniCluster.DeletionTimestamp != nil }
+
+func leaveToGarbageCollector(f facts) Plan {
+	r := f.report(api.ReasonDeleting, "the MiniCluster is being deleted")
+	r.DrainStatus = nil // All ranks go.
+	return Plan{Report: r}
+}
+
+// isGone tells of an end whose Job is gone or about to be, by the cleanup or by hand.
+func (f facts) isGone() bool {
+	return f.told != nil && (f.hasNoJob() || f.isJobBeingDeleted())
+}
+
+func (f facts) isGoneAndChanged() bool {
+	return f.isGone() && f.hasNoJob() && f.changed && !f.obstacle.isThere()
+}
+
+// takeEndBack comes before another run: the status must tell first that the
+// MiniCluster is no longer at its end.
+func takeEndBack(f facts) Plan {
+	r := f.report(api.ReasonRecreating, "what the ranks are made from or the maximum changed after the end")
+	r.End, r.DrainStatus = nil, nil
+	return Plan{Actions{Replacement: f.replacement()}, r}
+}
+
+// reportEnd makes nothing anew: that would run the command again, which is for
+// another spec alone.
+func reportEnd(f facts) Plan { return Plan{podActions(f), f.ended()} }
+
+func (f facts) hasEarlierPods() bool { return f.hasNoJob() && f.ranks.Earlier > 0 }
+
+func awaitEarlierPods(f facts) Plan {
+	return f.await(fmt.Sprintf("pods of an earlier Job that have still to end: %d", f.ranks.Earlier))
+}
+
+func (f facts) hasNoJob() bool { return f.Job == nil }
+
+func create(f facts) Plan {
+	p := Plan{Actions: upkeep(f)}
+	if f.obstacle.isThere() {
+		p.Report = f.report(f.obstacle.state, f.obstacle.because)
+	} else {
+		p.Prerequisites, p.Job = true, f.wanted
+		p.Report = f.report(f.state(drain{}))
+		p.Events = []Event{normal(api.EventCreated, "Created a Job of %d ranks", f.desired).
+			logged("Created the Job", "ranks", f.desired, "reason", "there was none")}
+	}
+	p.DrainStatus = nil // None of its ranks is there any more.
+	return p
+}
+
+func (f facts) isJobBeingDeleted() bool { return f.Job != nil && f.Job.DeletionTimestamp != nil }
+
+func awaitEarlierJob(f facts) Plan { return f.await("waiting for the earlier Job and its pods to end") }
+
+// await waits for ranks that end.
+func (f facts) await(message string) Plan {
+	r := f.report(api.ReasonRecreating, message+f.ranks.hindrances())
+	r.DrainStatus = nil // All ranks go.
+	return Plan{upkeep(f), r}
+}
+
+// canBeReplaced tells of a Job that is not as the spec says, unless none can be:
+// nothing is deleted for a Job that could not be, or a command that could not run.
+func (f facts) canBeReplaced() bool { return f.changed && !f.obstacle.isThere() }
+
+// replace deletes the Job; its end brings the next plan, which creates it anew.
+// Prerequisites of the new ranks wait until then: those that end know nothing of them.
+func replace(f facts) Plan {
+	const because = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
+	p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
+	p.End, p.DrainStatus = nil, nil // All ranks start anew.
+	p.Replacement = f.replacement()
+	if f.told != nil {
+		return p // First the status must tell that it is no longer at its end.
+	}
+	p.DeleteJob = f.Job
+	p.Events = []Event{normal(api.EventRecreating, "Restarting all ranks: "+because).
+		logged("Deleted the Job to start all ranks anew", "ranks", f.completions, "reason", because)}
+	return p
+}
+
+func (f facts) hasEnded() bool { return f.end != nil }
+
+// finish reports the end, and removes what has no more purpose.
+func finish(f facts) Plan {
+	p := Plan{upkeep(f), f.ended()}
+	switch {
+	case f.told == nil:
+		// First the status must tell of the end: without the pods, nothing else does.
+		// Services are deleted also where the spec has none any more: some may be left.
+		p.DeleteServices = true
+	case f.MiniCluster.Spec.Cleanup:
+		p.DeleteJob = f.Job
+		p.Events = []Event{normal(api.EventCleanedUp, "Deleted the Job and its pods").
+			logged("Deleted the Job and its pods", "reason", "it has ended, and spec.cleanup is true")}
+	case goesOn(f.Job) && !ptr.Deref(f.Job.Spec.Suspend, false):
+		// Its pods have no more purpose; a suspended Job has none.
+		job, err := editJob(f.Job, func(job *batchv1ac.JobSpecApplyConfiguration) { job.WithSuspend(true) })
+		if err != nil {
+			p.State, p.Message = api.ReasonApplyFailed, err.Error()
+			return p
+		}
+		p.Job = job
+		p.Events = []Event{Event{}.logged("Suspended the Job", "reason", "the command has ended, and the Job does not end by itself")}
+	}
+	return p
+}
+
+func (f facts) hasJob() bool { return f.Job != nil }
+
+// resize changes completions and parallelism together, in one write: an Indexed Job
+// is elastic only so. It always removes the highest ranks. Else it lets the Job be
+// what it is, whatever is in the way of another.
+func resize(f facts) Plan {
+	d := planDrain(f)
+	p := Plan{Actions: upkeep(f)}
+	p.Prerequisites = !f.obstacle.isThere()
+	p.DrainOrder, p.WakeAt = d.order, earliest(p.WakeAt, d.deadline)
+	if !d.holds() && (f.completions != f.desired || f.parallelism != f.desired) {
+		job, err := editJob(f.Job, func(job *batchv1ac.JobSpecApplyConfiguration) {
+			job.WithCompletions(f.desired).WithParallelism(f.desired)
+		})
+		if err != nil {
+			p.Report = f.report(api.ReasonApplyFailed, err.Error())
+			return p
+		}
+		p.Job = job
+	}
+	p.Report = f.report(f.state(d))
+	p.DrainStatus = d.status
+	p.Events = append(append(d.events, f.resized(d)...), f.leadBack()...)
+	return p
+}
