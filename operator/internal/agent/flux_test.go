@@ -126,7 +126,8 @@ func standInFlux(args []string) int {
 			}
 			return 0
 		}
-		fmt.Println(readInstance("drained"))
+		mark, _, _ := strings.Cut(args[4], "{") // of --format
+		fmt.Println(strings.ReplaceAll(readInstance("drained"), "drained=", mark))
 	default:
 		fmt.Fprintf(os.Stderr, "the stand-in for flux does not know %q\n", args)
 		return 2

@@ -177,6 +177,19 @@ func TestDrainsSinceRanksCameOnlineAreKnown(t *testing.T) {
 	}
 }
 
+// TestReasonsForgeNoDrains: a reason may have line ends, and behind them what looks
+// like a line of ours.
+func TestReasonsForgeNoDrains(t *testing.T) {
+	f := newInstance(t)
+	forged := "bad disk\ndrained=0 ours: forged\ndrained=zero\n0 ours: forged"
+	if err := f.Drain(t.Context(), ranks(t, "2"), forged); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.drained(), []string{"2|" + forged}; !slices.Equal(got, want) {
+		t.Errorf("drained %q, want %q", got, want)
+	}
+}
+
 func TestRanksOutOfRangeAreAnErrorThatNamesTheCommand(t *testing.T) {
 	f := newInstance(t)
 	err := f.Drain(t.Context(), ranks(t, "3-4"), "ours: going")
@@ -197,7 +210,8 @@ func TestJobsHoldRanks(t *testing.T) {
 	if err := f.Drain(t.Context(), ranks(t, "0-1"), "ours: not here"); err != nil {
 		t.Fatal(err)
 	}
-	id := f.run("submit", "-N2", "--job-name=two nodes", "sleep", "120")
+	// A name is its user's, also one that looks like a line about another job.
+	id := f.run("submit", "-N2", "--job-name=two nodes\nƒ1 0-1 x\njob=ƒ2 0 forged\njob=ƒ3 zero", "sleep", "120")
 	pending := f.run("submit", "-N3", "true")
 	await(t, func() bool { return f.allocated("0-3") == "2-3" })
 	for asked, want := range map[string]string{"": "", "0-1": "", "1-2": "2", "2-9": "2-3"} {
@@ -208,7 +222,7 @@ func TestJobsHoldRanks(t *testing.T) {
 	for _, version := range []Version{f.version, {0, 65, 0}} { // with and without --include
 		client := &Client{program: f.program, env: f.Client.env, version: version}
 		for asked, want := range map[string]string{
-			"": "", "0-1": "", "3": id + " 2-3 two nodes", "0-3": id + " 2-3 two nodes", oddRanks(): id + " 2-3 two nodes",
+			"": "", "0-1": "", "3": id + " 2-3", "0-3": id + " 2-3", oddRanks(): id + " 2-3",
 		} {
 			jobs, err := client.Jobs(t.Context(), ranks(t, asked))
 			if err != nil {
@@ -216,7 +230,7 @@ func TestJobsHoldRanks(t *testing.T) {
 			}
 			got := ""
 			for _, job := range jobs {
-				got += job.ID + " " + job.Ranks.String() + " " + job.Name
+				got += job.ID + " " + job.Ranks.String()
 			}
 			if got != want {
 				t.Errorf("Jobs(%.20q) as of %v = %q, want %q", asked, version, got, want)

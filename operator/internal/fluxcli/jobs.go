@@ -15,8 +15,6 @@ type Job struct {
 	ID string
 	// Ranks that were given to it.
 	Ranks idset.Set
-	// Name is by default the name of its program.
-	Name string
 }
 
 // longestArgument is what Linux takes as one, in bytes, with a zero byte behind it:
@@ -26,7 +24,7 @@ const longestArgument = 128<<10 - 1
 // Jobs are the jobs of all users that run on one of ranks, the newest first, no
 // matter how many.
 func (c *Client) Jobs(ctx context.Context, ranks idset.Set) ([]Job, error) {
-	if ranks.Len() == 0 {
+	if ranks.IsEmpty() {
 		return nil, nil
 	}
 	args := []string{"jobs", "-A", "--filter", "running", "--count", "0", "--no-header", "--format", jobFormat}
@@ -43,44 +41,32 @@ func (c *Client) Jobs(ctx context.Context, ranks idset.Set) ([]Job, error) {
 	}
 	var jobs []Job
 	for _, job := range all {
-		if intersection(job.Ranks, ranks).Len() > 0 {
+		if !job.Ranks.Intersect(ranks).IsEmpty() {
 			jobs = append(jobs, job)
 		}
 	}
 	return jobs, nil
 }
 
-// jobFormat makes a line of a job. jobMark begins it: names can have line ends in
-// them, and what follows those must not be taken for a job.
-const (
-	jobMark   = "job="
-	jobFormat = jobMark + "{id.f58} {ranks} {name}"
-)
+// jobFormat makes a line of a job. Nothing in it is of its user's choice, such as the
+// name: that may have line ends, and go on with what looks like another job.
+const jobFormat = "{id.f58} {ranks}"
 
 func parseJobs(output string) ([]Job, error) {
 	var jobs []Job
 	for line := range strings.Lines(output) {
-		line = strings.TrimRight(line, "\r\n")
-		text, marked := strings.CutPrefix(line, jobMark)
-		if !marked {
-			if len(jobs) > 0 {
-				jobs[len(jobs)-1].Name += "\n" + line
-				continue
-			}
-			if strings.TrimSpace(line) == "" {
-				continue
-			}
-			return nil, fmt.Errorf("output of flux jobs: a line begins with %q, not with %q", shorten(line), jobMark)
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
 		}
-		fields := strings.SplitN(text, " ", 3)
-		if len(fields) != 3 {
-			return nil, fmt.Errorf("output of flux jobs: %q has %d fields, want 3: ID, ranks and name", shorten(line), len(fields))
+		if len(fields) != 2 {
+			return nil, fmt.Errorf("output of flux jobs: %q has %d fields, want 2: ID and ranks", shorten(line), len(fields))
 		}
 		ranks, err := idset.Parse(fields[1])
 		if err != nil {
 			return nil, fmt.Errorf("output of flux jobs: job %s: %w", fields[0], err)
 		}
-		jobs = append(jobs, Job{ID: fields[0], Ranks: ranks, Name: fields[2]})
+		jobs = append(jobs, Job{ID: fields[0], Ranks: ranks})
 	}
 	return jobs, nil
 }

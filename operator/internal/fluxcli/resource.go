@@ -2,6 +2,7 @@ package fluxcli
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,9 +11,9 @@ import (
 )
 
 // Drain keeps new jobs from ranks. Running ones go on. Ranks that are drained
-// already stay so and keep their reason, unless they have none. Ranks that are not online can be drained
-// too; ranks that the instance does not have are an error, and then none is.
-// reason is one line.
+// already stay so and keep their reason, unless they have none. Ranks that are not
+// online can be drained too. Ranks that the instance does not have are an error, and
+// then none is drained. reason is one line.
 func (c *Client) Drain(ctx context.Context, ranks idset.Set, reason string) error {
 	return c.drain(ctx, "--update", ranks, reason)
 }
@@ -23,7 +24,7 @@ func (c *Client) DrainAnew(ctx context.Context, ranks idset.Set, reason string) 
 }
 
 func (c *Client) drain(ctx context.Context, option string, ranks idset.Set, reason string) error {
-	if ranks.Len() == 0 {
+	if ranks.IsEmpty() {
 		return nil
 	}
 	_, err := c.run(ctx, "resource", "drain", option, ranks.String(), reason)
@@ -31,12 +32,12 @@ func (c *Client) drain(ctx context.Context, option string, ranks idset.Set, reas
 }
 
 // Undrain gives ranks back to the scheduler. Ranks that are not drained, or that
-// the instance does not have, are left out. When somebody else undrains some of them at the same time, two more
-// commands are run.
+// the instance does not have, are left out. When somebody else undrains some of them
+// at the same time, two more commands are run.
 //
 // It does without "undrain --update", which older versions do not have.
 func (c *Client) Undrain(ctx context.Context, ranks idset.Set) error {
-	if ranks.Len() == 0 {
+	if ranks.IsEmpty() {
 		return nil
 	}
 	_, err := c.run(ctx, "resource", "undrain", ranks.String())
@@ -48,7 +49,7 @@ func (c *Client) Undrain(ctx context.Context, ranks idset.Set) error {
 	if lookErr != nil {
 		return err
 	}
-	drained := intersection(ranks, drains.Ranks())
+	drained := ranks.Intersect(drains.Ranks())
 	switch drained.Len() {
 	case 0:
 		return nil
@@ -82,24 +83,26 @@ func (d Drains) Because(prefix string) idset.Set {
 	return ranks
 }
 
-// drainMark begins each line about drained ranks. A reason can have line ends in
-// it, and what follows them must not be taken for ranks.
-const drainMark = "drained="
-
 // Drained lists the drained ranks, online or not.
 func (c *Client) Drained(ctx context.Context) (Drains, error) {
-	output, err := c.run(ctx, "resource", "drain", "--no-header", "--format", drainMark+"{ranks} {reason}")
+	mark := newMark()
+	output, err := c.run(ctx, "resource", "drain", "--no-header", "--format", mark+"{ranks} {reason}")
 	if err != nil {
 		return nil, err
 	}
-	return parseDrains(output)
+	return parseDrains(output, mark)
 }
 
-func parseDrains(output string) (Drains, error) {
+// newMark returns what begins each line that Flux prints of what we have asked for.
+// The fields of the line may hold text that a user chose, with line ends in it.
+// Nobody can put a mark behind those that did not exist when he wrote it.
+func newMark() string { return rand.Text() + "=" }
+
+func parseDrains(output, mark string) (Drains, error) {
 	var drains Drains
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
-		text, marked := strings.CutPrefix(line, drainMark)
+		text, marked := strings.CutPrefix(line, mark)
 		if !marked {
 			if len(drains) > 0 {
 				drains[len(drains)-1].Reason += "\n" + line
@@ -108,7 +111,7 @@ func parseDrains(output string) (Drains, error) {
 			if strings.TrimSpace(line) == "" {
 				continue
 			}
-			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not with %q", shorten(line), drainMark)
+			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not with %q", shorten(line), mark)
 		}
 		ranksText, reason, _ := strings.Cut(text, " ")
 		ranks, err := idset.Parse(ranksText)
@@ -171,7 +174,7 @@ func parseDrainedSinceOnline(output string) (idset.Set, error) {
 
 // Allocated are those of ranks that run jobs, or clean up after one.
 func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error) {
-	if ranks.Len() == 0 {
+	if ranks.IsEmpty() {
 		return idset.Set{}, nil
 	}
 	// Chosen here and not by --include, which is an error for ranks that the
@@ -180,7 +183,7 @@ func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, err
 	if err != nil {
 		return idset.Set{}, err
 	}
-	return intersection(ranks, allocated), nil
+	return ranks.Intersect(allocated), nil
 }
 
 // Online are the ranks whose brokers are up, drained or not.
@@ -213,5 +216,3 @@ func parseRanks(output string) (idset.Set, error) {
 	}
 	return all, nil
 }
-
-func intersection(a, b idset.Set) idset.Set { return a.Minus(a.Minus(b)) }
