@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
@@ -67,7 +68,7 @@ func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Pla
 		}
 	}
 	for _, e := range p.Events {
-		r.record(o.MiniCluster, e)
+		r.record(ctx, o.MiniCluster, e)
 	}
 	measure(o, p.Report)
 	return nil
@@ -139,8 +140,12 @@ func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
 	return nil
 }
 
-func (r *reconciler) record(mc *api.MiniCluster, e plan.Event) {
+// record tells of e, in the log too. Whoever calls it has done what e tells of.
+func (r *reconciler) record(ctx context.Context, mc *api.MiniCluster, e plan.Event) {
 	if e.Reason != "" {
 		r.events.Event(mc, e.Type, e.Reason, e.Message)
+	}
+	if e.Log != "" {
+		log.FromContext(ctx).Info(e.Log, e.Values...)
 	}
 }

@@ -62,13 +62,13 @@ func endCondition(conditionType string, isTrue bool, generation int64, p plan.Re
 	return condition(conditionType, isTrue, p.End.Reason, p.End.Message, generation)
 }
 
-// needsAttention tells whether a state will not pass by itself.
-func needsAttention(state string) bool {
-	switch state {
-	case api.ReasonLeadLost, api.ReasonNameConflict, api.ReasonInvalidSpec, api.ReasonJobFailed, api.ReasonApplyFailed:
-		return true
-	}
-	return false
+// needAttention are the states that do not pass by themselves, as the log tells of
+// them.
+var needAttention = map[string]string{
+	api.ReasonLeadLost:     "Lost the lead, which is being replaced",
+	api.ReasonNameConflict: "Left everything alone: an object of a name that is needed has another owner",
+	api.ReasonInvalidSpec:  "Cannot follow the spec",
+	api.ReasonApplyFailed:  "Failed to apply what the spec asks for",
 }
 
 // longestMessage is the most that the API server takes in a condition, in

@@ -42,7 +42,7 @@ func (r *reconciler) giveUp(ctx context.Context, pod *corev1.Pod) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("report the end of pod %s: %w", pod.Name, err)
 	}
-	log.FromContext(ctx).Info("Reported a pod as ended that was deleted by force", "pod", pod.Name, "node", pod.Spec.NodeName)
+	log.FromContext(ctx).Info("Reported a pod as ended", "pod", pod.Name, "node", pod.Spec.NodeName, "reason", "it was deleted by force, and its node does not answer")
 	return nil
 }
 
@@ -51,6 +51,6 @@ func (r *reconciler) endPod(ctx context.Context, pod *corev1.Pod) error {
 	if err := r.client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete pod %s, whose rank has failed: %w", pod.Name, err)
 	}
-	log.FromContext(ctx).Info("Deleted a pod whose rank has failed and whose other containers went on", "pod", pod.Name)
+	log.FromContext(ctx).Info("Deleted a pod", "pod", pod.Name, "reason", "its rank has failed, and its other containers went on")
 	return nil
 }

@@ -82,7 +82,7 @@ func Add(mgr ctrl.Manager, options Options) error {
 		key:      options.Key,
 	}
 	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
-	r.drains = drain.New(func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) })
+	r.drains = drain.New(mgr.GetLogger(), func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) })
 	r.wake = func(req reconcile.Request, after time.Duration) { queue.AddAfter(req, after) }
 	if err := mgr.Add(r.drains); err != nil {
 		return fmt.Errorf("add the conversations with leads: %w", err)

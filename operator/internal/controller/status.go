@@ -55,7 +55,7 @@ func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Rep
 	}
 	r.pace.note(mc, status, o.Now)
 	for _, e := range warnings(mc.Status, status, p) {
-		r.record(mc, e)
+		r.record(ctx, mc, e)
 	}
 	return 0, nil
 }
@@ -84,23 +84,36 @@ func calculateStatus(mc *api.MiniCluster, p plan.Report) api.MiniClusterStatus {
 	return status
 }
 
-// warnings returns the events for what has gone wrong between two statuses.
+// warnings returns the events for what has gone wrong between two statuses, and for
+// the end.
 func warnings(before, after api.MiniClusterStatus, p plan.Report) []plan.Event {
 	var events []plan.Event
-	warn := func(conditionType string, isWarning bool) {
+	tell := func(conditionType, eventType, log string) {
 		old := meta.FindStatusCondition(before.Conditions, conditionType)
 		now := meta.FindStatusCondition(after.Conditions, conditionType)
-		if isWarning && (old == nil || old.Reason != now.Reason || old.Message != now.Message) {
-			events = append(events, plan.Event{Type: corev1.EventTypeWarning, Reason: now.Reason, Message: now.Message})
+		if old != nil && old.Reason == now.Reason && old.Message == now.Message {
+			return
 		}
+		if old != nil && old.Reason == now.Reason && now.Reason == api.ReasonLeadLost {
+			log = "" // Only the number of ready ranks in its message is new.
+		}
+		events = append(events, plan.Event{
+			Type: eventType, Reason: now.Reason, Message: now.Message,
+			Log: log, Values: []any{"state", now.Reason, "reason", now.Message},
+		})
 	}
-	warn(api.ConditionSizeWithinBounds, len(p.Violations) > 0)
-	if p.State != api.ReasonJobFailed {
-		warn(api.ConditionReady, needsAttention(p.State))
+	if len(p.Violations) > 0 {
+		tell(api.ConditionSizeWithinBounds, corev1.EventTypeWarning, "Held the size within its bounds")
 	}
-	warn(api.ConditionFailed, p.End != nil && p.End.Failed)
-	if done := meta.IsStatusConditionTrue; done(after.Conditions, api.ConditionComplete) && !done(before.Conditions, api.ConditionComplete) {
-		events = append(events, plan.Event{Type: corev1.EventTypeNormal, Reason: p.End.Reason, Message: p.End.Message})
+	if log, ok := needAttention[p.State]; ok {
+		tell(api.ConditionReady, corev1.EventTypeWarning, log)
+	}
+	switch done := meta.IsStatusConditionTrue; {
+	case p.End == nil:
+	case p.End.Failed:
+		tell(api.ConditionFailed, corev1.EventTypeWarning, "The MiniCluster has failed")
+	case !done(before.Conditions, api.ConditionComplete):
+		tell(api.ConditionComplete, corev1.EventTypeNormal, "The MiniCluster has completed")
 	}
 	return events
 }

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -40,6 +42,7 @@ func (o Order) equal(other Order) bool {
 
 // Manager holds the conversations. Its zero value is not usable: see New.
 type Manager struct {
+	log     logr.Logger
 	changed func(types.NamespacedName)
 	dial    func(host string, c credentials.Credentials) (endpoint, error)
 
@@ -60,12 +63,15 @@ type conversation struct {
 	order  Order
 	cancel context.CancelFunc
 	answer *plan.DrainAnswer
+	// failing tells that it was logged that the lead does not answer.
+	failing bool
 }
 
 // New returns a manager that calls changed whenever an answer about a MiniCluster
 // differs from the one before. changed must not block for long.
-func New(changed func(types.NamespacedName)) *Manager {
+func New(log logr.Logger, changed func(types.NamespacedName)) *Manager {
 	return &Manager{
+		log:     log,
 		changed: changed,
 		dial: func(host string, c credentials.Credentials) (endpoint, error) {
 			return newLead(host, c)
@@ -100,6 +106,8 @@ func (m *Manager) Set(key types.NamespacedName, order Order, c credentials.Crede
 	m.stop(key)
 	ctx, cancel := context.WithCancel(context.Background())
 	current := &conversation{order: order, cancel: cancel}
+	// To another order, or at another address, it is the same lead that fails.
+	current.failing = earlier != nil && earlier.order.UID == order.UID && earlier.failing
 	m.active[key] = current
 	m.wg.Go(func() {
 		defer cancel()
@@ -178,11 +186,20 @@ func (m *Manager) note(key types.NamespacedName, current *conversation, answer p
 	m.mu.Lock()
 	isCurrent := m.active[key] == current
 	isNew := current.answer == nil || !current.answer.Equal(answer)
-	current.answer = &answer
+	failed := current.failing
+	current.answer, current.failing = &answer, answer.Problem != ""
 	m.mu.Unlock()
-	if isCurrent && isNew {
-		m.changed(key)
+	if !isCurrent || !isNew {
+		return
 	}
+	log := m.log.WithValues("MiniCluster", klog.KRef(key.Namespace, key.Name), "ranks", answer.Ranks.Short())
+	switch {
+	case answer.Problem != "" && !failed:
+		log.Info("The lead does not answer", "reason", answer.Problem)
+	case answer.Problem == "" && failed:
+		log.Info("The lead answers again", "busy", answer.Busy.Short())
+	}
+	m.changed(key)
 }
 
 // plainly leaves out of an error what differs between equal failures.

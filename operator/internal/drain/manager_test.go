@@ -3,11 +3,14 @@ package drain
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
@@ -56,7 +59,7 @@ func fails(text string) func() (agentapi.DrainReport, error) {
 func newManager(t *testing.T, lead *fakeLead) (m *Manager, changes *int) {
 	t.Helper()
 	changes = new(int)
-	m = New(func(types.NamespacedName) { *changes++ })
+	m = New(logr.Discard(), func(types.NamespacedName) { *changes++ })
 	m.dial = func(string, credentials.Credentials) (endpoint, error) { return lead, nil }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -106,6 +109,38 @@ func TestLeadThatFailsIsAskedAgainLater(t *testing.T) {
 		}
 		if *changes != 3 || len(lead.requests) != 4 || lead.requests[2].WaitSeconds != 0 {
 			t.Errorf("%d changes, requests %+v", *changes, lead.requests)
+		}
+	})
+}
+
+// TestSilenceOfALeadIsLoggedOnce: and its end is, whatever is asked meanwhile.
+func TestSilenceOfALeadIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lead := &fakeLead{answers: []func() (agentapi.DrainReport, error){
+			busy("2-3", 1), fails("no route"), fails("timeout"), fails("no route"), busy("3", 1), busy("", 0),
+		}}
+		m, _ := newManager(t, lead)
+		var lines []string
+		m.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+		m.Set(key, Order{UID: "a", Host: "h", Ranks: idset.Range(2, 4)}, credentials.Credentials{})
+		synctest.Wait()
+		time.Sleep(firstPause)
+		synctest.Wait()
+		m.Set(key, Order{UID: "a", Ranks: idset.Range(1, 4)}, credentials.Credentials{}) // its pod is replaced
+		synctest.Wait()
+		m.Set(key, Order{UID: "a", Host: "i", Ranks: idset.Range(1, 4)}, credentials.Credentials{})
+		synctest.Wait()
+		time.Sleep(firstPause)
+		synctest.Wait()
+		want := []string{
+			`"level"=0 "msg"="The lead does not answer" "MiniCluster"={"name"="sample" "namespace"="ns"} "ranks"="2-3" "reason"="no route"`,
+			`"level"=0 "msg"="The lead answers again" "MiniCluster"={"name"="sample" "namespace"="ns"} "ranks"="1-3" "busy"="3"`,
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("logged %q, want %q", lines, want)
+		}
+		if len(lead.answers) > 0 {
+			t.Errorf("%d answers were not asked for", len(lead.answers))
 		}
 	})
 }

@@ -1,0 +1,227 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+	"github.com/gopherlocks/gopherlocks/operator/whatif/whatiftest"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// running is an instance of Flux of 4 ranks.
+func running(t *testing.T) plan.Observed {
+	live := whatiftest.Running(t, &api.MiniCluster{
+		ObjectMeta: metav1.ObjectMeta{Name: "sample", Namespace: "ns"},
+		Spec: api.MiniClusterSpec{
+			Size: 4, MinSize: 1, MaxSize: 4, Tasks: 1, Containers: []api.Container{{Image: "image"}},
+		},
+	})
+	return plan.Observed{
+		MiniCluster: live.MiniCluster, Service: live.Service, Job: live.Job, Pods: live.Pods, Now: noon,
+		Settings: build.Settings{AgentImage: "registry.example/agent:1", Features: build.FeaturesOf(live.Major, live.Minor)},
+	}
+}
+
+// logged returns a context with a logger, and the lines that it gets.
+func logged(ctx context.Context) (context.Context, *[]string) {
+	lines := &[]string{}
+	return log.IntoContext(ctx, funcr.New(func(_, line string) {
+		*lines = append(*lines, strings.TrimPrefix(line, `"level"=0 "msg"=`))
+	}, funcr.Options{})), lines
+}
+
+// pass tells what a reconciliation tells, and makes o what is there after it. It
+// returns the lines in the log.
+func pass(t *testing.T, o *plan.Observed) []string {
+	t.Helper()
+	ctx, lines := logged(t.Context())
+	r := &reconciler{events: record.NewFakeRecorder(10)}
+	p := plan.Make(*o)
+	status := calculateStatus(o.MiniCluster, p.Report)
+	for _, e := range slices.Concat(p.Events, warnings(o.MiniCluster.Status, status, p.Report)) {
+		r.record(ctx, o.MiniCluster, e)
+	}
+	o.MiniCluster.Status = status
+	if p.Job != nil {
+		data, err := json.Marshal(p.Job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Job == nil {
+			o.Job = &batchv1.Job{}
+		}
+		if err := json.Unmarshal(data, o.Job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.DeleteJob != nil {
+		o.Job.DeletionTimestamp = ptr.To(metav1.NewTime(o.Now))
+	}
+	return *lines
+}
+
+// TestDecisionsAreLoggedOnce: with their reason, and not again while they last.
+func TestDecisionsAreLoggedOnce(t *testing.T) {
+	draining := func(o *plan.Observed) {
+		o.MiniCluster.Spec.Size = 2
+		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute))}
+		o.Drain = &plan.DrainAnswer{Ranks: idset.Range(2, 4)}
+	}
+	ended := func(o *plan.Observed, condition batchv1.JobConditionType) {
+		o.Job.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue}}
+	}
+	for name, test := range map[string]struct {
+		change func(*plan.Observed)
+		want   []string
+	}{
+		"nothing": {func(*plan.Observed) {}, nil},
+		"create": {func(o *plan.Observed) { o.Job, o.Pods = nil, nil }, []string{
+			`"Created the Job" "ranks"=4 "reason"="there was none"`,
+		}},
+		"grow": {func(o *plan.Observed) { o.Job.Spec.Completions = ptr.To[int32](2) }, []string{
+			`"Grew the Job" "from"=2 "to"=4 "reason"="spec.size is 4"`,
+		}},
+		"shrink at once": {func(o *plan.Observed) {
+			o.MiniCluster.Spec.Size, o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = 2, ptr.To[int32](0)
+		}, []string{
+			`"Shrank the Job" "from"=4 "to"=2 "reason"="spec.size is 2"`,
+		}},
+		"drain": {func(o *plan.Observed) { o.MiniCluster.Spec.Size = 2 }, []string{
+			`"Draining ranks" "ranks"="2-3" "until"="2026-01-02T13:00:00Z" "reason"="spec.size is 2"`,
+		}},
+		"ranks are idle": {draining, []string{
+			`"Drained ranks" "ranks"="2-3" "reason"="no job runs on them"`,
+			`"Shrank the Job" "from"=4 "to"=2 "reason"="spec.size is 2"`,
+		}},
+		"the time is over": {func(o *plan.Observed) {
+			draining(o)
+			o.MiniCluster.Spec.ScaleDown.DrainTimeoutSeconds = ptr.To[int32](60)
+			o.Drain.Problem = "no route"
+		}, []string{
+			`"Stopped waiting for ranks to drain" "ranks"="2-3" "timeout"="1m0s" "reason"="the lead does not answer: no route"`,
+			`"Shrank the Job" "from"=4 "to"=2 "reason"="spec.size is 2"`,
+		}},
+		"ranks stay": {func(o *plan.Observed) {
+			draining(o)
+			o.MiniCluster.Spec.Size, o.Drain.Ranks = 4, idset.Set{}
+		}, []string{
+			`"Undrained ranks" "ranks"="2-3" "reason"="spec.size is 4"`,
+		}},
+		"a size out of bounds": {func(o *plan.Observed) { o.MiniCluster.Spec.Size = 9 }, []string{
+			`"Held the size within its bounds" "state"="SizeAboveMaximum" "reason"="size 9 must be at most maxSize 4; running with size 4"`,
+		}},
+		"another image": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image = "another" }, []string{
+			`"Deleted the Job to start all ranks anew" "ranks"=4 "reason"="what the ranks are made from or the maximum changed, which a running Job cannot take over"`,
+		}},
+		"a refused Job": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "no GPU here" }, []string{
+			`"Failed to apply what the spec asks for" "state"="ApplyFailed" "reason"="the API server does not take a Job as the spec says: no GPU here"`,
+		}},
+		"an invalid spec": {func(o *plan.Observed) { o.MiniCluster.Spec.Pod.DNSPolicy = corev1.DNSNone }, []string{
+			`"Cannot follow the spec" "state"="InvalidSpec" "reason"="pod.dnsPolicy`,
+		}},
+		"a name conflict": {func(o *plan.Observed) { o.Service.OwnerReferences = nil }, []string{
+			`"Left everything alone: an object of a name that is needed has another owner" "state"="NameConflict" "reason"="a Service called`,
+		}},
+		"the lead is lost": {func(o *plan.Observed) { o.Pods = o.Pods[1:] }, []string{
+			`"Lost the lead, which is being replaced" "state"="LeadLost" "reason"="3 of 4 ranks are ready; the lead is lost and is being replaced"`,
+		}},
+		"the lead is back": {func(o *plan.Observed) {
+			o.MiniCluster.Status.Conditions = append(o.MiniCluster.Status.Conditions, metav1.Condition{Type: api.ConditionReady, Reason: api.ReasonLeadLost})
+		}, []string{
+			`"The lead is back" "ready"=4 "reason"="rank 0 is ready"`,
+		}},
+		"success": {func(o *plan.Observed) { ended(o, batchv1.JobComplete) }, []string{
+			`"The MiniCluster has completed" "state"="CommandSucceeded" "reason"="the command has ended with exit code 0`,
+		}},
+		"failure": {func(o *plan.Observed) { ended(o, batchv1.JobFailed) }, []string{
+			`"The MiniCluster has failed" "state"="JobFailed" "reason"="the Job has failed`,
+		}},
+		"cleanup": {func(o *plan.Observed) {
+			ended(o, batchv1.JobComplete)
+			pass(t, o)
+			o.MiniCluster.Spec.Cleanup = true
+		}, []string{
+			`"Deleted the Job and its pods" "reason"="it has ended, and spec.cleanup is true"`,
+		}},
+		"a Job that does not end": {func(o *plan.Observed) {
+			o.Job.Spec.SuccessPolicy = nil
+			o.Pods[0].Status.ContainerStatuses = []corev1.ContainerStatus{{
+				Name: build.RankContainerName(o.MiniCluster), State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: `{"command":{"exitCode":0}}`}},
+			}}
+			pass(t, o)
+		}, []string{
+			`"Suspended the Job" "reason"="the command has ended, and the Job does not end by itself"`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := running(t)
+			test.change(&o)
+			got := pass(t, &o)
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("logged %q, want %q", got, test.want)
+			}
+			if again := pass(t, &o); len(again) > 0 {
+				t.Errorf("logged again: %q", again)
+			}
+		})
+	}
+}
+
+// TestLostLeadIsLoggedOnceWhileRanksAreLost: each changes the message, which becomes
+// another event.
+func TestLostLeadIsLoggedOnceWhileRanksAreLost(t *testing.T) {
+	o := running(t)
+	o.Pods = o.Pods[1:]
+	if got := pass(t, &o); len(got) != 1 {
+		t.Errorf("logged %q, want one line", got)
+	}
+	o.Pods = o.Pods[1:]
+	if got := pass(t, &o); len(got) > 0 {
+		t.Errorf("logged again: %q", got)
+	}
+}
+
+// podClient takes every write to a pod.
+type podClient struct{ client.Client }
+
+func (podClient) Delete(context.Context, client.Object, ...client.DeleteOption) error { return nil }
+func (podClient) Status() client.SubResourceWriter                                    { return podStatus{} }
+
+type podStatus struct{ client.SubResourceWriter }
+
+func (podStatus) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+	return nil
+}
+
+func TestPodsThatAreEndedAreLogged(t *testing.T) {
+	ctx, lines := logged(t.Context())
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "sample-1-x"}, Spec: corev1.PodSpec{NodeName: "a"}}
+	r := &reconciler{client: podClient{}}
+	if err := r.applyPods(ctx, plan.Plan{Actions: plan.Actions{GiveUp: []*corev1.Pod{pod}, Leftovers: []*corev1.Pod{pod}}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{
+		`"Reported a pod as ended" "pod"="sample-1-x" "node"="a" "reason"="it was deleted by force, and its node does not answer"`,
+		`"Deleted a pod" "pod"="sample-1-x" "reason"="its rank has failed, and its other containers went on"`,
+	}; !slices.Equal(*lines, want) {
+		t.Errorf("logged %q, want %q", *lines, want)
+	}
+}
