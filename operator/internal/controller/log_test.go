@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,10 @@ func pass(t *testing.T, o *plan.Observed) []string {
 
 // TestDecisionsAreLoggedOnce: with their reason, and not again while they last.
 func TestDecisionsAreLoggedOnce(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/conditions-and-events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	draining := func(o *plan.Observed) {
 		o.MiniCluster.Spec.Size = 2
 		o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon.Add(-time.Minute))}
@@ -177,6 +182,11 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 			got := pass(t, &o)
 			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
 				t.Errorf("logged %q, want %q", got, test.want)
+			}
+			for _, line := range got {
+				if message, _, _ := strings.Cut(line[1:], `"`); !strings.Contains(string(page), "`"+message+"`") {
+					t.Errorf("docs/conditions-and-events.md does not tell of %q", message)
+				}
 			}
 			if again := pass(t, &o); len(again) > 0 {
 				t.Errorf("logged again: %q", again)

@@ -51,7 +51,7 @@ func (f facts) isGone() bool {
 }
 
 func (f facts) isGoneAndChanged() bool {
-	return f.isGone() && f.hasNoJob() && f.changed && !f.obstacle.isThere()
+	return f.isGone() && f.hasNoJob() && f.canBeReplaced()
 }
 
 // takeEndBack comes before another run: the status must tell first that the
