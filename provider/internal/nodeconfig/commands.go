@@ -43,9 +43,7 @@ func (c Cluster) Commands() []Command {
 			"--kubeconfig="+c.kubeconfigFile(pki.Node),
 			"--root-dir="+c.Dir.Path("kubelet"),
 			"--hostname-override="+c.NodeName(),
-			"--node-ip="+c.Plan.NodeIP.String(),
-			// Spares the image from the kubelet's collection of unused ones.
-			"--pod-infra-container-image="+c.Record.PauseImage),
+			"--node-ip="+c.Plan.NodeIP.String()),
 		command(Proxy, "--config="+filepath.Join(c.Dir.Config(), ProxyFile)),
 		command(CoreDNS, "-conf="+filepath.Join(c.Dir.Config(), CorefileFile)),
 	}
