@@ -50,7 +50,7 @@ func TestKubeletIsToldToTakeCgroupV1WhereItWouldRefuse(t *testing.T) {
 		"v1.37.0\n":          true,
 		"v1.35.0-alpha.1\n":  false,
 		"v1.35.0\n":          true,
-		"v1.37.0\n":          false,
+		"v1.34.3\n":          false,
 		"v1.37.0\ncgroup2\n": false,
 	} {
 		if got, err := askImageThatSays(t, answer); err != nil || got != want {
