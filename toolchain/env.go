@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // export is a shell variable to set.
@@ -32,18 +33,17 @@ func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
 // of that one. What the user has chosen by hand stays. PULUMI_HOME is left alone:
 // with a backend that is named by PULUMI_BACKEND_URL, Pulumi writes no
 // credentials there, and the user's plugins are to be found.
-func environment(t *tree, cluster providerChoice, stack string, lookup func(string) (string, bool)) []export {
+func environment(t *tree, cluster stackcluster.Choice, stack string, lookup func(string) (string, bool)) []export {
 	get := func(name string) string { value, _ := lookup(name); return value }
 	exports := []export{
 		{"PATH", appendMissing(prependPath(t.bin, get("PATH")), systemFolders)},
-		{"GOPHERLOCKS_BIN", t.bin},
-		{"GOPHERLOCKS_CLUSTER_PROVIDER", cluster.name},
-		{"GOPHERLOCKS_CLUSTER_REASON", cluster.reason},
+		{stackcluster.BinVariable, t.bin},
+		{stackcluster.ProposalVariable, cluster.Provider},
+		{stackcluster.ProposalReasonVariable, cluster.Reason},
 	}
 	switch {
-	case cluster.name == "embedded" || cluster.name == "kind":
-		// Each stack has its own, as the program has it too (components/workspace.go).
-		exports = append(exports, export{"KUBECONFIG", filepath.Join(t.state, "kubeconfig."+stack)})
+	case stackcluster.IsOfThisMachine(cluster.Provider):
+		exports = append(exports, export{"KUBECONFIG", stackcluster.KubeconfigFile(t.state, stack)})
 	case filepath.Dir(get("KUBECONFIG")) == t.state:
 		// That of another stack leads to the wrong cluster: empty is the user's own.
 		exports = append(exports, export{"KUBECONFIG", ""})
@@ -82,7 +82,7 @@ const policyPacksVariable = "PULUMI_OPTION_POLICY_PACK"
 // tree is no choice.
 func (t *tree) policyPacks(lookup func(string) (string, bool)) (packs string, chosen bool) {
 	have, set := lookup(policyPacksVariable)
-	if other, ok := lookup("GOPHERLOCKS_BIN"); set && (!ok || have != asOption(filepath.Join(other, policyPack))) {
+	if other, ok := lookup(stackcluster.BinVariable); set && (!ok || have != asOption(filepath.Join(other, policyPack))) {
 		return "", true
 	}
 	return asOption(filepath.Join(t.bin, policyPack)), false
@@ -108,7 +108,7 @@ func (t *tree) kindExports() []export {
 		exports = append(exports, export{"DOCKER_HOST", provided.DockerHost})
 	}
 	if provided.NodeImage != "" {
-		exports = append(exports, export{"GOPHERLOCKS_KIND_NODE_IMAGE", provided.NodeImage})
+		exports = append(exports, export{stackcluster.NodeImageVariable, provided.NodeImage})
 	}
 	return exports
 }

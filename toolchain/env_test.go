@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // lookupIn stands for [os.LookupEnv].
@@ -22,7 +24,7 @@ func exportsOf(t *testing.T, provider string, vars map[string]string) map[string
 	t.Helper()
 	tree := &tree{root: "/tree", bin: "/tree/.gopherlocks/bin", state: "/tree/.gopherlocks"}
 	exports := map[string]string{}
-	for _, e := range environment(tree, providerChoice{name: provider}, "dev", lookupIn(vars)) {
+	for _, e := range environment(tree, stackcluster.Choice{Provider: provider}, "dev", lookupIn(vars)) {
 		if _, twice := exports[e.name]; twice {
 			t.Errorf("%s is set twice", e.name)
 		}
@@ -212,7 +214,7 @@ func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
 	}
 	// After a change from kind the old cluster is to be removed.
 	for _, provider := range []string{"kind", "embedded", "existing"} {
-		if !slices.Contains(environment(tree, providerChoice{name: provider}, "dev", lookupIn(nil)), want[0]) {
+		if !slices.Contains(environment(tree, stackcluster.Choice{Provider: provider}, "dev", lookupIn(nil)), want[0]) {
 			t.Errorf("%s: DOCKER_HOST is not set", provider)
 		}
 	}

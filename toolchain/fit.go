@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // wayOut is what remains where no cluster can be made.
@@ -31,14 +33,14 @@ func (h host) fits(provider string) error {
 	}
 	embedded := "an embedded cluster needs " + noRoot
 	switch provider {
-	case "embedded":
+	case stackcluster.Embedded:
 		if noRoot == "" {
 			return nil
 		}
 		if h.checkEngine() == nil {
 			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, wayOut)
 		}
-	case "kind":
+	case stackcluster.Kind:
 		if h.checkEngine() == nil {
 			return nil
 		}
@@ -46,7 +48,7 @@ func (h host) fits(provider string) error {
 		return nil
 	}
 	noKind := h.checkEngine()
-	if provider == "kind" && noRoot == "" {
+	if provider == stackcluster.Kind && noRoot == "" {
 		if noKind = h.checkOwn(noKind); noKind == nil {
 			return nil
 		}

@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string) error {
 	case "tools":
 		return provideTools(ctx, tree)
 	case "cluster":
-		if err := tree.agree(os.Getenv); err != nil {
+		if err := tree.choiceInputs(os.Getenv).CheckCommand(); err != nil {
 			return err
 		}
 		fmt.Println(tree.clusterProvider(ctx))

@@ -13,42 +13,20 @@ import (
 	"sync"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
-
-// debianPackage is a package that the embedded cluster needs, and the files
-// that show that it is there, be it from Debian or from elsewhere.
-type debianPackage struct {
-	name     string
-	programs []string // All of them.
-	folders  []string // One of them has all programs. None: those of PATH, each program in any.
-}
-
-// cniFolders are where the embedded cluster looks for CNI plugins
-// (provider/embedded, cniBinDirs): upstream's folder, Debian's and Fedora's.
-var cniFolders = []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
-
-var debianPackages = []debianPackage{
-	{name: "containerd", programs: []string{"containerd", "containerd-shim-runc-v2", "ctr"}},
-	{name: "runc", programs: []string{"runc"}},
-	{name: "iptables", programs: []string{"iptables", "iptables-save", "iptables-restore"}},
-	{
-		name:     "containernetworking-plugins",
-		programs: []string{"bridge", "host-local", "loopback", "portmap"},
-		folders:  cniFolders,
-	},
-}
 
 // kindPackages are what a container engine and a node image of kind are made
 // with where there are none.
-var kindPackages = append(slices.Clone(debianPackages[:3]), debianPackage{name: "debootstrap", programs: []string{"debootstrap"}})
+var kindPackages = append(slices.Clone(stackcluster.ContainerPackages), stackcluster.Package{Name: "debootstrap", Programs: []string{"debootstrap"}})
 
 // neededPackages lists what a cluster provider needs; hasEngine says whether a
 // container engine works.
-func neededPackages(provider, goos string, hasEngine func() bool) []debianPackage {
+func neededPackages(provider, goos string, hasEngine func() bool) []stackcluster.Package {
 	switch {
-	case goos == "linux" && provider == "embedded":
-		return debianPackages
-	case goos == "linux" && provider == "kind" && !hasEngine():
+	case goos == "linux" && provider == stackcluster.Embedded:
+		return stackcluster.EmbeddedPackages
+	case goos == "linux" && provider == stackcluster.Kind && !hasEngine():
 		return kindPackages
 	default:
 		return nil
@@ -61,21 +39,18 @@ var systemFolders = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
 
 // missingPackages returns the names of the packages whose programs are not
 // there. path is the value of PATH; exists says whether a file is a program.
-func missingPackages(packages []debianPackage, path string, exists func(string) bool) []string {
+func missingPackages(packages []stackcluster.Package, path string, exists func(string) bool) []string {
 	var missing []string
+	folders := append(filepath.SplitList(path), systemFolders...)
 	for _, p := range packages {
-		isIn := func(folder, program string) bool { return exists(filepath.Join(folder, program)) }
-		complete := slices.ContainsFunc(p.folders, func(folder string) bool {
-			return !slices.ContainsFunc(p.programs, func(program string) bool { return !isIn(folder, program) })
-		})
-		if p.folders == nil {
-			folders := append(filepath.SplitList(path), systemFolders...)
-			complete = !slices.ContainsFunc(p.programs, func(program string) bool {
-				return !slices.ContainsFunc(folders, func(folder string) bool { return isIn(folder, program) })
+		complete := p.FindFolder(exists) != ""
+		if p.Folders == nil {
+			complete = !slices.ContainsFunc(p.Programs, func(program string) bool {
+				return !slices.ContainsFunc(folders, func(folder string) bool { return exists(filepath.Join(folder, program)) })
 			})
 		}
 		if !complete {
-			missing = append(missing, p.name)
+			missing = append(missing, p.Name)
 		}
 	}
 	return missing
@@ -85,7 +60,7 @@ func missingPackages(packages []debianPackage, path string, exists func(string) 
 // that cannot be made here; for tests it leaves it at that, as they skip then what
 // needs one.
 func installPackages(ctx context.Context, t *tree, forTests bool) error {
-	provider := t.clusterProvider(ctx).name
+	provider := t.clusterProvider(ctx).Provider
 	checkEngine := sync.OnceValue(func() error { return checkEngine(ctx) })
 	checkOwn := func(cause error) error { return containerengine.WithoutOwn().CheckOwn(t.state, cause) }
 	machine := host{runtime.GOOS, os.Geteuid(), checkEngine, checkOwn}

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 func TestMissingPackages(t *testing.T) {
@@ -25,24 +26,12 @@ func TestMissingPackages(t *testing.T) {
 		"nothing":                          {complete, "containerd runc iptables containernetworking-plugins"},
 	} {
 		// The sbin folders are not on the PATH of a plain user.
-		missing := missingPackages(debianPackages, "/usr/bin:/bin", func(path string) bool {
+		missing := missingPackages(stackcluster.EmbeddedPackages, "/usr/bin:/bin", func(path string) bool {
 			return slices.Contains(complete, path) && !slices.Contains(test.without, path)
 		})
 		if got := strings.Join(missing, " "); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
-	}
-}
-
-// TestCNIFoldersAreThoseOfTheCluster reads them from the cluster's source, which
-// the toolchain cannot import: it compiles at once, from the standard library.
-func TestCNIFoldersAreThoseOfTheCluster(t *testing.T) {
-	source, err := os.ReadFile("../provider/embedded/preflight_linux.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := `cniBinDirs = []string{"` + strings.Join(cniFolders, `", "`) + `"}`; !strings.Contains(string(source), want) {
-		t.Errorf("provider/embedded has no line %s", want)
 	}
 }
 
@@ -60,7 +49,7 @@ func TestPackagesFollowTheClusterProvider(t *testing.T) {
 	} {
 		var names []string
 		for _, p := range neededPackages(test.provider, test.goos, func() bool { return test.engine }) {
-			names = append(names, p.name)
+			names = append(names, p.Name)
 		}
 		if test.want == "" && len(names) > 0 || test.want != "" && !slices.Contains(names, test.want) {
 			t.Errorf("%+v: needs %v", test, names)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // choice is the decision about one part: compiled here, or taken from the
@@ -53,7 +55,7 @@ var minimumPulumi = version{major: 3, minor: 255}
 
 // choose decides where each part comes from. It asks nothing of the machine.
 func choose(found machine, pinned versions) plan {
-	p := plan{pulumi: choosePulumi(found, pinned), cluster: chooseCluster(found, pinned), kind: found.clusterProvider == "kind"}
+	p := plan{pulumi: choosePulumi(found, pinned), cluster: chooseCluster(found, pinned), kind: found.clusterProvider == stackcluster.Kind}
 	p.plugin = choosePlugin(found, pinned, p.pulumi)
 	p.kubectl = chooseKubectl(found, pinned, p.cluster)
 	if p.kind && p.cluster.build && found.imageBuilder != nil {
@@ -122,7 +124,7 @@ func chooseKubectl(found machine, pinned versions, cluster choice) choice {
 	case c.build:
 		c.reason = fmt.Sprintf("%s; using %s compiled from its Go module, without the rest of Kubernetes", unfit, pinned.kubernetes)
 	// Of an existing cluster the version is not known here.
-	case skewed && found.clusterProvider == "kind":
+	case skewed && found.clusterProvider == stackcluster.Kind:
 		c.reason = fmt.Sprintf("using %s; WARNING: it is %s, more than one minor version from %s, and may lack what came in between",
 			found.kubectl.path, found.kubectl.version, pinned.kubernetes)
 	default:
@@ -134,12 +136,12 @@ func chooseKubectl(found machine, pinned versions, cluster choice) choice {
 func chooseCluster(found machine, pinned versions) choice {
 	c := choice{what: "cluster"}
 	switch {
-	case found.clusterProvider == "kind" && found.nodeImage == nil:
+	case found.clusterProvider == stackcluster.Kind && found.nodeImage == nil:
 		c.reason = fmt.Sprintf("nothing to provide, using %s", pinned.nodeImage)
-	case found.clusterProvider == "kind" && found.os == "linux":
+	case found.clusterProvider == stackcluster.Kind && found.os == "linux":
 		c.build = true
 		c.reason = fmt.Sprintf("kind's node image is not to be had (%v); using one with Kubernetes %s compiled from its Go modules", found.nodeImage, pinned.kubernetes)
-	case found.clusterProvider != "embedded":
+	case found.clusterProvider != stackcluster.Embedded:
 		c.reason = fmt.Sprintf("nothing to provide, the stack's clusterProvider is %s", found.clusterProvider)
 	case found.os != "linux":
 		c.reason = fmt.Sprintf("nothing to provide, an embedded cluster needs Linux and this is %s", found.os)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // answerTimeout bounds how long a program may take to tell its version.
@@ -26,7 +27,7 @@ const installTimeout = 5 * time.Minute
 func (t *tree) probe(ctx context.Context, pinned versions) machine {
 	m := machine{
 		os:              runtime.GOOS,
-		clusterProvider: t.clusterProvider(ctx).name,
+		clusterProvider: t.clusterProvider(ctx).Provider,
 		pulumi:          tool{path: lookOutside(t.bin, "pulumi")},
 		kubectl:         tool{path: lookOutside(t.bin, "kubectl")},
 	}
@@ -37,7 +38,7 @@ func (t *tree) probe(ctx context.Context, pinned versions) machine {
 	if m.kubectl.path != "" {
 		m.kubectl.version = kubectlVersion(ctx, m.kubectl.path)
 	}
-	if m.clusterProvider == "kind" {
+	if m.clusterProvider == stackcluster.Kind {
 		m.nodeImage, m.imageBuilder = pullNodeImage(ctx, pinned.nodeImage), checkImageBuilder()
 	}
 	if !choosePulumi(m, pinned).build {
@@ -50,7 +51,7 @@ func (t *tree) probe(ctx context.Context, pinned versions) machine {
 // any other work tree.
 func lookOutside(bin, name string) string {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		if dir == bin || strings.HasSuffix(dir, "/.gopherlocks/bin") || !filepath.IsAbs(dir) {
+		if dir == bin || strings.HasSuffix(dir, stackcluster.BinSuffix) || !filepath.IsAbs(dir) {
 			continue
 		}
 		if path := filepath.Join(dir, name); isExecutable(path) {

@@ -2,93 +2,32 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// autoProvider leaves the choice of a cluster provider to the machine, once.
-const autoProvider = "auto"
-
-// providers are what the setting clusterProvider may be besides.
-var providers = []string{"embedded", "kind", "existing"}
-
-// providerChoice is where a stack's Kubernetes comes from.
-type providerChoice struct {
-	name string
-	// reason is a clause that says why.
-	reason string
-	// replaces is what the stack has by now, where that is another.
-	replaces string
-}
-
-func (c providerChoice) String() string {
-	text := fmt.Sprintf("clusterProvider: %s, because %s", c.name, c.reason)
-	if c.replaces != "" {
-		text += fmt.Sprintf("; it takes the place of %s, which the stack has now", c.replaces)
-	}
-	return text
-}
-
 // clusterProvider returns the provider of the selected stack.
-func (t *tree) clusterProvider(ctx context.Context) providerChoice {
-	return t.chooseProvider(os.Getenv, func() error { return checkEngine(ctx) })
+func (t *tree) clusterProvider(ctx context.Context) stackcluster.Choice {
+	in := t.choiceInputs(os.Getenv)
+	in.CheckEngine = func() error { return checkEngine(ctx) }
+	return stackcluster.Choose(in)
 }
 
-// chooseProvider finds out what the selected stack's cluster is, or will be. The
-// program decides by the same order (package components, chooseProvider): what
-// `make CLUSTER=…` says, the stack's configuration, what the stack has by now,
-// and the machine.
-func (t *tree) chooseProvider(getenv func(string) string, checkEngine func() error) providerChoice {
+// choiceInputs are what decides about the selected stack's cluster, but for the
+// machine.
+func (t *tree) choiceInputs(getenv func(string) string) stackcluster.Inputs {
 	stack := t.selectedStack(getenv)
-	recorded := t.recordedProvider(stack)
-	chosen := func(name, reason string) providerChoice {
-		c := providerChoice{name: name, reason: reason}
-		if recorded != "" && recorded != name {
-			c.replaces = recorded
-		}
-		return c
+	return stackcluster.Inputs{
+		Stack:      stack,
+		Command:    getenv(stackcluster.CommandVariable),
+		Configured: t.configuredProvider(stack),
+		Recorded:   t.recordedProvider(stack),
 	}
-	configured := t.configuredProvider(stack)
-	switch wish := getenv("GOPHERLOCKS_CLUSTER"); {
-	case wish != "" && wish != autoProvider:
-		return chosen(wish, "CLUSTER says so")
-	case configured != "" && configured != autoProvider:
-		return chosen(configured, "the configuration of stack "+stack+" says so")
-	case recorded != "":
-		return chosen(recorded, "stack "+stack+" is made for it")
-	}
-	switch err := checkEngine(); {
-	case err == nil:
-		return chosen("kind", "a container engine works here")
-	case containerengine.NoneInstalled(err):
-		return chosen("embedded", "no container engine works here")
-	default:
-		return chosen("embedded", fmt.Sprintf("no container engine works here (%v)", err))
-	}
-}
-
-// agree refuses wishes that are none, and those that the stack's configuration
-// contradicts: the next plain `pulumi up` would follow the configuration.
-func (t *tree) agree(getenv func(string) string) error {
-	wish := getenv("GOPHERLOCKS_CLUSTER")
-	if wish == "" || wish == autoProvider {
-		return nil
-	}
-	if !slices.Contains(providers, wish) {
-		return fmt.Errorf("CLUSTER=%s: take %s or %s", wish, strings.Join(providers, ", "), autoProvider)
-	}
-	stack := t.selectedStack(getenv)
-	if configured := t.configuredProvider(stack); configured != "" && configured != autoProvider && configured != wish {
-		return fmt.Errorf("CLUSTER=%s, and the configuration of stack %s says clusterProvider %s: leave CLUSTER out, or run `pulumi config rm clusterProvider` first",
-			wish, stack, configured)
-	}
-	return nil
 }
 
 // configuredProvider is the setting in the configuration of a stack, "" where it
@@ -103,7 +42,7 @@ func (t *tree) configuredProvider(stack string) string {
 // record is in Pulumi's state; the resource ClusterChoice keeps a copy here,
 // since asking Pulumi takes time, and a Pulumi.
 func (t *tree) recordedProvider(stack string) string {
-	content, err := os.ReadFile(filepath.Join(t.state, "clusterProvider."+stack))
+	content, err := os.ReadFile(stackcluster.RecordFile(t.state, stack))
 	if err != nil {
 		return ""
 	}

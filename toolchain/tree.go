@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // tree is the work tree that the command runs in, and where its things lie.
@@ -33,7 +35,7 @@ func findTree() (*tree, error) {
 	for {
 		gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err == nil && bytes.HasPrefix(gomod, []byte("module "+rootModule+"\n")) {
-			state := filepath.Join(dir, ".gopherlocks")
+			state := filepath.Join(dir, stackcluster.StateFolder)
 			return &tree{root: dir, bin: filepath.Join(state, "bin"), state: state, cache: cache}, nil
 		}
 		parent := filepath.Dir(dir)
@@ -73,10 +75,10 @@ func cacheDir(getenv func(string) string) (string, error) {
 const defaultStack = "dev"
 
 // backend returns the URL of where Pulumi keeps its state: where the user has
-// chosen, or in this tree. What `make env` of another tree has chosen is nobody's
-// wish: two clones in one shell must not work on the same stacks.
+// chosen, or in this tree. What `make env` of another tree has chosen does not
+// count: two clones in one shell must not work on the same stacks.
 func (t *tree) backend(getenv func(string) string) string {
-	url, bin := getenv("PULUMI_BACKEND_URL"), getenv("GOPHERLOCKS_BIN")
+	url, bin := getenv("PULUMI_BACKEND_URL"), getenv(stackcluster.BinVariable)
 	if url != "" && (bin == "" || url != stateBackend(filepath.Dir(bin))) {
 		return url
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 const (
@@ -70,7 +72,7 @@ func TestEveryCauseIsKept(t *testing.T) {
 	_, err := answers(map[string]string{
 		"docker -v": docker, "docker info": foreign, "podman -v": podman, "podman info": "error: Cannot connect to Podman",
 	}).Find(t.Context())
-	if err == nil || NoneInstalled(err) {
+	if err == nil || errors.Is(err, stackcluster.ErrNoEngine) {
 		t.Fatalf("the error is %v", err)
 	}
 	for _, want := range []string{"usermod -aG docker", "permission denied", "podman machine start", "nerdctl and finch are not on PATH"} {
@@ -78,7 +80,7 @@ func TestEveryCauseIsKept(t *testing.T) {
 			t.Errorf("the error lacks %q: %v", want, err)
 		}
 	}
-	if _, err := answers(nil).Find(t.Context()); !NoneInstalled(err) {
+	if _, err := answers(nil).Find(t.Context()); !errors.Is(err, stackcluster.ErrNoEngine) {
 		t.Errorf("nothing is installed, and the error is %v", err)
 	}
 }
@@ -132,13 +134,13 @@ func TestOnlyEnginesOfTheMachineCount(t *testing.T) {
 			t.Errorf("DOCKER_HOST=%s: %q, %v", host, engine.Program, err)
 		}
 	}
-	ours := filepath.Join(t.TempDir(), ownBin)
+	ours := filepath.Join(t.TempDir(), stackcluster.BinSuffix)
 	install(ours, OwnHost)
 	env := []string{"PATH=" + ours, "DOCKER_HOST=" + OwnHost}
 	if engine, err := machine(env).Find(t.Context()); err != nil || engine.Program != "docker" {
 		t.Errorf("the plugin does not find what the toolchain has started: %v", err)
 	}
-	if _, err := machine(withoutOwn(env)).Find(t.Context()); !NoneInstalled(err) {
+	if _, err := machine(withoutOwn(env)).Find(t.Context()); !errors.Is(err, stackcluster.ErrNoEngine) {
 		t.Errorf("our link counts as the machine's Docker: %v", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // Machine is where engines are looked for: its environment and its programs.
@@ -28,9 +30,6 @@ func Here() Machine { return machine(os.Environ()) }
 // and without the command line that it has linked for that.
 func WithoutOwn() Machine { return machine(withoutOwn(os.Environ())) }
 
-// ownBin is how the folders end that work trees keep their programs in.
-const ownBin = "/.gopherlocks/bin"
-
 func withoutOwn(env []string) []string {
 	var left []string
 	for _, variable := range env {
@@ -38,7 +37,7 @@ func withoutOwn(env []string) []string {
 			continue
 		}
 		if path, ok := strings.CutPrefix(variable, "PATH="); ok {
-			folders := slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool { return strings.HasSuffix(folder, ownBin) })
+			folders := slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool { return strings.HasSuffix(folder, stackcluster.BinSuffix) })
 			variable = "PATH=" + strings.Join(folders, string(filepath.ListSeparator))
 		}
 		left = append(left, variable)

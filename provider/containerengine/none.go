@@ -1,9 +1,10 @@
 package containerengine
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // NoneError says that no engine works, and of each one why.
@@ -19,15 +20,11 @@ type Cause struct {
 	Err     error
 }
 
-// NoneInstalled says whether an error of Find is that no engine is there at all,
-// and none was chosen.
-func NoneInstalled(err error) bool {
-	none := (*NoneError)(nil)
-	if !errors.As(err, &none) || none.Chosen != "" {
-		return false
-	}
-	_, missing := none.split()
-	return len(missing) == len(none.Causes)
+// Is makes it [stackcluster.ErrNoEngine] where no engine is there at all, and none
+// was chosen.
+func (e *NoneError) Is(target error) bool {
+	_, missing := e.split()
+	return target == stackcluster.ErrNoEngine && e.Chosen == "" && len(missing) == len(e.Causes)
 }
 
 // split returns what is wrong with the engines that are there, and the names of

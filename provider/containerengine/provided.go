@@ -3,9 +3,12 @@ package containerengine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // Provided is what clusters of kind run on that `go run ./toolchain/kind up` has made
@@ -18,14 +21,11 @@ type Provided struct {
 	NodeImage string `json:"nodeImage,omitempty"`
 }
 
-// providedFile is the note about it in the state folder of a work tree.
-func providedFile(state string) string { return filepath.Join(state, "kind.json") }
-
 // LoadProvided returns what was provided for the work tree with a state folder, the
 // zero value where nothing was.
 func LoadProvided(state string) Provided {
 	var p Provided
-	content, err := os.ReadFile(providedFile(state))
+	content, err := os.ReadFile(stackcluster.ProvidedFile(state))
 	if err != nil || json.Unmarshal(content, &p) != nil {
 		return Provided{}
 	}
@@ -38,24 +38,19 @@ func (p Provided) Save(state string) error {
 	if err != nil {
 		return fmt.Errorf("encoding what was provided: %w", err)
 	}
-	if err := os.WriteFile(providedFile(state), append(content, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(stackcluster.ProvidedFile(state), append(content, '\n'), 0o644); err != nil {
 		return fmt.Errorf("noting what was provided: %w", err)
 	}
 	return nil
 }
 
-// recordPrefix is how the files begin that the resource ClusterChoice keeps in the
-// state folder of a work tree: one for each stack, with its cluster provider.
-const recordPrefix = "clusterProvider."
-
 // KindStacks are the stacks of a work tree whose cluster is one of kind.
 func KindStacks(state string) []string {
-	// The pattern is well-formed.
-	files, _ := filepath.Glob(filepath.Join(state, recordPrefix+"*"))
+	files := stackcluster.RecordFiles(state)
 	var stacks []string
-	for _, file := range files {
-		if content, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(content)) == "kind" {
-			stacks = append(stacks, strings.TrimPrefix(filepath.Base(file), recordPrefix))
+	for _, stack := range slices.Sorted(maps.Keys(files)) {
+		if content, err := os.ReadFile(files[stack]); err == nil && strings.TrimSpace(string(content)) == stackcluster.Kind {
+			stacks = append(stacks, stack)
 		}
 	}
 	return stacks
@@ -76,7 +71,7 @@ func (m Machine) CheckOwn(state string, cause error) error {
 	}
 	var files []string
 	for _, stack := range stacks {
-		files = append(files, filepath.Join(state, recordPrefix+stack))
+		files = append(files, stackcluster.RecordFile(state, stack))
 	}
 	return fmt.Errorf("%w; clusters of this folder are on an engine of the machine (stack %s), and no other takes its place. "+
 		"Where that engine is gone for good, so are they: remove %s and run the command again with CLUSTER=kind",

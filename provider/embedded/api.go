@@ -19,6 +19,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/provider/internal/network"
 	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // DefaultStateRoot is the folder that has a folder for each cluster.
@@ -29,7 +30,7 @@ var ErrNotFound = errors.New("no such cluster")
 
 // Ref names a cluster on this machine.
 type Ref struct {
-	// Name is a DNS label of at most 40 characters.
+	// Name is a DNS label of at most stackcluster.MaxNameLength characters.
 	Name string
 	// StateRoot is an absolute path; default DefaultStateRoot.
 	StateRoot string
@@ -168,13 +169,13 @@ func Delete(ctx context.Context, ref Ref, progress Progress) error {
 	return remove(ctx, ref, progress)
 }
 
-var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
+var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
 // Validate checks what can be checked without looking at the machine.
 func (r Ref) Validate() error {
-	if !validName.MatchString(r.Name) {
-		return fmt.Errorf("name %q: a cluster's name is 1 to 40 lower-case letters, digits and hyphens, "+
-			"and begins and ends with a letter or digit", r.Name)
+	if !validName.MatchString(r.Name) || len(r.Name) > stackcluster.MaxNameLength {
+		return fmt.Errorf("name %q: a cluster's name is 1 to %d lower-case letters, digits and hyphens, "+
+			"and begins and ends with a letter or digit", r.Name, stackcluster.MaxNameLength)
 	}
 	if !filepath.IsAbs(r.root()) {
 		return fmt.Errorf("stateRoot %q is not an absolute path", r.StateRoot)

@@ -3,7 +3,6 @@ package embedded
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +10,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/internal/cgroup"
 	"github.com/gopherlocks/gopherlocks/provider/internal/nodeconfig"
 	"github.com/gopherlocks/gopherlocks/provider/internal/searchpath"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // machine is what the machine has to offer.
@@ -21,21 +21,6 @@ type machine struct {
 	config              nodeconfig.Machine
 }
 
-// programs of the distribution by the Debian package that brings them.
-var distributionPrograms = []struct{ program, packageName string }{
-	{"containerd", "containerd"},
-	{"containerd-shim-runc-v2", "containerd"},
-	{"ctr", "containerd"},
-	{"runc", "runc"},
-	{"iptables", "iptables"},
-}
-
-var (
-	// cniBinDirs is where distributions and upstream put the CNI plugins.
-	cniBinDirs = []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
-	cniPlugins = []string{"bridge", "portmap", "host-local", "loopback"}
-)
-
 // checkMachine returns what the machine offers, or one error with all that is
 // missing and what to do about it.
 func checkMachine(binDir string) (machine, error) {
@@ -44,17 +29,20 @@ func checkMachine(binDir string) (machine, error) {
 	if os.Geteuid() != 0 {
 		missing = append(missing, "root (run pulumi as root)")
 	}
-	for _, item := range distributionPrograms {
-		if _, err := searchpath.Look(item.program); err != nil {
-			missing = append(missing, "the program "+item.program)
-			packages = append(packages, item.packageName)
+	for _, p := range stackcluster.ContainerPackages {
+		for _, program := range p.Programs {
+			if _, err := searchpath.Look(program); err != nil {
+				missing = append(missing, "the program "+program)
+				packages = append(packages, p.Name)
+			}
 		}
 	}
-	found.cniBinDir = findCNI()
+	cni := stackcluster.CNIPackage
+	found.cniBinDir = cni.FindFolder(func(path string) bool { _, err := os.Stat(path); return err == nil })
 	if found.cniBinDir == "" {
 		missing = append(missing, fmt.Sprintf("the CNI plugins %s in one of %s",
-			strings.Join(cniPlugins, ", "), strings.Join(cniBinDirs, ", ")))
-		packages = append(packages, "containernetworking-plugins")
+			strings.Join(cni.Programs, ", "), strings.Join(cni.Folders, ", ")))
+		packages = append(packages, cni.Name)
 	}
 	if _, programs := findPrograms(binDir); len(programs) > 0 {
 		missing = append(missing, fmt.Sprintf("the cluster's programs %s in the folder %s (run \"make tools\", or set binDir)",
@@ -99,21 +87,6 @@ func unique(items []string) []string {
 		}
 	}
 	return result
-}
-
-func findCNI() string {
-	for _, dir := range cniBinDirs {
-		complete := true
-		for _, plugin := range cniPlugins {
-			if _, err := os.Stat(filepath.Join(dir, plugin)); err != nil {
-				complete = false
-			}
-		}
-		if complete {
-			return dir
-		}
-	}
-	return ""
 }
 
 // hasCapability says whether this process, and so its children, has a

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
 	"github.com/gopherlocks/gopherlocks/provider/kind"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // ClusterChoice is the resource gopherlocks:index:ClusterChoice.
@@ -27,17 +28,6 @@ var (
 	_ infer.CustomDelete[ClusterChoiceState]                            = (*ClusterChoice)(nil)
 	_ infer.ExplicitDependencies[ClusterChoiceArgs, ClusterChoiceState] = (*ClusterChoice)(nil)
 )
-
-// The wishes: where Kubernetes comes from, or that the machine decides.
-const (
-	wishAuto     = "auto"
-	wishEmbedded = "embedded"
-	wishKind     = "kind"
-	wishExisting = "existing"
-)
-
-// wished is the reason for a wish that has none.
-const wished = "that is the wish"
 
 // probeTimeout bounds how long a container engine may take to say that it works.
 const probeTimeout = 20 * time.Second
@@ -98,12 +88,12 @@ func (*ClusterChoice) Check(ctx context.Context, req infer.CheckRequest) (infer.
 	fail := func(property, format string, values ...any) {
 		response.Failures = append(response.Failures, p.CheckFailure{Property: property, Reason: fmt.Sprintf(format, values...)})
 	}
-	if !slices.Contains([]string{wishAuto, wishEmbedded, wishKind, wishExisting}, args.Wish) {
-		fail("wish", "%q is none of %s, %s, %s and %s", args.Wish, wishAuto, wishEmbedded, wishKind, wishExisting)
+	if args.Wish != stackcluster.Auto && !slices.Contains(stackcluster.Providers, args.Wish) {
+		fail("wish", "%q is neither %s nor one of %s", args.Wish, stackcluster.Auto, strings.Join(stackcluster.Providers, ", "))
 	}
 	// An existing cluster is nothing that a machine can propose.
-	if args.Proposal != nil && !slices.Contains([]string{wishEmbedded, wishKind}, *args.Proposal) {
-		fail("proposal", "%q is neither %s nor %s", *args.Proposal, wishEmbedded, wishKind)
+	if args.Proposal != nil && !stackcluster.IsOfThisMachine(*args.Proposal) {
+		fail("proposal", "%q is neither %s nor %s", *args.Proposal, stackcluster.Embedded, stackcluster.Kind)
 	}
 	if args.RecordFile != nil && !filepath.IsAbs(*args.RecordFile) {
 		fail("recordFile", "%q is not an absolute path", *args.RecordFile)
@@ -124,37 +114,34 @@ func (*ClusterChoice) WireDependencies(f infer.FieldSelector, _ *ClusterChoiceAr
 func (*ClusterChoice) Create(
 	ctx context.Context, req infer.CreateRequest[ClusterChoiceArgs],
 ) (infer.CreateResponse[ClusterChoiceState], error) {
-	response := infer.CreateResponse[ClusterChoiceState]{ID: req.Name, Output: req.Inputs.choose(ctx, kind.CheckEngine)}
-	p.GetLogger(ctx).Infof("clusterProvider: %s, because %s", response.Output.ClusterProvider, response.Output.Reason)
+	chosen := req.Inputs.choose("", func() error {
+		probing, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		return kind.CheckEngine(probing)
+	})
+	p.GetLogger(ctx).Info(chosen.String())
+	state := ClusterChoiceState{ClusterProvider: chosen.Provider, Reason: chosen.Reason, RecordFile: req.Inputs.RecordFile}
+	state.name(req.Inputs)
+	response := infer.CreateResponse[ClusterChoiceState]{ID: req.Name, Output: state}
 	if req.DryRun {
 		return response, nil
 	}
 	return response, response.Output.record()
 }
 
-// choose makes a first choice.
-func (args ClusterChoiceArgs) choose(ctx context.Context, checkEngine func(context.Context) error) ClusterChoiceState {
-	chosen := ClusterChoiceState{RecordFile: args.RecordFile}
-	chosen.name(args)
-	switch {
-	case args.Wish != wishAuto:
-		chosen.ClusterProvider, chosen.Reason = args.Wish, valueOr(args.Reason, wished)
-	case args.Proposal != nil:
-		chosen.ClusterProvider, chosen.Reason = *args.Proposal, valueOr(args.Reason, "it was proposed")
-	default:
-		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-		defer cancel()
-		if err := checkEngine(ctx); err != nil {
-			chosen.ClusterProvider, chosen.Reason = wishEmbedded, fmt.Sprintf("no container engine works here (%v)", err)
-		} else {
-			chosen.ClusterProvider, chosen.Reason = wishKind, "a container engine works here"
-		}
-	}
-	return chosen
+// choose decides, of a stack that has the recorded provider by now or none.
+func (args ClusterChoiceArgs) choose(recorded string, checkEngine func() error) stackcluster.Choice {
+	return stackcluster.Choose(stackcluster.Inputs{
+		Requested:   stackcluster.Choice{Provider: args.Wish, Reason: valueOr(args.Reason, "it was asked for")},
+		Recorded:    recorded,
+		Proposal:    stackcluster.Choice{Provider: valueOr(args.Proposal, ""), Reason: valueOr(args.Reason, "it was proposed")},
+		CheckEngine: checkEngine,
+	})
 }
 
-// Diff sees nothing but another wish or name, or that the file of the record is not what
-// it should be: what proposals say once there is a choice does not matter.
+// Diff sees nothing but another provider or name that is asked for, or that the file
+// of the record is not what it should be: what proposals say once there is a choice
+// does not matter.
 func (*ClusterChoice) Diff(
 	_ context.Context, req infer.DiffRequest[ClusterChoiceArgs, ClusterChoiceState],
 ) (infer.DiffResponse, error) {
@@ -172,7 +159,7 @@ func (*ClusterChoice) Diff(
 	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
 }
 
-// Update follows another wish.
+// Update follows what is asked for.
 func (*ClusterChoice) Update(
 	ctx context.Context, req infer.UpdateRequest[ClusterChoiceArgs, ClusterChoiceState],
 ) (infer.UpdateResponse[ClusterChoiceState], error) {
@@ -194,14 +181,14 @@ func (*ClusterChoice) Update(
 // follow is the choice under other inputs: auto stays with what there is.
 func (s ClusterChoiceState) follow(args ClusterChoiceArgs) ClusterChoiceState {
 	s.RecordFile = args.RecordFile
-	if args.Wish != wishAuto && args.Wish != s.ClusterProvider {
-		s.ClusterProvider, s.Reason = args.Wish, valueOr(args.Reason, wished)
+	if chosen := args.choose(s.ClusterProvider, nil); chosen.Replaces != "" {
+		s.ClusterProvider, s.Reason = chosen.Provider, chosen.Reason
 	}
 	s.name(args)
 	return s
 }
 
-// name gives the cluster the name that is wished, or the proposed one where it has
+// name gives the cluster the name that is asked for, or the proposed one where it has
 // none yet.
 func (s *ClusterChoiceState) name(args ClusterChoiceArgs) {
 	switch {

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,31 +12,31 @@ import (
 )
 
 func TestFirstChoiceOfACluster(t *testing.T) {
-	works := func(context.Context) error { return nil }
-	fails := func(context.Context) error { return errors.New("docker is not running") }
+	works := func() error { return nil }
+	fails := func() error { return errors.New("docker is not running") }
 	embedded, kind, why := "embedded", "kind", "it was there"
 	for name, c := range map[string]struct {
 		args             ClusterChoiceArgs
-		engine           func(context.Context) error
+		engine           func() error
 		provider, reason string
 	}{
 		"an engine works":   {ClusterChoiceArgs{Wish: "auto"}, works, "kind", "a container engine works here"},
 		"no engine works":   {ClusterChoiceArgs{Wish: "auto"}, fails, "embedded", "no container engine works here (docker is not running)"},
 		"a proposal":        {ClusterChoiceArgs{Wish: "auto", Proposal: &embedded, Reason: &why}, works, "embedded", "it was there"},
 		"a bare proposal":   {ClusterChoiceArgs{Wish: "auto", Proposal: &kind}, fails, "kind", "it was proposed"},
-		"a wish":            {ClusterChoiceArgs{Wish: "existing", Proposal: &kind}, works, "existing", "that is the wish"},
+		"a wish":            {ClusterChoiceArgs{Wish: "existing", Proposal: &kind}, works, "existing", "it was asked for"},
 		"a wish with cause": {ClusterChoiceArgs{Wish: "kind", Reason: &why}, fails, "kind", "it was there"},
 	} {
-		got := c.args.choose(t.Context(), c.engine)
-		if got.ClusterProvider != c.provider || got.Reason != c.reason {
-			t.Errorf("%s: %s, because %s; want %s, because %s", name, got.ClusterProvider, got.Reason, c.provider, c.reason)
+		got := c.args.choose("", c.engine)
+		if got.Provider != c.provider || got.Reason != c.reason {
+			t.Errorf("%s: %s, because %s; want %s, because %s", name, got.Provider, got.Reason, c.provider, c.reason)
 		}
 	}
 }
 
 func TestChoiceOfAClusterIsChecked(t *testing.T) {
 	for _, c := range []struct{ property, value, want string }{
-		{"wish", "moon", `"moon" is none of auto, embedded, kind and existing`},
+		{"wish", "moon", `"moon" is neither auto nor one of embedded, kind, existing`},
 		{"proposal", "existing", `"existing" is neither embedded nor kind`},
 		{"recordFile", "here", `"here" is not an absolute path`},
 	} {

@@ -14,10 +14,8 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
 	"github.com/gopherlocks/gopherlocks/provider/embedded"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
-
-// BinDirEnv is the environment variable with the default of the input binDir.
-const BinDirEnv = "GOPHERLOCKS_BIN"
 
 // EmbeddedCluster is the resource gopherlocks:index:EmbeddedCluster.
 type EmbeddedCluster struct{}
@@ -75,11 +73,11 @@ func (c *EmbeddedCluster) Annotate(a infer.Annotator) {
 
 // Descriptions of the inputs, which are outputs too.
 var (
-	describeName = "Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens."
+	describeName = fmt.Sprintf("Name of the cluster, unique on this machine: 1 to %d lower-case letters, digits and hyphens.", stackcluster.MaxNameLength)
 	describeRoot = "Absolute path of the folder that has a folder for each cluster."
 	describeBin  = "Folder with the cluster's programs: " + strings.Join(embedded.Programs, ", ") + ". They are linked or " +
 		"copied into the cluster's state; only a change of their content restarts the cluster. Default: the environment " +
-		"variable " + BinDirEnv + ", else the folder of this plugin."
+		"variable " + stackcluster.BinVariable + ", else the folder of this plugin."
 	describeKubeconfigFile = "Absolute path where a copy of the administrator's kubeconfig is kept, readable by root " +
 		"alone. Default: none."
 	describeHPASyncPeriod = "Seconds between two looks at each HorizontalPodAutoscaler, at least 1. Default: " +
@@ -196,7 +194,7 @@ func (args EmbeddedClusterArgs) binDir() string {
 	if args.BinDir != nil {
 		return *args.BinDir
 	}
-	if dir := os.Getenv(BinDirEnv); dir != "" {
+	if dir := os.Getenv(stackcluster.BinVariable); dir != "" {
 		return dir
 	}
 	executable, err := os.Executable()

@@ -11,11 +11,8 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
 	"github.com/gopherlocks/gopherlocks/provider/kind"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
-
-// NodeImageEnv is the environment variable with the default of the input
-// nodeImage.
-const NodeImageEnv = "GOPHERLOCKS_KIND_NODE_IMAGE"
 
 // KindCluster is the resource gopherlocks:index:KindCluster.
 type KindCluster struct{}
@@ -132,8 +129,8 @@ func (args KindClusterArgs) nodeImage(used string) string {
 		return ""
 	case used != "":
 		return used
-	case os.Getenv(NodeImageEnv) != "":
-		return os.Getenv(NodeImageEnv)
+	case os.Getenv(stackcluster.NodeImageVariable) != "":
+		return os.Getenv(stackcluster.NodeImageVariable)
 	default:
 		return kind.DefaultNodeImage
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
 	"github.com/gopherlocks/gopherlocks/provider/kind"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // defaultWaitSeconds is the default of the input waitSeconds.
@@ -92,7 +93,7 @@ const (
 func (args *KindClusterArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeKindName)
 	a.Describe(&args.NodeImage, "Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable "+
-		NodeImageEnv+", else "+kind.DefaultNodeImage+".")
+		stackcluster.NodeImageVariable+", else "+kind.DefaultNodeImage+".")
 	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in "+
 		"place of `nodeImage`. At least 1.27.")
 	a.Describe(&args.ControlPlanes, describeControlPlanes)

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
 	"github.com/gopherlocks/gopherlocks/provider/kind"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 func TestKindInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
@@ -42,7 +43,7 @@ func TestKindInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
 }
 
 func TestFirstPreviewKnowsTheNodesOfKind(t *testing.T) {
-	t.Setenv(NodeImageEnv, "mine:v1.37.2")
+	t.Setenv(stackcluster.NodeImageVariable, "mine:v1.37.2")
 	server := newProvider(t)
 	inputs := server.check("KindCluster", map[string]property.Value{
 		"name": property.New("demo"), "workers": property.New(2.0),
@@ -66,7 +67,7 @@ func TestFirstPreviewKnowsTheNodesOfKind(t *testing.T) {
 }
 
 func TestDiffOfKindClusters(t *testing.T) {
-	t.Setenv(NodeImageEnv, "")
+	t.Setenv(stackcluster.NodeImageVariable, "")
 	ptr := func(n int) *int { return &n }
 	text := func(value string) *string { return &value }
 	args := KindClusterArgs{Name: "demo", Workers: ptr(1), WaitSeconds: 300}

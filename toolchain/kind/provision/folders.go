@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 	"github.com/gopherlocks/gopherlocks/toolchain/kind/nodeimage"
 )
 
@@ -19,9 +20,9 @@ type Folders struct {
 
 // FindFolders follows the exports of `make env`.
 func FindFolders() (Folders, error) {
-	bin := os.Getenv("GOPHERLOCKS_BIN")
+	bin := os.Getenv(stackcluster.BinVariable)
 	if bin == "" {
-		return Folders{}, errors.New(`GOPHERLOCKS_BIN is not set; run eval "$(make -s env)" first`)
+		return Folders{}, errors.New(stackcluster.BinVariable + ` is not set; run eval "$(make -s env)" first`)
 	}
 	cache := os.Getenv("GOPHERLOCKS_CACHE")
 	if cache == "" {
