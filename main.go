@@ -7,8 +7,8 @@ package main
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/environment"
 )
 
 func main() { pulumi.Run(declare) }
@@ -18,14 +18,14 @@ func declare(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	environment, err := components.NewEnvironment(ctx, settings)
+	made, err := environment.New(ctx, settings)
 	if err != nil {
 		return err
 	}
-	ctx.Export("clusterProvider", pulumi.String(environment.ClusterProvider))
-	ctx.Export("kubeconfig", environment.Cluster.Kubeconfig)
-	ctx.Export("endpoint", environment.Cluster.Endpoint)
-	ctx.Export("stateDir", environment.Cluster.StateDir)
+	ctx.Export("clusterProvider", pulumi.String(made.ClusterProvider))
+	ctx.Export("kubeconfig", made.Cluster.Kubeconfig)
+	ctx.Export("endpoint", made.Cluster.Endpoint)
+	ctx.Export("stateDir", made.Cluster.StateDir)
 	ctx.Export("miniClusters", summaries(settings.MiniClusters))
 	return nil
 }
@@ -37,10 +37,10 @@ func summaries(miniClusters []config.MiniCluster) pulumi.Array {
 	for _, m := range miniClusters {
 		all = append(all, pulumi.Map{
 			"name":      pulumi.String(m.Name),
-			"namespace": pulumi.String(m.Namespace),
+			"namespace": m.Namespace,
 			"minSize":   pulumi.Int(m.MinSize),
 			"maxSize":   pulumi.Int(m.MaxSize),
-			"autoscale": pulumi.Bool(m.Autoscale),
+			"autoscale": pulumi.Bool(m.Autoscale != nil),
 		})
 	}
 	return all

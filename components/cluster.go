@@ -7,7 +7,6 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks"
 )
 
@@ -152,10 +151,10 @@ func (a ClusterArgs) inputs() pulumi.Map {
 
 func (c *Cluster) take(args *ExistingArgs) {
 	selected := args.Kubeconfig.ToStringOutput().ApplyT(func(content string) (string, error) {
-		return config.SelectContext(content, args.Context)
+		return selectContext(content, args.Context)
 	})
 	c.Kubeconfig = pulumi.ToSecret(selected).(pulumi.StringOutput)
-	c.Endpoint = pulumi.Unsecret(c.Kubeconfig.ApplyT(config.Endpoint)).(pulumi.StringOutput)
+	c.Endpoint = pulumi.Unsecret(c.Kubeconfig.ApplyT(endpoint)).(pulumi.StringOutput)
 	c.StateDir = pulumi.String("").ToStringOutput()
 }
 

@@ -8,10 +8,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
 )
 
-const kubeconfig = `apiVersion: v1
+const aliceContexts = `apiVersion: v1
 kind: Config
 current-context: first
 clusters:
@@ -25,8 +25,8 @@ users:
 `
 
 func TestExistingClusterIsReachedByItsContext(t *testing.T) {
-	r := declare(t, func(ctx *pulumi.Context) error {
-		c, err := NewCluster(ctx, "mine", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(kubeconfig), Context: "second"}})
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
+		c, err := NewCluster(ctx, "mine", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(aliceContexts), Context: "second"}})
 		if err != nil {
 			return err
 		}
@@ -47,20 +47,20 @@ func TestExistingClusterIsReachedByItsContext(t *testing.T) {
 		}
 		return nil
 	})
-	r.get(t, "gopherlocks:components:Cluster", "mine").want(t, map[string]any{"existing.context": "second"})
-	provider := r.get(t, "pulumi:providers:kubernetes", "mine")
-	provider.want(t, map[string]any{"enableServerSideApply": true})
-	if given := provider.rpc.GetObject().GetFields()["kubeconfig"].GetStructValue().GetFields(); given == nil {
+	r.Get(t, "gopherlocks:components:Cluster", "mine").Want(t, map[string]any{"existing.context": "second"})
+	provider := r.Get(t, "pulumi:providers:kubernetes", "mine")
+	provider.Want(t, map[string]any{"enableServerSideApply": true})
+	if given := provider.RPC.GetObject().GetFields()["kubeconfig"].GetStructValue().GetFields(); given == nil {
 		t.Error("the provider's kubeconfig is not a secret")
 	}
 }
 
 func TestEmbeddedClusterTakesItsObjectsWithIt(t *testing.T) {
-	r := newRecorder()
-	r.outputs["gopherlocks:index:EmbeddedCluster"] = resource.NewPropertyMapFromMap(map[string]any{
-		"kubeconfig": kubeconfig, "endpoint": "https://a:6443", "containerdAddress": "/run/it", "stateDir": "/var/lib/it",
+	r := componentstest.NewRecorder()
+	r.Outputs["gopherlocks:index:EmbeddedCluster"] = resource.NewPropertyMapFromMap(map[string]any{
+		"kubeconfig": aliceContexts, "endpoint": "https://a:6443", "containerdAddress": "/run/it", "stateDir": "/var/lib/it",
 	})
-	if err := r.run(func(ctx *pulumi.Context) error {
+	if err := r.Run(func(ctx *pulumi.Context) error {
 		c, err := NewCluster(ctx, "mine", ClusterArgs{Embedded: &EmbeddedArgs{Name: "dev-1", KubeconfigFile: "/k"}})
 		if err != nil {
 			return err
@@ -70,24 +70,24 @@ func TestEmbeddedClusterTakesItsObjectsWithIt(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	r.get(t, "gopherlocks:components:Cluster", "mine").want(t, map[string]any{"embedded.name": "dev-1", "embedded.kubeconfigFile": "/k"})
-	embedded := r.get(t, "gopherlocks:index:EmbeddedCluster", "mine")
-	embedded.want(t, map[string]any{"name": "dev-1", "kubeconfigFile": "/k"})
-	miniCluster := r.get(t, miniClusterType, "sample").rpc
+	r.Get(t, "gopherlocks:components:Cluster", "mine").Want(t, map[string]any{"embedded.name": "dev-1", "embedded.kubeconfigFile": "/k"})
+	embedded := r.Get(t, "gopherlocks:index:EmbeddedCluster", "mine")
+	embedded.Want(t, map[string]any{"name": "dev-1", "kubeconfigFile": "/k"})
+	miniCluster := r.Get(t, MiniClusterType, "sample").RPC
 	if with := miniCluster.GetDeletedWith(); !strings.HasSuffix(with, "EmbeddedCluster::mine") {
 		t.Errorf("the MiniCluster goes with %q, want the cluster", with)
 	}
-	if provider := r.get(t, miniClusterObject, "sample").rpc.GetProvider(); !strings.Contains(provider, "kubernetes::mine::") {
+	if provider := r.Get(t, miniClusterObject, "sample").RPC.GetProvider(); !strings.Contains(provider, "kubernetes::mine::") {
 		t.Errorf("the MiniCluster has provider %q, want the cluster's", provider)
 	}
 }
 
 func TestClusterOfKindTakesItsObjectsAndImages(t *testing.T) {
-	r := newRecorder()
-	r.outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
-		"kubeconfig": kubeconfig, "endpoint": "https://a:6443",
+	r := componentstest.NewRecorder()
+	r.Outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
+		"kubeconfig": aliceContexts, "endpoint": "https://a:6443",
 	})
-	if err := r.run(func(ctx *pulumi.Context) error {
+	if err := r.Run(func(ctx *pulumi.Context) error {
 		c, err := NewCluster(ctx, "mine", ClusterArgs{Kind: &KindArgs{Name: "dev-1", KubeconfigFile: "/k", Workers: 2, NodeImage: "node"}})
 		if err != nil {
 			return err
@@ -100,29 +100,29 @@ func TestClusterOfKindTakesItsObjectsAndImages(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	made := r.get(t, "gopherlocks:index:KindCluster", "mine")
-	made.want(t, map[string]any{"name": "dev-1", "kubeconfigFile": "/k", "workers": 2.0, "nodeImage": "node"})
-	r.get(t, "gopherlocks:index:LocalImage", "image").want(t, map[string]any{"kindCluster": "dev-1"})
-	if with := r.get(t, miniClusterType, "sample").rpc.GetDeletedWith(); !strings.HasSuffix(with, "KindCluster::mine") {
+	made := r.Get(t, "gopherlocks:index:KindCluster", "mine")
+	made.Want(t, map[string]any{"name": "dev-1", "kubeconfigFile": "/k", "workers": 2.0, "nodeImage": "node"})
+	r.Get(t, "gopherlocks:index:LocalImage", "image").Want(t, map[string]any{"kindCluster": "dev-1"})
+	if with := r.Get(t, MiniClusterType, "sample").RPC.GetDeletedWith(); !strings.HasSuffix(with, "KindCluster::mine") {
 		t.Errorf("the MiniCluster goes with %q, want the cluster", with)
 	}
 }
 
 func TestNodesOfKindSeeTheMounts(t *testing.T) {
-	r := newRecorder()
-	r.outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
-		"kubeconfig": kubeconfig, "endpoint": "https://a:6443",
+	r := componentstest.NewRecorder()
+	r.Outputs["gopherlocks:index:KindCluster"] = resource.NewPropertyMapFromMap(map[string]any{
+		"kubeconfig": aliceContexts, "endpoint": "https://a:6443",
 	})
-	if err := r.run(func(ctx *pulumi.Context) error {
+	if err := r.Run(func(ctx *pulumi.Context) error {
 		_, err := NewCluster(ctx, "mine", ClusterArgs{Kind: &KindArgs{
 			Name: "dev-1", KubeconfigFile: "/k", Workers: 1,
-			Mounts: []config.KindMount{{HostPath: "/srv/data", ContainerPath: "/data", ReadOnly: true}},
+			Mounts: []KindMount{{HostPath: "/srv/data", ContainerPath: "/data", ReadOnly: true}},
 		}})
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	nodes, _ := r.get(t, "gopherlocks:index:KindCluster", "mine").at("nodes").([]any)
+	nodes, _ := r.Get(t, "gopherlocks:index:KindCluster", "mine").At("nodes").([]any)
 	mounts := []any{map[string]any{"hostPath": "/srv/data", "containerPath": "/data", "readOnly": true}}
 	want := []any{
 		map[string]any{"role": "control-plane", "extraMounts": mounts},
@@ -141,7 +141,7 @@ func TestClusterComesFromOnePlace(t *testing.T) {
 		"kind: give name and kubeconfigFile":     {Kind: &KindArgs{Name: "a"}},
 		"existing: kubeconfig is not set":        {Existing: &ExistingArgs{}},
 	} {
-		mustRefuse(t, func(ctx *pulumi.Context) error {
+		componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
 			_, err := NewCluster(ctx, "mine", args)
 			return err
 		}, want)

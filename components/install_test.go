@@ -6,33 +6,35 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
 )
 
 func TestOperatorIsInstalledWithItsGeneratedManifests(t *testing.T) {
-	r := declare(t, func(ctx *pulumi.Context) error {
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
 		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image"), AgentImage: pulumi.String("agent")})
 		return err
 	})
-	r.get(t, "gopherlocks:components:Operator", "operator").want(t, map[string]any{"image": "image", "agentImage": "agent"})
-	r.get(t, "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "operator-customresourcedefinition").
-		want(t, map[string]any{"spec.names.kind": "MiniCluster"})
-	r.get(t, "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "operator-clusterrole")
-	r.get(t, "kubernetes:rbac.authorization.k8s.io/v1:Role", "operator-role").want(t, map[string]any{"metadata.namespace": operatorNamespace})
-	deployment := r.get(t, "kubernetes:apps/v1:Deployment", "operator")
-	deployment.want(t, map[string]any{"metadata.name": operatorName, "metadata.namespace": operatorNamespace})
-	container := deployment.at("spec.template.spec.containers").([]any)[0].(map[string]any)
+	r.Get(t, "gopherlocks:components:Operator", "operator").Want(t, map[string]any{"image": "image", "agentImage": "agent"})
+	r.Get(t, "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "operator-customresourcedefinition").
+		Want(t, map[string]any{"spec.names.kind": "MiniCluster"})
+	r.Get(t, "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "operator-clusterrole")
+	r.Get(t, "kubernetes:rbac.authorization.k8s.io/v1:Role", "operator-role").Want(t, map[string]any{"metadata.namespace": OperatorNamespace})
+	deployment := r.Get(t, "kubernetes:apps/v1:Deployment", "operator")
+	deployment.Want(t, map[string]any{"metadata.name": OperatorName, "metadata.namespace": OperatorNamespace})
+	container := deployment.At("spec.template.spec.containers").([]any)[0].(map[string]any)
 	if container["image"] != "image" {
 		t.Errorf("the operator runs image %v", container["image"])
 	}
 }
 
 func TestOperatorLeavesALostNodeSoon(t *testing.T) {
-	r := declare(t, func(ctx *pulumi.Context) error {
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
 		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image"), AgentImage: pulumi.String("agent")})
 		return err
 	})
 	tolerated := map[any]any{}
-	for _, toleration := range r.get(t, "kubernetes:apps/v1:Deployment", "operator").at("spec.template.spec.tolerations").([]any) {
+	for _, toleration := range r.Get(t, "kubernetes:apps/v1:Deployment", "operator").At("spec.template.spec.tolerations").([]any) {
 		fields := toleration.(map[string]any)
 		tolerated[fields["key"]] = fields["tolerationSeconds"]
 	}
@@ -43,14 +45,14 @@ func TestOperatorLeavesALostNodeSoon(t *testing.T) {
 }
 
 func TestMetricsServerIsServedAsAnAPI(t *testing.T) {
-	r := declare(t, func(ctx *pulumi.Context) error {
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
 		_, err := NewMetricsServer(ctx, "metrics", MetricsServerArgs{Image: pulumi.String("image"), KubeletCertificateAuthority: "/ca.crt"})
 		return err
 	})
-	r.get(t, "gopherlocks:components:MetricsServer", "metrics").want(t, map[string]any{"image": "image", "kubeletCertificateAuthority": "/ca.crt"})
-	r.get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "metrics").
-		want(t, map[string]any{"metadata.name": "v1beta1.metrics.k8s.io", "spec.service.name": "metrics-server", "spec.service.namespace": "kube-system"})
-	container := r.get(t, "kubernetes:apps/v1:Deployment", "metrics").at("spec.template.spec.containers").([]any)[0].(map[string]any)
+	r.Get(t, "gopherlocks:components:MetricsServer", "metrics").Want(t, map[string]any{"image": "image", "kubeletCertificateAuthority": "/ca.crt"})
+	r.Get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "metrics").
+		Want(t, map[string]any{"metadata.name": "v1beta1.metrics.k8s.io", "spec.service.name": "metrics-server", "spec.service.namespace": "kube-system"})
+	container := r.Get(t, "kubernetes:apps/v1:Deployment", "metrics").At("spec.template.spec.containers").([]any)[0].(map[string]any)
 	flags := container["args"].([]any)
 	if container["image"] != "image" || flags[len(flags)-1] != "--kubelet-certificate-authority=/ca.crt" {
 		t.Errorf("container = %v", container)
@@ -58,21 +60,18 @@ func TestMetricsServerIsServedAsAnAPI(t *testing.T) {
 }
 
 func TestProgramsWithoutImagesAreRefused(t *testing.T) {
-	mustRefuse(t, func(ctx *pulumi.Context) error {
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
 		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image")})
 		return err
 	}, "operator: image and agentImage must both be set")
-	mustRefuse(t, func(ctx *pulumi.Context) error {
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
 		_, err := NewMetricsServer(ctx, "metrics", MetricsServerArgs{})
 		return err
 	}, "metrics-server: image is not set")
 }
 
 func TestManifestWithoutANameIsRefused(t *testing.T) {
-	err := newRecorder().run(func(ctx *pulumi.Context) error {
-		_, err := newManifests(ctx, "nameless", manifests{stream: []byte("apiVersion: v1\nkind: ConfigMap\n")})
-		return err
-	})
+	_, err := manifestParts([]byte("apiVersion: v1\nkind: ConfigMap\n"), "")
 	if err == nil || !strings.Contains(err.Error(), "metadata.name") {
 		t.Errorf("error = %v, want one that names metadata.name", err)
 	}

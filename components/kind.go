@@ -3,7 +3,6 @@ package components
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/sdk/go/gopherlocks"
 )
 
@@ -22,7 +21,17 @@ type KindArgs struct {
 	// KindCluster.
 	NodeImage string
 	// Mounts are files and folders of the machine that all nodes see.
-	Mounts []config.KindMount
+	Mounts []KindMount
+}
+
+// KindMount is a file or folder of the machine that all nodes of a cluster of
+// kind see.
+type KindMount struct {
+	// HostPath is its absolute path on the machine of the container engine.
+	HostPath string `pulumi:"hostPath"`
+	// ContainerPath is its absolute path in the nodes; by default the same.
+	ContainerPath string `pulumi:"containerPath"`
+	ReadOnly      bool   `pulumi:"readOnly"`
 }
 
 // inputs are those of the resource KindCluster. Nodes are counted where nothing
@@ -51,7 +60,7 @@ func (a KindArgs) node(role string) *gopherlocks.KindNodeArgs {
 	return &gopherlocks.KindNodeArgs{Role: pulumi.String(role), ExtraMounts: kindMounts(a.Mounts)}
 }
 
-func kindMounts(mounts []config.KindMount) gopherlocks.KindMountArray {
+func kindMounts(mounts []KindMount) gopherlocks.KindMountArray {
 	var all gopherlocks.KindMountArray
 	for _, m := range mounts {
 		all = append(all, &gopherlocks.KindMountArgs{

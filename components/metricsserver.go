@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	apiregistrationv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apiregistration/v1"
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
@@ -10,7 +11,7 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/preflight"
+	"github.com/gopherlocks/gopherlocks/declared"
 )
 
 const (
@@ -36,7 +37,7 @@ type MetricsServerArgs struct {
 	// not.
 	Pull *PullArgs
 	// Stack is noted on Deployment and APIService in the annotation of
-	// preflight.AnnotationStack, so that the stack finds again what it has made.
+	// declared.AnnotationStack, so that the stack finds again what it has made.
 	// Default: nothing is noted.
 	Stack string
 }
@@ -62,66 +63,96 @@ func NewMetricsServer(ctx *pulumi.Context, name string, args MetricsServerArgs, 
 	}, m, opts...); err != nil {
 		return nil, fmt.Errorf("metrics-server: %w", err)
 	}
-	child := pulumi.Parent(m)
-	account, err := corev1.NewServiceAccount(ctx, name, &corev1.ServiceAccountArgs{
-		Metadata: metricsServerMeta(),
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("metrics-server's ServiceAccount: %w", err)
-	}
-	rules, err := newMetricsServerRBAC(ctx, name, account, m)
-	if err != nil {
-		return nil, err
-	}
-	// The Deployment is waited for; to wait for the Service's endpoints besides
-	// would only add the time that Pulumi gives them to settle.
-	serviceMeta := metricsServerMeta()
-	serviceMeta.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
-	service, err := corev1.NewService(ctx, name, &corev1.ServiceArgs{
-		Metadata: serviceMeta,
-		Spec: corev1.ServiceSpecArgs{
-			Selector: metricsServerLabels(),
-			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
-				Name: pulumi.String("https"), Port: pulumi.Int(443), TargetPort: pulumi.String("https"),
-			}},
-		},
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("metrics-server's Service: %w", err)
-	}
-	secret, err := newPullSecret(ctx, name+"-registry", pulumi.String(metricsServerNamespace), args.Pull, child)
-	if err != nil {
-		return nil, err
-	}
-	deployment, err := newMetricsServerDeployment(ctx, name, args, account, m, append(rules, secret...))
-	if err != nil {
-		return nil, err
-	}
-	_, err = apiregistrationv1.NewAPIService(ctx, name, &apiregistrationv1.APIServiceArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(preflight.MetricsAPIName), Labels: metricsServerLabels(), Annotations: signature(args.Stack),
-		},
-		Spec: apiregistrationv1.APIServiceSpecArgs{
-			Group:                pulumi.String("metrics.k8s.io"),
-			Version:              pulumi.String("v1beta1"),
-			GroupPriorityMinimum: pulumi.Int(100),
-			VersionPriority:      pulumi.Int(100),
-			// metrics-server signs its own certificate at each start.
-			InsecureSkipTLSVerify: pulumi.Bool(true),
-			Service: apiregistrationv1.ServiceReferenceArgs{
-				Name: service.Metadata.Name(), Namespace: service.Metadata.Namespace(),
-			},
-		},
-	}, child, pulumi.DependsOn([]pulumi.Resource{deployment}))
-	if err != nil {
-		return nil, fmt.Errorf("metrics-server's APIService: %w", err)
+	if err := declareParts(ctx, name, args.parts(), pulumi.Parent(m)); err != nil {
+		return nil, fmt.Errorf("metrics-server: %w", err)
 	}
 	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"namespace": pulumi.String(metricsServerNamespace)})
 }
 
-func newMetricsServerDeployment(
-	ctx *pulumi.Context, name string, args MetricsServerArgs, account *corev1.ServiceAccount, parent *MetricsServer, after []pulumi.Resource,
-) (*appsv1.Deployment, error) {
+// Objects are what the component declares.
+func (a MetricsServerArgs) Objects() []declared.Object { return objectsOf(a.parts()) }
+
+func (a MetricsServerArgs) parts() []*part {
+	account := &part{Object: metricsServerObject(declared.ServiceAccounts), labels: metricsServerLabels, declare: newServiceAccount}
+	roles, bindings := metricsServerRBAC(account)
+	service, deployment, api := metricsServerService(), a.deploymentPart(), a.apiPart()
+	deployment.after = append([]*part{account}, bindings...)
+	parts := slices.Concat([]*part{account}, roles, bindings, []*part{service})
+	for _, secret := range a.Pull.parts(metricsServerNamespace) {
+		secret.suffix = "-registry"
+		deployment.after = append(deployment.after, secret)
+		parts = append(parts, secret)
+	}
+	api.after = []*part{service, deployment}
+	return append(parts, deployment, api)
+}
+
+func metricsServerService() *part {
+	return &part{
+		Object: metricsServerObject(declared.Services),
+		labels: metricsServerLabels,
+		// The Deployment is waited for; to wait for the Service's endpoints besides
+		// would only add the time for which Pulumi wants them unchanged.
+		annotations: map[string]string{"pulumi.com/skipAwait": "true"},
+		declare: func(c child) (pulumi.Resource, error) {
+			return corev1.NewService(c.ctx, c.name, &corev1.ServiceArgs{
+				Metadata: c.meta,
+				Spec: corev1.ServiceSpecArgs{
+					Selector: pulumi.ToStringMap(metricsServerLabels),
+					Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
+						Name: pulumi.String("https"), Port: pulumi.Int(443), TargetPort: pulumi.String("https"),
+					}},
+				},
+			}, c.opts...)
+		},
+	}
+}
+
+func (a MetricsServerArgs) apiPart() *part {
+	return &part{
+		Object:      declared.Object{Resource: declared.APIServices, Name: declared.MetricsAPIName},
+		labels:      metricsServerLabels,
+		annotations: signature(a.Stack),
+		declare: func(c child) (pulumi.Resource, error) {
+			return apiregistrationv1.NewAPIService(c.ctx, c.name, &apiregistrationv1.APIServiceArgs{
+				Metadata: c.meta,
+				Spec: apiregistrationv1.APIServiceSpecArgs{
+					Group:                pulumi.String("metrics.k8s.io"),
+					Version:              pulumi.String("v1beta1"),
+					GroupPriorityMinimum: pulumi.Int(100),
+					VersionPriority:      pulumi.Int(100),
+					// metrics-server signs its own certificate at each start.
+					InsecureSkipTLSVerify: pulumi.Bool(true),
+					Service: apiregistrationv1.ServiceReferenceArgs{
+						Name: pulumi.String(metricsServerName), Namespace: pulumi.String(metricsServerNamespace),
+					},
+				},
+			}, c.opts...)
+		},
+	}
+}
+
+func (a MetricsServerArgs) deploymentPart() *part {
+	o := metricsServerObject(declared.Deployments)
+	o.Exclusive = true
+	return &part{
+		Object: o, labels: metricsServerLabels, annotations: signature(a.Stack),
+		declare: func(c child) (pulumi.Resource, error) {
+			return appsv1.NewDeployment(c.ctx, c.name, &appsv1.DeploymentArgs{
+				Metadata: c.meta,
+				Spec: appsv1.DeploymentSpecArgs{
+					Selector: metav1.LabelSelectorArgs{MatchLabels: pulumi.ToStringMap(metricsServerLabels)},
+					Template: corev1.PodTemplateSpecArgs{
+						Metadata: metav1.ObjectMetaArgs{Labels: pulumi.ToStringMap(metricsServerLabels)},
+						Spec:     a.pod(),
+					},
+				},
+			}, c.opts...)
+		},
+	}
+}
+
+func (a MetricsServerArgs) pod() corev1.PodSpecArgs {
 	flags := pulumi.StringArray{
 		pulumi.String(fmt.Sprintf("--secure-port=%d", metricsServerPort)),
 		pulumi.String("--cert-dir=/tmp"),
@@ -129,70 +160,49 @@ func newMetricsServerDeployment(
 		pulumi.String("--kubelet-use-node-status-port"),
 		pulumi.String("--metric-resolution=15s"),
 	}
-	if args.KubeletCertificateAuthority != "" {
-		flags = append(flags, pulumi.String("--kubelet-certificate-authority="+args.KubeletCertificateAuthority))
+	if a.KubeletCertificateAuthority != "" {
+		flags = append(flags, pulumi.String("--kubelet-certificate-authority="+a.KubeletCertificateAuthority))
 	}
-	if args.KubeletInsecureTLS {
+	if a.KubeletInsecureTLS {
 		flags = append(flags, pulumi.String("--kubelet-insecure-tls"))
 	}
-	probe := func(path string, delay int) corev1.ProbeArgs {
+	probe := func(path string) corev1.ProbeArgs {
 		return corev1.ProbeArgs{
 			HttpGet: corev1.HTTPGetActionArgs{
 				Path: pulumi.String(path), Port: pulumi.String("https"), Scheme: pulumi.String("HTTPS"),
 			},
-			InitialDelaySeconds: pulumi.Int(delay),
+			InitialDelaySeconds: pulumi.Int(0),
 			PeriodSeconds:       pulumi.Int(2),
 			FailureThreshold:    pulumi.Int(15),
 		}
 	}
-	meta := metricsServerMeta()
-	meta.Annotations = signature(args.Stack)
-	deployment, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
-		Metadata: meta,
-		Spec: appsv1.DeploymentSpecArgs{
-			Selector: metav1.LabelSelectorArgs{MatchLabels: metricsServerLabels()},
-			Template: corev1.PodTemplateSpecArgs{
-				Metadata: metav1.ObjectMetaArgs{Labels: metricsServerLabels()},
-				Spec: corev1.PodSpecArgs{
-					ServiceAccountName: account.Metadata.Name(),
-					PriorityClassName:  pulumi.String("system-cluster-critical"),
-					ImagePullSecrets:   args.Pull.references(),
-					Containers: corev1.ContainerArray{corev1.ContainerArgs{
-						Name:  pulumi.String(metricsServerName),
-						Image: args.Image,
-						Args:  flags,
-						Ports: corev1.ContainerPortArray{corev1.ContainerPortArgs{
-							Name: pulumi.String("https"), ContainerPort: pulumi.Int(metricsServerPort),
-						}},
-						LivenessProbe:   probe("/livez", 0),
-						ReadinessProbe:  probe("/readyz", 0),
-						Resources:       requests("50m", "64Mi"),
-						SecurityContext: hardened(),
-						VolumeMounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
-							Name: pulumi.String("tmp"), MountPath: pulumi.String("/tmp"),
-						}},
-					}},
-					Volumes: corev1.VolumeArray{corev1.VolumeArgs{
-						Name: pulumi.String("tmp"), EmptyDir: corev1.EmptyDirVolumeSourceArgs{},
-					}},
-				},
-			},
-		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after))
-	if err != nil {
-		return nil, fmt.Errorf("metrics-server's Deployment: %w", err)
+	return corev1.PodSpecArgs{
+		ServiceAccountName: pulumi.String(metricsServerName),
+		PriorityClassName:  pulumi.String("system-cluster-critical"),
+		ImagePullSecrets:   a.Pull.references(),
+		Containers: corev1.ContainerArray{corev1.ContainerArgs{
+			Name:  pulumi.String(metricsServerName),
+			Image: a.Image,
+			Args:  flags,
+			Ports: corev1.ContainerPortArray{corev1.ContainerPortArgs{
+				Name: pulumi.String("https"), ContainerPort: pulumi.Int(metricsServerPort),
+			}},
+			LivenessProbe:   probe("/livez"),
+			ReadinessProbe:  probe("/readyz"),
+			Resources:       requests("50m", "64Mi"),
+			SecurityContext: hardened(),
+			VolumeMounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
+				Name: pulumi.String("tmp"), MountPath: pulumi.String("/tmp"),
+			}},
+		}},
+		Volumes: corev1.VolumeArray{corev1.VolumeArgs{
+			Name: pulumi.String("tmp"), EmptyDir: corev1.EmptyDirVolumeSourceArgs{},
+		}},
 	}
-	return deployment, nil
 }
 
-func metricsServerLabels() pulumi.StringMap {
-	return pulumi.StringMap{"k8s-app": pulumi.String(metricsServerName)}
-}
+var metricsServerLabels = map[string]string{"k8s-app": metricsServerName}
 
-func metricsServerMeta() metav1.ObjectMetaArgs {
-	return metav1.ObjectMetaArgs{
-		Name:      pulumi.String(metricsServerName),
-		Namespace: pulumi.String(metricsServerNamespace),
-		Labels:    metricsServerLabels(),
-	}
+func metricsServerObject(kind declared.Resource) declared.Object {
+	return declared.Object{Resource: kind, Namespace: metricsServerNamespace, Name: metricsServerName}
 }

@@ -1,13 +1,11 @@
 package components
 
 import (
-	"fmt"
-
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	rbac "k8s.io/api/rbac/v1"
+
+	"github.com/gopherlocks/gopherlocks/declared"
 )
 
 // Names of roles and bindings, as in upstream's manifests.
@@ -39,65 +37,35 @@ var (
 	}}
 )
 
-// newMetricsServerRBAC lets metrics-server read the kubelets' metrics and
-// check its callers, and lets people who may view a namespace read the metrics
-// of its pods. It returns what metrics-server must not start without.
-func newMetricsServerRBAC(
-	ctx *pulumi.Context, name string, account *corev1.ServiceAccount, parent *MetricsServer,
-) ([]pulumi.Resource, error) {
-	child := pulumi.Parent(parent)
-	aggregate := func(role string) string { return "rbac.authorization.k8s.io/aggregate-to-" + role }
-	_, err := rbacv1.NewClusterRole(ctx, name+"-reader", &rbacv1.ClusterRoleArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(metricsReaderRole),
-			Labels: pulumi.StringMap{
-				aggregate("view"):  pulumi.String("true"),
-				aggregate("edit"):  pulumi.String("true"),
-				aggregate("admin"): pulumi.String("true"),
-			},
+// metricsServerRBAC lets metrics-server read the kubelets' metrics and check its
+// callers, and lets people who may view a namespace read the metrics of its pods.
+// metrics-server must not start without the bindings.
+func metricsServerRBAC(account *part) (roles, bindings []*part) {
+	reader := clusterRolePart(metricsReaderRole, metricsReaderRules)
+	reader.suffix = "-reader"
+	reader.labels = map[string]string{}
+	for _, role := range []string{"view", "edit", "admin"} {
+		reader.labels["rbac.authorization.k8s.io/aggregate-to-"+role] = "true"
+	}
+	server := clusterRolePart(metricsServerRole, metricsServerRules)
+	own := bindingPart("", metricsServerRole, server.Object, account)
+	own.after = append(own.after, server)
+	delegator := bindingPart("", metricsDelegatorBinding,
+		declared.Object{Resource: declared.ClusterRoles, Name: authDelegatorRole, Rules: authDelegatorRules}, account)
+	delegator.suffix = "-auth-delegator"
+	authReader := bindingPart(metricsServerNamespace, metricsAuthReaderBinding,
+		declared.Object{Resource: declared.Roles, Namespace: metricsServerNamespace, Name: authReaderRole, Rules: authReaderRules}, account)
+	authReader.suffix = "-auth-reader"
+	return []*part{reader, server}, []*part{own, delegator, authReader}
+}
+
+func clusterRolePart(name string, rules []rbac.PolicyRule) *part {
+	return &part{
+		Object: declared.Object{Resource: declared.ClusterRoles, Name: name, Rules: rules},
+		declare: func(c child) (pulumi.Resource, error) {
+			return rbacv1.NewClusterRole(c.ctx, c.name, &rbacv1.ClusterRoleArgs{Metadata: c.meta, Rules: policyRules(rules)}, c.opts...)
 		},
-		Rules: policyRules(metricsReaderRules),
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("role of metrics' readers: %w", err)
 	}
-	role, err := rbacv1.NewClusterRole(ctx, name, &rbacv1.ClusterRoleArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsServerRole)},
-		Rules:    policyRules(metricsServerRules),
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("metrics-server's role: %w", err)
-	}
-	subjects := rbacv1.SubjectArray{rbacv1.SubjectArgs{
-		Kind: pulumi.String("ServiceAccount"), Name: account.Metadata.Name().Elem(), Namespace: account.Metadata.Namespace(),
-	}}
-	own, err := rbacv1.NewClusterRoleBinding(ctx, name, &rbacv1.ClusterRoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsServerRole)},
-		RoleRef:  roleRef("ClusterRole", role.Metadata.Name().Elem()),
-		Subjects: subjects,
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("binding of metrics-server's role: %w", err)
-	}
-	delegator, err := rbacv1.NewClusterRoleBinding(ctx, name+"-auth-delegator", &rbacv1.ClusterRoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(metricsDelegatorBinding)},
-		RoleRef:  roleRef("ClusterRole", pulumi.String(authDelegatorRole)),
-		Subjects: subjects,
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("binding of metrics-server as auth delegator: %w", err)
-	}
-	reader, err := rbacv1.NewRoleBinding(ctx, name+"-auth-reader", &rbacv1.RoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(metricsAuthReaderBinding), Namespace: pulumi.String(metricsServerNamespace),
-		},
-		RoleRef:  roleRef("Role", pulumi.String(authReaderRole)),
-		Subjects: subjects,
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("binding of metrics-server as reader of authentication settings: %w", err)
-	}
-	return []pulumi.Resource{own, delegator, reader}, nil
 }
 
 func policyRule(group string, resources []string, verbs ...string) rbac.PolicyRule {
@@ -114,10 +82,4 @@ func policyRules(rules []rbac.PolicyRule) (all rbacv1.PolicyRuleArray) {
 		})
 	}
 	return all
-}
-
-func roleRef(kind string, name pulumi.StringInput) rbacv1.RoleRefArgs {
-	return rbacv1.RoleRefArgs{
-		ApiGroup: pulumi.String("rbac.authorization.k8s.io"), Kind: pulumi.String(kind), Name: name,
-	}
 }

@@ -8,6 +8,8 @@ import (
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
 )
 
 const (
@@ -61,17 +63,17 @@ func TestSizeBelongsToOneOwner(t *testing.T) {
 		"the application's":                    {sample(func(a *MiniClusterArgs) { a.SelfScaling = true }), 2, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := declare(t, declareSample(c.args))
-			object := r.get(t, miniClusterObject, "sample")
-			object.want(t, map[string]any{"spec.size": c.size, "spec.minSize": 2.0, "spec.maxSize": 4.0})
-			if ignored := slices.Equal(object.rpc.GetIgnoreChanges(), []string{"spec.size"}); ignored != c.ignored {
-				t.Errorf("ignored changes = %q", object.rpc.GetIgnoreChanges())
+			r := componentstest.Declare(t, declareSample(c.args))
+			object := r.Get(t, miniClusterObject, "sample")
+			object.Want(t, map[string]any{"spec.size": c.size, "spec.minSize": 2.0, "spec.maxSize": 4.0})
+			if ignored := slices.Equal(object.RPC.GetIgnoreChanges(), []string{"spec.size"}); ignored != c.ignored {
+				t.Errorf("ignored changes = %q", object.RPC.GetIgnoreChanges())
 			}
-			annotations := object.at("metadata.annotations").(map[string]any)
+			annotations := object.At("metadata.annotations").(map[string]any)
 			if _, forced := annotations["pulumi.com/patchForce"]; forced != c.forced {
 				t.Errorf("annotations = %v, want patchForce %t", annotations, c.forced)
 			}
-			if r.has(hpaObject, "sample-hpa") != c.hpa {
+			if r.Has(hpaObject, "sample-hpa") != c.hpa {
 				t.Errorf("HPA: %t, want %t", !c.hpa, c.hpa)
 			}
 		})
@@ -79,16 +81,16 @@ func TestSizeBelongsToOneOwner(t *testing.T) {
 }
 
 func TestHPAStaysWithinTheBoundsOfItsMiniCluster(t *testing.T) {
-	r := declare(t, declareSample(sample(autoscaled)))
-	hpa := r.get(t, hpaObject, "sample-hpa")
-	hpa.want(t, map[string]any{
+	r := componentstest.Declare(t, declareSample(sample(autoscaled)))
+	hpa := r.Get(t, hpaObject, "sample-hpa")
+	hpa.Want(t, map[string]any{
 		"metadata.name": "flux-sample-hpa", "metadata.namespace": "flux-operator",
 		"spec.minReplicas": 2.0, "spec.maxReplicas": 4.0,
 		"spec.scaleTargetRef.apiVersion": "flux-framework.org/v1alpha2", "spec.scaleTargetRef.kind": "MiniCluster",
 		"spec.scaleTargetRef.name":                           "flux-sample",
 		"spec.behavior.scaleDown.stabilizationWindowSeconds": 30.0,
 	})
-	metric := hpa.at("spec.metrics").([]any)[0].(map[string]any)["resource"].(map[string]any)
+	metric := hpa.At("spec.metrics").([]any)[0].(map[string]any)["resource"].(map[string]any)
 	if target := metric["target"].(map[string]any); metric["name"] != "cpu" || target["averageUtilization"] != 50.0 {
 		t.Errorf("metric = %v, want a mean CPU use of 50%%", metric)
 	}
@@ -96,7 +98,7 @@ func TestHPAStaysWithinTheBoundsOfItsMiniCluster(t *testing.T) {
 
 func TestMiniClusterShowsPoliciesTheSizeThatItsObjectIgnores(t *testing.T) {
 	inputs := func(changes ...func(*MiniClusterArgs)) map[string]any {
-		return declare(t, declareSample(sample(changes...))).get(t, miniClusterType, "sample").inputs
+		return componentstest.Declare(t, declareSample(sample(changes...))).Get(t, MiniClusterType, "sample").Inputs
 	}
 	want := map[string]any{"name": "flux-sample", "namespace": "flux-operator", "size": 3.0, "minSize": 2.0, "maxSize": 4.0}
 	if got := inputs(autoscaled, sized(3)); !reflect.DeepEqual(got, want) {
@@ -111,42 +113,42 @@ func TestMiniClusterShowsPoliciesTheSizeThatItsObjectIgnores(t *testing.T) {
 }
 
 func TestMiniClusterBecomesACustomResource(t *testing.T) {
-	r := declare(t, declareSample(sample(func(a *MiniClusterArgs) {
+	r := componentstest.Declare(t, declareSample(sample(func(a *MiniClusterArgs) {
 		a.SelfScaling, a.Flux, a.Command, a.DrainTimeoutSeconds = true, true, pulumi.String("hostname"), pulumi.IntRef(0)
 	})))
-	object := r.get(t, miniClusterObject, "sample")
-	object.want(t, map[string]any{
+	object := r.Get(t, miniClusterObject, "sample")
+	object.Want(t, map[string]any{
 		"metadata.name": "flux-sample", "metadata.namespace": "flux-operator",
 		"spec.flux.enabled": true, "spec.selfScaling": true, "spec.scaleDown.drainTimeoutSeconds": 0.0,
 	})
-	container := object.at("spec.containers").([]any)[0].(map[string]any)
+	container := object.At("spec.containers").([]any)[0].(map[string]any)
 	if container["name"] != "flux-sample" || container["image"] != "image" || container["command"] != "hostname" {
 		t.Errorf("container = %v", container)
 	}
-	plain := declare(t, declareSample(sample(func(a *MiniClusterArgs) { a.Command = pulumi.String("") }))).get(t, miniClusterObject, "sample")
-	container = plain.at("spec.containers").([]any)[0].(map[string]any)
-	if _, there := container["command"]; there || plain.at("spec.selfScaling") != nil || plain.at("spec.scaleDown") != nil {
-		t.Errorf("what is not set is declared: %v", plain.inputs)
+	plain := componentstest.Declare(t, declareSample(sample(func(a *MiniClusterArgs) { a.Command = pulumi.String("") }))).Get(t, miniClusterObject, "sample")
+	container = plain.At("spec.containers").([]any)[0].(map[string]any)
+	if _, there := container["command"]; there || plain.At("spec.selfScaling") != nil || plain.At("spec.scaleDown") != nil {
+		t.Errorf("what is not set is declared: %v", plain.Inputs)
 	}
 }
 
 func TestPlacementIsDeclaredWhereItIsNotTheDefault(t *testing.T) {
-	placed := func(policy, key string) registration {
-		return declare(t, declareSample(sample(func(a *MiniClusterArgs) {
+	placed := func(policy, key string) componentstest.Registration {
+		return componentstest.Declare(t, declareSample(sample(func(a *MiniClusterArgs) {
 			a.Placement, a.TopologyKey = policy, key
-		}))).get(t, miniClusterObject, "sample")
+		}))).Get(t, miniClusterObject, "sample")
 	}
-	placed("OnePerNode", "").want(t, map[string]any{"spec.pod.placement.policy": "OnePerNode", "spec.pod.placement.topologyKey": nil})
-	placed("Spread", "topology.kubernetes.io/zone").want(t, map[string]any{"spec.pod.placement.topologyKey": "topology.kubernetes.io/zone"})
+	placed("OnePerNode", "").Want(t, map[string]any{"spec.pod.placement.policy": "OnePerNode", "spec.pod.placement.topologyKey": nil})
+	placed("Spread", "topology.kubernetes.io/zone").Want(t, map[string]any{"spec.pod.placement.topologyKey": "topology.kubernetes.io/zone"})
 	for _, byDefault := range []string{"", "Spread"} {
-		placed(byDefault, "").want(t, map[string]any{"spec.pod": nil})
+		placed(byDefault, "").Want(t, map[string]any{"spec.pod": nil})
 	}
-	mustRefuse(t, declareSample(sample(func(a *MiniClusterArgs) { a.Placement = "Pack" })), `MiniCluster flux-sample: placement: "Pack" is not a placement`)
+	componentstest.MustRefuse(t, declareSample(sample(func(a *MiniClusterArgs) { a.Placement = "Pack" })), `MiniCluster flux-sample: placement: "Pack" is not a placement`)
 }
 
 func TestMiniClusterOfOneRankNeedsNoMinSize(t *testing.T) {
-	r := declare(t, declareSample(MiniClusterArgs{Name: "a", Namespace: pulumi.String("b"), MaxSize: 1, Image: pulumi.String("c")}))
-	r.get(t, miniClusterObject, "sample").want(t, map[string]any{"spec.size": 1.0, "spec.minSize": 1.0, "spec.maxSize": 1.0})
+	r := componentstest.Declare(t, declareSample(MiniClusterArgs{Name: "a", Namespace: pulumi.String("b"), MaxSize: 1, Image: pulumi.String("c")}))
+	r.Get(t, miniClusterObject, "sample").Want(t, map[string]any{"spec.size": 1.0, "spec.minSize": 1.0, "spec.maxSize": 1.0})
 }
 
 func TestMiniClusterThatCannotWorkIsRefusedBeforeAnythingIsDeclared(t *testing.T) {
@@ -164,12 +166,12 @@ func TestMiniClusterThatCannotWorkIsRefusedBeforeAnythingIsDeclared(t *testing.T
 			[]string{"name: is not set", "namespace: is not set", "image: is not set", "maxSize: maxSize 0"},
 		},
 	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, declareSample(sample(c.change)), c.want...) })
+		t.Run(name, func(t *testing.T) { componentstest.MustRefuse(t, declareSample(sample(c.change)), c.want...) })
 	}
 }
 
 func TestNamespaceMayComeFromAnotherResource(t *testing.T) {
-	r := declare(t, func(ctx *pulumi.Context) error {
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
 		namespace, err := corev1.NewNamespace(ctx, "made", &corev1.NamespaceArgs{})
 		if err != nil {
 			return err
@@ -179,11 +181,11 @@ func TestNamespaceMayComeFromAnotherResource(t *testing.T) {
 		}))
 		return err
 	})
-	r.get(t, miniClusterObject, "sample").want(t, map[string]any{"metadata.namespace": "made-id"})
+	r.Get(t, miniClusterObject, "sample").Want(t, map[string]any{"metadata.namespace": "made-id"})
 }
 
 func TestMiniClusterHasOutputs(t *testing.T) {
-	declare(t, func(ctx *pulumi.Context) error {
+	componentstest.Declare(t, func(ctx *pulumi.Context) error {
 		m, err := NewMiniCluster(ctx, "sample", sample())
 		if err != nil {
 			return err
@@ -199,10 +201,10 @@ func TestMiniClusterHasOutputs(t *testing.T) {
 }
 
 func TestAlsoItsHPAIsAChildOfTheMiniCluster(t *testing.T) {
-	r := declare(t, declareSample(sample(autoscaled)))
-	for _, child := range []registration{r.get(t, miniClusterObject, "sample"), r.get(t, hpaObject, "sample-hpa")} {
-		if parent := child.rpc.GetParent(); !strings.HasSuffix(parent, miniClusterType+"::sample") {
-			t.Errorf("%s is a child of %q", child.rpc.GetType(), parent)
+	r := componentstest.Declare(t, declareSample(sample(autoscaled)))
+	for _, child := range []componentstest.Registration{r.Get(t, miniClusterObject, "sample"), r.Get(t, hpaObject, "sample-hpa")} {
+		if parent := child.RPC.GetParent(); !strings.HasSuffix(parent, MiniClusterType+"::sample") {
+			t.Errorf("%s is a child of %q", child.RPC.GetType(), parent)
 		}
 	}
 }

@@ -7,18 +7,19 @@ import (
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
-	rbacv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/rbac/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/crds"
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/operator/rbac"
 	"github.com/gopherlocks/gopherlocks/version"
 )
 
+// OperatorName is the name of the operator's Deployment, and OperatorNamespace where it
+// is installed.
 const (
-	operatorName      = "gopherlocks-operator"
-	operatorNamespace = config.OperatorNamespace
+	OperatorName      = "gopherlocks-operator"
+	OperatorNamespace = "gopherlocks-system"
 )
 
 // OperatorArgs describe the operator's installation.
@@ -34,7 +35,7 @@ type OperatorArgs struct {
 	Pull *PullArgs
 
 	// Stack is noted on namespace and Deployment in the annotation of
-	// preflight.AnnotationStack, so that the stack finds again what it has made.
+	// declared.AnnotationStack, so that the stack finds again what it has made.
 	// Default: nothing is noted.
 	Stack string
 	// KeepDefinition says that the definition stays when the component goes, and with
@@ -63,92 +64,83 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	}, o, opts...); err != nil {
 		return nil, fmt.Errorf("operator: %w", err)
 	}
-	child := pulumi.Parent(o)
-	crd, err := newDefinition(ctx, name, args, child)
+	parts, err := args.parts()
 	if err != nil {
 		return nil, err
 	}
-	annotations, kept := keptOrSigned(args.KeepNamespace, args.Stack)
-	namespace, err := corev1.NewNamespace(ctx, name+"-namespace", &corev1.NamespaceArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name:   pulumi.String(operatorNamespace),
-			Labels: pulumi.StringMap{"pod-security.kubernetes.io/enforce": pulumi.String("restricted")},
+	if err := declareParts(ctx, name, parts, pulumi.Parent(o)); err != nil {
+		return nil, fmt.Errorf("operator: %w", err)
+	}
+	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{"namespace": pulumi.String(OperatorNamespace)})
+}
 
-			Annotations: annotations,
-		},
-	}, append(kept, child)...)
+// Objects are what the component declares.
+func (a OperatorArgs) Objects() ([]declared.Object, error) {
+	parts, err := a.parts()
+	return objectsOf(parts), err
+}
+
+func (a OperatorArgs) parts() ([]*part, error) {
+	definitions, err := manifestParts(crds.MiniCluster, "")
 	if err != nil {
-		return nil, fmt.Errorf("operator's Namespace: %w", err)
+		return nil, fmt.Errorf("definition of MiniClusters: %w", err)
 	}
-	account, err := corev1.NewServiceAccount(ctx, name, &corev1.ServiceAccountArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName), Namespace: namespace.Metadata.Name()},
-	}, child)
+	roles, err := manifestParts(rbac.Role, OperatorNamespace)
 	if err != nil {
-		return nil, fmt.Errorf("operator's ServiceAccount: %w", err)
+		return nil, fmt.Errorf("operator's roles: %w", err)
 	}
-	bindings, err := newOperatorRBAC(ctx, name, namespace, account, o)
-	if err != nil {
-		return nil, err
+	definition := definitions[0]
+	if a.KeepDefinition {
+		// What an older version or another operator has set of it is overruled: the API
+		// server has one.
+		definition.annotations = map[string]string{"pulumi.com/patchForce": "true"}
+		definition.Stays = true
+	}
+	namespace := a.namespacePart()
+	account := &part{
+		Object: declared.Object{Resource: declared.ServiceAccounts, Namespace: OperatorNamespace, Name: OperatorName},
+		after:  []*part{namespace}, declare: newServiceAccount,
 	}
 	// The operator's cache needs the CRD and the permissions: without them it
 	// would start, fail and be started again with a growing back-off.
-	after := append(bindings, crd...)
-	secret, err := newPullSecret(ctx, name+"-registry", namespace.Metadata.Name().Elem(), args.Pull, child)
-	if err != nil {
-		return nil, err
+	deployment := a.deploymentPart()
+	deployment.after = []*part{account, definition}
+	parts := []*part{definition, namespace, account}
+	for _, role := range roles {
+		role.after = []*part{namespace}
+		binding := bindingPart(role.Namespace, OperatorName, role.Object, account)
+		binding.after = append(binding.after, role)
+		deployment.after = append(deployment.after, binding)
+		parts = append(parts, role, binding)
 	}
-	after = append(after, secret...)
-	if err := newOperatorDeployment(ctx, name, args, account, o, after); err != nil {
-		return nil, err
+	for _, secret := range a.Pull.parts(OperatorNamespace) {
+		secret.suffix, secret.after = "-registry", []*part{namespace}
+		deployment.after = append(deployment.after, secret)
+		parts = append(parts, secret)
 	}
-	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{"namespace": pulumi.String(operatorNamespace)})
+	return append(parts, deployment), nil
 }
 
-// newDefinition declares the definition of MiniClusters. What an older version or
-// another operator has set of it is overruled: the API server has one.
-func newDefinition(ctx *pulumi.Context, name string, args OperatorArgs, child pulumi.ResourceOption) ([]pulumi.Resource, error) {
-	annotations := map[string]string{}
-	if args.KeepDefinition {
-		annotations["pulumi.com/patchForce"] = "true"
+func (a OperatorArgs) namespacePart() *part {
+	namespace := &part{
+		Object: declared.Object{Resource: declared.Namespaces, Name: OperatorNamespace, Stays: a.KeepNamespace},
+		suffix: "-namespace",
+		labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		declare: func(c child) (pulumi.Resource, error) {
+			return corev1.NewNamespace(c.ctx, c.name, &corev1.NamespaceArgs{Metadata: c.meta}, c.opts...)
+		},
 	}
-	return newManifests(ctx, name, manifests{stream: crds.MiniCluster, annotations: annotations}, child, pulumi.RetainOnDelete(args.KeepDefinition))
-}
-
-func newOperatorRBAC(
-	ctx *pulumi.Context, name string, namespace *corev1.Namespace, account *corev1.ServiceAccount, parent *Operator,
-) ([]pulumi.Resource, error) {
-	child := pulumi.Parent(parent)
-	roles, err := newManifests(ctx, name, manifests{stream: rbac.Role, namespace: operatorNamespace}, child, pulumi.DependsOn([]pulumi.Resource{namespace}))
-	if err != nil {
-		return nil, err
+	if !a.KeepNamespace {
+		namespace.annotations = signature(a.Stack)
 	}
-	subjects := rbacv1.SubjectArray{rbacv1.SubjectArgs{
-		Kind: pulumi.String("ServiceAccount"), Name: account.Metadata.Name().Elem(), Namespace: account.Metadata.Namespace(),
-	}}
-	everywhere, err := rbacv1.NewClusterRoleBinding(ctx, name, &rbacv1.ClusterRoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName)},
-		RoleRef:  roleRef("ClusterRole", pulumi.String(operatorName)),
-		Subjects: subjects,
-	}, child, pulumi.DependsOn(roles))
-	if err != nil {
-		return nil, fmt.Errorf("binding of the operator's ClusterRole: %w", err)
-	}
-	atHome, err := rbacv1.NewRoleBinding(ctx, name, &rbacv1.RoleBindingArgs{
-		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(operatorName), Namespace: namespace.Metadata.Name()},
-		RoleRef:  roleRef("Role", pulumi.String(operatorName)),
-		Subjects: subjects,
-	}, child, pulumi.DependsOn(roles))
-	if err != nil {
-		return nil, fmt.Errorf("binding of the operator's Role: %w", err)
-	}
-	return []pulumi.Resource{everywhere, atHome}, nil
+	return namespace
 }
 
 // lostNodeSeconds is for how long the operator stays on a node that does not answer,
 // instead of five minutes: nobody else tells what became of the ranks there.
 const lostNodeSeconds = 30
 
-func impatience() corev1.TolerationArray {
+func leaveLostNodes() corev1.TolerationArray {
 	var tolerations corev1.TolerationArray
 	for _, taint := range []string{"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} {
 		tolerations = append(tolerations, corev1.TolerationArgs{
@@ -159,10 +151,29 @@ func impatience() corev1.TolerationArray {
 	return tolerations
 }
 
-func newOperatorDeployment(
-	ctx *pulumi.Context, name string, args OperatorArgs, account *corev1.ServiceAccount, parent *Operator, after []pulumi.Resource,
-) error {
-	labels := pulumi.StringMap{"app.kubernetes.io/name": pulumi.String(operatorName)}
+func (a OperatorArgs) deploymentPart() *part {
+	const name = "app.kubernetes.io/name"
+	selector := pulumi.StringMap{name: pulumi.String(OperatorName)}
+	return &part{
+		Object:      declared.Object{Resource: declared.Deployments, Namespace: OperatorNamespace, Name: OperatorName},
+		labels:      map[string]string{name: OperatorName, "app.kubernetes.io/version": version.Version},
+		annotations: signature(a.Stack),
+		declare: func(c child) (pulumi.Resource, error) {
+			return appsv1.NewDeployment(c.ctx, c.name, &appsv1.DeploymentArgs{
+				Metadata: c.meta,
+				Spec: appsv1.DeploymentSpecArgs{
+					Selector: metav1.LabelSelectorArgs{MatchLabels: selector},
+					Template: corev1.PodTemplateSpecArgs{
+						Metadata: metav1.ObjectMetaArgs{Labels: selector},
+						Spec:     a.pod(),
+					},
+				},
+			}, c.opts...)
+		},
+	}
+}
+
+func (a OperatorArgs) pod() corev1.PodSpecArgs {
 	probe := func(path string) corev1.ProbeArgs {
 		return corev1.ProbeArgs{
 			HttpGet:       corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String("probes")},
@@ -178,47 +189,27 @@ func newOperatorDeployment(
 			FieldRef: corev1.ObjectFieldSelectorArgs{ApiVersion: pulumi.String("v1"), FieldPath: pulumi.String("metadata.namespace")},
 		},
 	}, corev1.EnvVarArgs{
-		Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: args.AgentImage,
+		Name: pulumi.String("GOPHERLOCKS_AGENT_IMAGE"), Value: a.AgentImage,
 	}}
-	if args.Pull != nil {
-		env = append(env, corev1.EnvVarArgs{Name: pulumi.String("GOPHERLOCKS_AGENT_PULL_SECRET"), Value: pulumi.String(args.Pull.Secret)})
+	if a.Pull != nil {
+		env = append(env, corev1.EnvVarArgs{Name: pulumi.String("GOPHERLOCKS_AGENT_PULL_SECRET"), Value: pulumi.String(a.Pull.Secret)})
 	}
-	_, err := appsv1.NewDeployment(ctx, name, &appsv1.DeploymentArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(operatorName), Namespace: account.Metadata.Namespace(),
-			Labels: pulumi.StringMap{
-				"app.kubernetes.io/name":    pulumi.String(operatorName),
-				"app.kubernetes.io/version": pulumi.String(version.Version),
+	return corev1.PodSpecArgs{
+		ServiceAccountName: pulumi.String(OperatorName),
+		ImagePullSecrets:   a.Pull.references(),
+		Tolerations:        leaveLostNodes(),
+		Containers: corev1.ContainerArray{corev1.ContainerArgs{
+			Name:  pulumi.String("operator"),
+			Image: a.Image,
+			Env:   env,
+			Ports: corev1.ContainerPortArray{
+				corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(8080)},
+				corev1.ContainerPortArgs{Name: pulumi.String("probes"), ContainerPort: pulumi.Int(8081)},
 			},
-			Annotations: signature(args.Stack),
-		},
-		Spec: appsv1.DeploymentSpecArgs{
-			Selector: metav1.LabelSelectorArgs{MatchLabels: labels},
-			Template: corev1.PodTemplateSpecArgs{
-				Metadata: metav1.ObjectMetaArgs{Labels: labels},
-				Spec: corev1.PodSpecArgs{
-					ServiceAccountName: account.Metadata.Name(),
-					ImagePullSecrets:   args.Pull.references(),
-					Tolerations:        impatience(),
-					Containers: corev1.ContainerArray{corev1.ContainerArgs{
-						Name:  pulumi.String("operator"),
-						Image: args.Image,
-						Env:   env,
-						Ports: corev1.ContainerPortArray{
-							corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(8080)},
-							corev1.ContainerPortArgs{Name: pulumi.String("probes"), ContainerPort: pulumi.Int(8081)},
-						},
-						LivenessProbe:   probe("/healthz"),
-						ReadinessProbe:  probe("/readyz"),
-						Resources:       requests("50m", "64Mi"),
-						SecurityContext: hardened(),
-					}},
-				},
-			},
-		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after))
-	if err != nil {
-		return fmt.Errorf("operator's Deployment: %w", err)
+			LivenessProbe:   probe("/healthz"),
+			ReadinessProbe:  probe("/readyz"),
+			Resources:       requests("50m", "64Mi"),
+			SecurityContext: hardened(),
+		}},
 	}
-	return nil
 }

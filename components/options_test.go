@@ -7,6 +7,8 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
 )
 
 type owner struct{ pulumi.ResourceState }
@@ -31,12 +33,12 @@ func TestComponentsHonourResourceOptions(t *testing.T) {
 			return err
 		}},
 		"gopherlocks:components:Cluster": {"pulumi:providers:kubernetes it", func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
-			_, err := NewCluster(ctx, "it", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(kubeconfig)}}, opts...)
+			_, err := NewCluster(ctx, "it", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(aliceContexts)}}, opts...)
 			return err
 		}},
 	} {
 		t.Run(token, func(t *testing.T) {
-			r := declare(t, func(ctx *pulumi.Context) error {
+			r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
 				parent := &owner{}
 				if err := ctx.RegisterComponentResource("test:index:Owner", "parent", parent); err != nil {
 					return err
@@ -52,22 +54,22 @@ func TestComponentsHonourResourceOptions(t *testing.T) {
 				return c.declare(ctx, pulumi.Parent(parent), pulumi.Provider(provider), pulumi.DependsOn([]pulumi.Resource{first}),
 					pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String("former")}}), pulumi.Protect(true), pulumi.DeletedWith(first))
 			})
-			component := r.get(t, token, "it").rpc
+			component := r.Get(t, token, "it").RPC
 			if !strings.HasSuffix(component.GetParent(), "::parent") {
 				t.Errorf("parent = %q", component.GetParent())
 			}
 			if dependencies := strings.Join(component.GetDependencies(), " "); !strings.Contains(dependencies, "::first") {
 				t.Errorf("dependencies = %q", dependencies)
 			}
-			if former := r.get(t, token, "it").formerNames(); len(former) != 1 || former[0] != "former" {
+			if former := r.Get(t, token, "it").FormerNames(); len(former) != 1 || former[0] != "former" {
 				t.Errorf("former names = %q", former)
 			}
 			if !component.GetProtect() || !strings.HasSuffix(component.GetDeletedWith(), "::first") {
 				t.Errorf("protect %t, deleted with %q", component.GetProtect(), component.GetDeletedWith())
 			}
-			part := r.asked[c.part].rpc
+			part := r.Asked[c.part].RPC
 			if part == nil {
-				t.Fatalf("no %s is declared, but %v", c.part, r.keys())
+				t.Fatalf("no %s is declared, but %v", c.part, r.Keys())
 			}
 			// What the engine does not hand down from parent to child must be here.
 			if !part.GetProtect() || !strings.HasSuffix(part.GetParent(), token+"::it") {

@@ -1,13 +1,10 @@
 package components
 
 import (
-	"fmt"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/declared"
 )
 
 // PullArgs say how images are pulled from a private registry.
@@ -15,42 +12,45 @@ type PullArgs struct {
 	// Secret is the name of a Secret of type kubernetes.io/dockerconfigjson.
 	// Required.
 	Secret string
-	// Credentials is the content of a Docker configuration, of which the Secret is
-	// made. It is treated as a secret. Default (nil): somebody else makes the Secret.
+	// Credentials is the content of a Docker configuration. The Secret is made of it. It
+	// is treated as a secret. Default (nil): somebody else makes the Secret.
 	Credentials pulumi.StringInput
 	// Stack is noted on a Secret that is made, as in OperatorArgs.
 	Stack string
 }
 
-// pullArgs are those of the stack's configuration; nil when images are pulled
-// without a Secret.
-func pullArgs(s config.Settings, at site) *PullArgs {
-	if s.ImagePullSecret == "" {
-		return nil
+// Objects are what the component of whoever pulls declares for it in a namespace: the
+// Secret, where nobody else makes it.
+func (p *PullArgs) Objects(namespace string) []declared.Object { return objectsOf(p.parts(namespace)) }
+
+// NewPullSecret makes the Secret in a namespace, where nobody else makes it. It returns
+// what pods that pull with it must come after.
+func NewPullSecret(ctx *pulumi.Context, name, namespace string, args *PullArgs, opts ...pulumi.ResourceOption) ([]pulumi.Resource, error) {
+	var made []pulumi.Resource
+	parts := args.parts(namespace)
+	err := declareParts(ctx, name, parts, opts...)
+	for _, p := range parts {
+		made = append(made, p.made)
 	}
-	args := &PullArgs{Secret: s.ImagePullSecret, Stack: at.stack}
-	if s.RegistryCredentials != "" {
-		args.Credentials = pulumi.ToSecret(pulumi.String(s.RegistryCredentials)).(pulumi.StringOutput)
-	}
-	return args
+	return made, err
 }
 
-// newPullSecret makes the Secret in a namespace where it is to be made. It returns
-// what pods that pull with it must come after.
-func newPullSecret(ctx *pulumi.Context, name string, namespace pulumi.StringInput, pull *PullArgs, opts ...pulumi.ResourceOption) ([]pulumi.Resource, error) {
-	if pull == nil || pull.Credentials == nil {
-		return nil, nil
+func (p *PullArgs) parts(namespace string) []*part {
+	if p == nil || p.Credentials == nil {
+		return nil
 	}
-	content := pulumi.ToSecret(pull.Credentials).(pulumi.StringOutput)
-	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:   metav1.ObjectMetaArgs{Name: pulumi.String(pull.Secret), Namespace: namespace, Annotations: signature(pull.Stack)},
-		Type:       pulumi.String("kubernetes.io/dockerconfigjson"),
-		StringData: pulumi.StringMap{".dockerconfigjson": content},
-	}, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("pull Secret %s: %w", pull.Secret, err)
-	}
-	return []pulumi.Resource{secret}, nil
+	return []*part{{
+		Object:      declared.Object{Resource: declared.Secrets, Namespace: namespace, Name: p.Secret, Exclusive: true},
+		annotations: signature(p.Stack),
+		declare: func(c child) (pulumi.Resource, error) {
+			content := pulumi.ToSecret(p.Credentials).(pulumi.StringOutput)
+			return corev1.NewSecret(c.ctx, c.name, &corev1.SecretArgs{
+				Metadata:   c.meta,
+				Type:       pulumi.String("kubernetes.io/dockerconfigjson"),
+				StringData: pulumi.StringMap{".dockerconfigjson": content},
+			}, c.opts...)
+		},
+	}}
 }
 
 // references are a pod's imagePullSecrets.

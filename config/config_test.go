@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/gopherlocks/gopherlocks/components"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // project reads what the project's own Pulumi.yaml says of its keys.
@@ -97,7 +100,7 @@ func TestDefaultsAreThoseOfTheArticle(t *testing.T) {
 		t.Fatalf("%d MiniClusters by default, want 1", len(s.MiniClusters))
 	}
 	m := s.MiniClusters[0]
-	if m.Name != "flux-sample" || m.Namespace != "flux-operator" || m.InitialSize() != 2 || m.MinSize != 2 || m.MaxSize != 4 || !m.Autoscale {
+	if m.Name != "flux-sample" || components.Literal(m.Namespace) != "flux-operator" || m.InitialSize() != 2 || m.MinSize != 2 || m.MaxSize != 4 || m.Autoscale == nil {
 		t.Errorf("defaults = %+v", m)
 	}
 	if warnings := s.Warnings(); len(warnings) != 0 {
@@ -240,19 +243,19 @@ func TestSecretsOfAnEmptyPassphraseAreNone(t *testing.T) {
 
 	s := mustLoad(t, map[string]string{"image": "i", "operatorImage": "o", "agentImage": "a"})
 	s.EmptyPassphrase, s.RegistryCredentials = true, `{"auths": {"r": {"auth": "x"}}}`
-	if _, err := s.On(ProviderExisting); err == nil || !strings.Contains(err.Error(), "gopherlocks:registryCredentials: is stored with an empty passphrase") {
+	if _, err := s.On(stackcluster.Existing); err == nil || !strings.Contains(err.Error(), "gopherlocks:registryCredentials: is stored with an empty passphrase") {
 		t.Errorf("credentials: %v", err)
 	}
-	on, err := s.On(ProviderKind)
+	on, err := s.On(stackcluster.Kind)
 	if w := on.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0], "gopherlocks:registryCredentials is stored with an empty passphrase") {
 		t.Errorf("on kind: %q, %v", w, err)
 	}
 	s.RegistryCredentials = ""
-	on, err = s.On(ProviderExisting)
+	on, err = s.On(stackcluster.Existing)
 	if w := on.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0], "whoever has its state can read the kubeconfig") {
 		t.Errorf("a kubeconfig: %q, %v", w, err)
 	}
-	if on, _ = s.On(ProviderEmbedded); len(on.Warnings()) != 0 {
+	if on, _ = s.On(stackcluster.Embedded); len(on.Warnings()) != 0 {
 		t.Errorf("on a cluster of this machine: %q", on.Warnings())
 	}
 }
@@ -317,16 +320,16 @@ func TestOnlyKeysOfTheProjectAreTheStacks(t *testing.T) {
 
 func TestChosenClusterIsCheckedAnew(t *testing.T) {
 	s := mustLoad(t, nil)
-	if s.ClusterProvider != ProviderAuto {
+	if s.ClusterProvider != stackcluster.Auto {
 		t.Errorf("the default is %q", s.ClusterProvider)
 	}
 	mustRefuse(t, map[string]string{"kindWorkers": "-1"}, "gopherlocks:kindWorkers: kindWorkers -1 must be at least 0")
-	for _, provider := range []string{ProviderKind, ProviderEmbedded} {
+	for _, provider := range []string{stackcluster.Kind, stackcluster.Embedded} {
 		if on, err := s.On(provider); err != nil || on.ClusterProvider != provider {
 			t.Errorf("on %s: %q, %v", provider, on.ClusterProvider, err)
 		}
 	}
-	if _, err := s.On(ProviderExisting); err == nil || !strings.Contains(err.Error(), "gopherlocks:operatorImage: is not set") {
+	if _, err := s.On(stackcluster.Existing); err == nil || !strings.Contains(err.Error(), "gopherlocks:operatorImage: is not set") {
 		t.Errorf("on an existing cluster: %v", err)
 	}
 }

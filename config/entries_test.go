@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/gopherlocks/gopherlocks/components"
 )
 
 func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
@@ -24,10 +26,11 @@ func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
 		t.Fatalf("MiniClusters = %+v", s.MiniClusters)
 	}
 	a, b, c := s.MiniClusters[0], s.MiniClusters[1], s.MiniClusters[2]
-	if a.Name != "a" || a.Namespace != "flux-operator" || *a.Size != 3 || a.MaxSize != 8 || a.Autoscale || a.Image != "common" || a.Command != "run" || a.Protect {
+	text := components.Literal
+	if a.Name != "a" || text(a.Namespace) != "flux-operator" || *a.Size != 3 || a.MaxSize != 8 || a.Autoscale != nil || text(a.Image) != "common" || text(a.Command) != "run" || a.Protect {
 		t.Errorf("a = %+v, want the stack's values", a)
 	}
-	if b.Namespace != "other" || *b.Size != 5 || b.MaxSize != 6 || !b.Autoscale || !b.Flux || b.Image != "own" || b.Command != "" ||
+	if text(b.Namespace) != "other" || *b.Size != 5 || b.MaxSize != 6 || b.Autoscale == nil || !b.Flux || text(b.Image) != "own" || text(b.Command) != "" ||
 		b.Resources["requests"]["cpu"] != "1" || b.Resources["requests"]["memory"] != "1Gi" || *b.DrainTimeoutSeconds != 0 || !b.Protect {
 		t.Errorf("b = %+v, want its own values", b)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumiconfig "github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+
+	"github.com/gopherlocks/gopherlocks/components"
 )
 
 // Load reads the settings of the running program's stack. Its error names
@@ -58,8 +60,8 @@ func stackKeys(project, variable string) (keys []string) {
 func read(get func(key string) string, given []string, emptyPassphrase bool) (Settings, error) {
 	p := parser{get: get}
 	own, credentials := p.own(), p.text(p.key(credentialsKey))
-	if own.ImagePullSecret == "" && credentials != "" {
-		own.ImagePullSecret = defaultPullSecret
+	if components.Literal(own.ImagePullSecret) == "" && credentials != "" {
+		own.ImagePullSecret = pulumi.String(defaultPullSecret)
 	}
 	settings := Settings{
 		ClusterProvider: p.text(p.key("clusterProvider")),
@@ -78,7 +80,7 @@ func read(get func(key string) string, given []string, emptyPassphrase bool) (Se
 		MetricsServer:      p.metrics(p.key("metricsServer")),
 		MetricsServerImage: p.text(p.key("metricsServerImage")),
 
-		ImagePullSecret:     own.ImagePullSecret,
+		ImagePullSecret:     components.Literal(own.ImagePullSecret),
 		RegistryCredentials: credentials,
 
 		EmptyPassphrase: emptyPassphrase,

@@ -6,32 +6,17 @@ import (
 	"maps"
 	"path"
 	"slices"
+
+	"github.com/gopherlocks/gopherlocks/components"
 )
 
 // mountsKey is the key of the list of mounts.
 const mountsKey = "kindMounts"
 
-// KindMount is a file or folder of the machine that all nodes of a cluster of
-// kind see.
-type KindMount struct {
-	// HostPath is its absolute path on the machine of the container engine.
-	HostPath string
-	// ContainerPath is its absolute path in the nodes; by default the same.
-	ContainerPath string
-	ReadOnly      bool
-}
-
-var mountFields = []struct {
-	name string
-	set  func(*parser, *KindMount, value)
-}{
-	{"hostPath", func(p *parser, m *KindMount, v value) { m.HostPath = p.text(v) }},
-	{"containerPath", func(p *parser, m *KindMount, v value) { m.ContainerPath = p.text(v) }},
-	{"readOnly", func(p *parser, m *KindMount, v value) { m.ReadOnly = p.boolean(v) }},
-}
+var mountFields = fieldsOf[components.KindMount]()
 
 // kindMounts reads the list of mounts, which may be missing.
-func (p *parser) kindMounts() []KindMount {
+func (p *parser) kindMounts() []components.KindMount {
 	list := p.key(mountsKey)
 	if list.text == "" {
 		return nil
@@ -40,7 +25,7 @@ func (p *parser) kindMounts() []KindMount {
 	if err := json.Unmarshal([]byte(list.text), &entries); err != nil {
 		p.fail(list, `a list such as [{"hostPath": "/data"}]`)
 	}
-	var mounts []KindMount
+	var mounts []components.KindMount
 	for i, raw := range entries {
 		if mount, ok := p.kindMount(mountPath(i), raw); ok {
 			mounts = append(mounts, mount)
@@ -51,7 +36,7 @@ func (p *parser) kindMounts() []KindMount {
 
 func mountPath(i int) string { return fmt.Sprintf("%s[%d]", mountsKey, i) }
 
-func (p *parser) kindMount(at string, raw json.RawMessage) (m KindMount, ok bool) {
+func (p *parser) kindMount(at string, raw json.RawMessage) (m components.KindMount, ok bool) {
 	before := len(p.errs)
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &given); err != nil || given == nil {
@@ -59,10 +44,10 @@ func (p *parser) kindMount(at string, raw json.RawMessage) (m KindMount, ok bool
 		return m, false
 	}
 	var known []string
-	for _, field := range mountFields {
-		known = append(known, field.name)
-		if raw, there := given[field.name]; there {
-			field.set(p, &m, element("gopherlocks:"+at+"."+field.name, raw))
+	for _, f := range mountFields {
+		known = append(known, f.key)
+		if raw, there := given[f.key]; there {
+			p.read(f.of(&m), element("gopherlocks:"+at+"."+f.key, raw))
 		}
 	}
 	p.refuseUnknown("gopherlocks:"+at+".", "a field of a mount", slices.Collect(maps.Keys(given)), known)
@@ -74,7 +59,7 @@ func (p *parser) kindMount(at string, raw json.RawMessage) (m KindMount, ok bool
 
 // checkKindMounts looks at the paths alone: the machine of the container engine
 // may be another one than this.
-func checkKindMounts(mounts []KindMount) (errs []error) {
+func checkKindMounts(mounts []components.KindMount) (errs []error) {
 	first := map[string]int{}
 	for i, m := range mounts {
 		at := mountPath(i)

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/components"
 )
 
 func TestMountsOfKindAreRead(t *testing.T) {
@@ -10,7 +12,7 @@ func TestMountsOfKindAreRead(t *testing.T) {
 		"clusterProvider": "kind",
 		"kindMounts":      `[{"hostPath": "/data"}, {"hostPath": "/srv/models", "containerPath": "/models", "readOnly": true}]`,
 	}).KindMounts
-	want := []KindMount{
+	want := []components.KindMount{
 		{HostPath: "/data", ContainerPath: "/data"},
 		{HostPath: "/srv/models", ContainerPath: "/models", ReadOnly: true},
 	}

@@ -83,7 +83,7 @@ func (p *parser) metrics(v value) preflight.Metrics {
 }
 
 // resources reads quantities as text or as numbers: "2" and 2 are two CPUs.
-func (p *parser) resources(v value) Resources {
+func (p *parser) resources(v value) map[string]map[string]string {
 	if v.text == "" {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (p *parser) resources(v value) Resources {
 		p.fail(v, `an object such as {"requests": {"cpu": "100m"}}`)
 		return nil
 	}
-	r := Resources{}
+	r := map[string]map[string]string{}
 	for kind, quantities := range given {
 		r[kind] = map[string]string{}
 		for name, raw := range quantities {

@@ -1,18 +1,9 @@
 package config
 
 import (
-	"slices"
 	"strings"
 	"testing"
-
-	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
-
-func TestPlacementsAreTheAPIs(t *testing.T) {
-	if want := []string{api.PlacementSpread, api.PlacementOnePerNode, api.PlacementAny}; !slices.Equal(placements, want) {
-		t.Errorf("placements %q, want %q", placements, want)
-	}
-}
 
 func TestPlacementsThatWork(t *testing.T) {
 	existing := map[string]string{"clusterProvider": "existing", "image": "i", "operatorImage": "o", "agentImage": "a"}
@@ -21,7 +12,7 @@ func TestPlacementsThatWork(t *testing.T) {
 		"any node":               {"placement": "Any"},
 		"zones":                  {"placement": "Spread", "topologyKey": "topology.kubernetes.io/zone"},
 		"one rank":               {"placement": "OnePerNode", "clusterProvider": "embedded", "minSize": "1", "maxSize": "1"},
-		"one rank per host name": {"placement": "OnePerNode", "topologyKey": hostnameLabel, "clusterProvider": "kind"},
+		"one rank per host name": {"placement": "OnePerNode", "topologyKey": "kubernetes.io/hostname", "clusterProvider": "kind"},
 		"control plane alone":    {"placement": "OnePerNode", "minSize": "1", "clusterProvider": "kind", "kindWorkers": "0"},
 	} {
 		if _, err := load(t, changes); err != nil {

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // credentialsKey is a key whose value must be stored as a secret, and is shown in
@@ -22,16 +22,6 @@ const defaultPullSecret = "gopherlocks-registry"
 // file.
 var errPlainCredentials = fmt.Errorf("gopherlocks:%[1]s: is stored in plain text: pulumi config set --secret %[1]s < FILE", credentialsKey)
 
-func checkPullSecret(m MiniCluster) (found []Problem) {
-	if m.ImagePullSecret == "" {
-		return nil
-	}
-	for _, fault := range validation.IsDNS1123Subdomain(m.ImagePullSecret) {
-		found = append(found, problem("imagePullSecret", "%q: %s", m.ImagePullSecret, fault))
-	}
-	return found
-}
-
 // checkCredentials refuses what kubelet could not log in with.
 func checkCredentials(s Settings) []error {
 	if s.RegistryCredentials == "" {
@@ -40,7 +30,7 @@ func checkCredentials(s Settings) []error {
 	if err := checkDockerConfig(s.RegistryCredentials); err != nil {
 		return []error{invalid(credentialsKey, "%w", err)}
 	}
-	if s.EmptyPassphrase && s.ClusterProvider == ProviderExisting {
+	if s.EmptyPassphrase && s.ClusterProvider == stackcluster.Existing {
 		return []error{invalid(credentialsKey, "is stored with an empty passphrase, by which everybody can read it: %s", givePassphrase)}
 	}
 	return nil

@@ -1,13 +1,13 @@
 package config
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
@@ -47,7 +47,7 @@ func TestPullSecretIsThatOfTheStackUnlessAnEntryHasItsOwn(t *testing.T) {
 				t.Errorf("the stack's is %q, want %q", s.ImagePullSecret, c.stack)
 			}
 			for i, want := range c.entries {
-				if got := s.MiniClusters[i].ImagePullSecret; got != want {
+				if got := components.Literal(s.MiniClusters[i].ImagePullSecret); got != want {
 					t.Errorf("entry %d has %q, want %q", i, got, want)
 				}
 			}
@@ -110,34 +110,3 @@ func (noEngine) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 }
 
 func (noEngine) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
-
-func TestKubeconfigWithoutAChoiceSaysWhatThereIs(t *testing.T) {
-	dir := t.TempDir()
-	write := func(content string) string {
-		t.Helper()
-		path := dir + "/kubeconfig"
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	for name, c := range map[string]struct{ path, context, want string }{
-		"another context":   {write(twoContexts), "third", `choose one of ["first" "second"]`},
-		"no current one":    {dir + "/none", "", "gopherlocks:context: is not set, and "},
-		"no context at all": {dir + "/empty", "", "gopherlocks:kubeconfig: there is no context in "},
-		"not YAML":          {dir + "/broken", "", "gopherlocks:kubeconfig: give the path of a kubeconfig that can be read"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for file, content := range map[string]string{
-				"/none": strings.Replace(twoContexts, "current-context: first\n", "", 1), "/empty": "apiVersion: v1\nkind: Config\n", "/broken": "{",
-			} {
-				if err := os.WriteFile(dir+file, []byte(content), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if _, err := ReadKubeconfig(c.path, c.context); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error = %v, want %q", err, c.want)
-			}
-		})
-	}
-}

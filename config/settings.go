@@ -1,30 +1,21 @@
 // Package config reads the stack's configuration and checks it as a whole,
-// before anything is touched. It also holds the checks of one MiniCluster's
-// description, which package components applies to programs without such a
-// configuration.
+// before anything is touched.
 package config
 
-import "github.com/gopherlocks/gopherlocks/preflight"
-
-// Names of the cluster providers, the values of gopherlocks:clusterProvider.
-const (
-	// ProviderAuto is whatever the stack has by now, and in the beginning kind
-	// where a container engine works, else an embedded cluster.
-	ProviderAuto     = "auto"
-	ProviderEmbedded = "embedded"
-	ProviderKind     = "kind"
-	ProviderExisting = "existing"
+import (
+	"github.com/gopherlocks/gopherlocks/components"
+	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // Settings are the stack's configuration, complete and within bounds.
 // Pulumi.yaml documents each key and its default.
 type Settings struct {
-	ClusterProvider string
+	ClusterProvider string // see package stackcluster
 	ClusterName     string // empty: the one that the stack has, or derived from stack and folder
 	TakeOverCluster string // name of a cluster that a stack whose state was lost has left; empty: none
 	KindWorkers     int    // nodes besides the control plane
 	KindNodeImage   string // empty: as the resource KindCluster chooses
-	KindMounts      []KindMount
+	KindMounts      []components.KindMount
 	Kubeconfig      string // path; empty: as kubectl finds it
 	Context         string // empty: the kubeconfig's current one
 

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/preflight"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // validate reports every setting that cannot work, all at once.
@@ -25,7 +28,7 @@ func (s Settings) validate() (errs []error) {
 	return append(errs, checkDuplicates(s)...)
 }
 
-// On returns the settings with a cluster provider in place of [ProviderAuto]. They
+// On returns the settings with a cluster provider in place of [stackcluster.Auto]. They
 // are checked anew: an existing cluster needs more of them than one of this machine.
 func (s Settings) On(provider string) (Settings, error) {
 	s.ClusterProvider = provider
@@ -38,17 +41,17 @@ func invalid(key, format string, args ...any) error {
 
 func checkProvider(s Settings) []error {
 	switch s.ClusterProvider {
-	case ProviderEmbedded:
+	case stackcluster.Embedded:
 		return checkOwnCluster(s)
-	case ProviderAuto:
+	case stackcluster.Auto:
 		return checkKind(s)
-	case ProviderKind:
+	case stackcluster.Kind:
 		return append(checkKind(s), checkOwnCluster(s)...)
-	case ProviderExisting:
+	case stackcluster.Existing:
 		return checkOperatorImages(s)
 	default:
-		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %q, %q, %q or %q",
-			s.ClusterProvider, ProviderAuto, ProviderEmbedded, ProviderKind, ProviderExisting)}
+		return []error{invalid("clusterProvider", "%q is not a cluster provider; take %s or %s",
+			s.ClusterProvider, strings.Join(stackcluster.Providers, ", "), stackcluster.Auto)}
 	}
 }
 
@@ -61,19 +64,15 @@ func checkOwnCluster(s Settings) (errs []error) {
 	}{{"kubeconfig", s.Kubeconfig != ""}, {"context", s.Context != ""}, {"takeOverCRD", s.TakeOverCRD}} {
 		if given.set {
 			errs = append(errs, invalid(given.key, "is about a cluster that you have, and the stack's is %s: pulumi config set clusterProvider %s, or pulumi config rm %s",
-				s.ClusterProvider, ProviderExisting, given.key))
+				s.ClusterProvider, stackcluster.Existing, given.key))
 		}
 	}
-	if autoscales := slices.ContainsFunc(s.MiniClusters, func(m MiniCluster) bool { return m.Autoscale }); autoscales && s.MetricsServer == preflight.MetricsSkip {
+	if autoscales := slices.ContainsFunc(s.MiniClusters, func(m MiniCluster) bool { return m.Autoscale != nil }); autoscales && s.MetricsServer == preflight.MetricsSkip {
 		errs = append(errs, invalid("metricsServer", "is %s, and autoscale on: nothing else serves metrics in a cluster of this machine. "+
 			"Take %s, or autoscale false", preflight.MetricsSkip, preflight.MetricsAuto))
 	}
 	return errs
 }
-
-// maxClusterName is for how many characters there is room in what a cluster of this
-// machine is made of.
-const maxClusterName = 40
 
 func checkClusterName(s Settings) (errs []error) {
 	if s.ClusterName == "" {
@@ -82,8 +81,8 @@ func checkClusterName(s Settings) (errs []error) {
 	for _, fault := range validation.IsDNS1123Label(s.ClusterName) {
 		errs = append(errs, invalid("clusterName", "%q: %s", s.ClusterName, fault))
 	}
-	if len(s.ClusterName) > maxClusterName {
-		errs = append(errs, invalid("clusterName", "%q has %d characters, of at most %d", s.ClusterName, len(s.ClusterName), maxClusterName))
+	if len(s.ClusterName) > stackcluster.MaxNameLength {
+		errs = append(errs, invalid("clusterName", "%q has %d characters, of at most %d", s.ClusterName, len(s.ClusterName), stackcluster.MaxNameLength))
 	}
 	return errs
 }
@@ -108,18 +107,18 @@ func checkOperatorImages(s Settings) (errs []error) {
 	return errs
 }
 
-const notSetOnExisting = "is not set; with clusterProvider " + ProviderExisting + " give an image that the cluster can pull"
+const notSetOnExisting = "is not set; with clusterProvider " + stackcluster.Existing + " give an image that the cluster can pull"
 
 // checkRankImage asks for the image that the ranks run. Only a cluster
 // of this machine has one by default, the demo's workload, which is no place for Flux.
-func checkRankImage(s Settings, m MiniCluster) []Problem {
+func checkRankImage(s Settings, m MiniCluster) []components.Problem {
 	switch {
-	case m.Image != "":
+	case components.Literal(m.Image) != "":
 		return nil
-	case s.ClusterProvider == ProviderExisting:
-		return []Problem{problem("image", notSetOnExisting)}
+	case s.ClusterProvider == stackcluster.Existing:
+		return []components.Problem{{Field: "image", Err: errors.New(notSetOnExisting)}}
 	case m.Flux:
-		return []Problem{problem("image", "is not set; with flux true give an image with a glibc, such as rockylinux:9")}
+		return []components.Problem{{Field: "image", Err: errors.New("is not set; with flux true give an image with a glibc, such as rockylinux:9")}}
 	}
 	return nil
 }
@@ -127,7 +126,7 @@ func checkRankImage(s Settings, m MiniCluster) []Problem {
 func checkDuplicates(s Settings) (errs []error) {
 	first := map[string]string{}
 	for _, m := range s.MiniClusters {
-		id := m.Namespace + "/" + m.Name
+		id := m.ResourceName()
 		if path, there := first[id]; there && m.Name != "" {
 			errs = append(errs, invalid(m.path+"name", "%q is %sname too, in the same namespace %q; a MiniCluster is described once", m.Name, path, m.Namespace))
 			continue

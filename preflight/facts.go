@@ -1,14 +1,14 @@
 // Package preflight decides, before a stack touches a cluster that somebody else
 // keeps, whether an update can work there, and what of the cluster it leaves alone:
 //
-//	wishes (what the stack is about to declare) + facts (what is there) → verdict
+//	desired (what the stack is about to declare) + facts (what is there) → verdict
 //	verdict: problems, notices, what is kept, who serves metrics, permissions to ask for
 //
 // It is pure: package cluster asks the cluster, for facts at first and then for
 // the permissions.
 //
 // Whose an object is, the object itself says: what a stack makes bears the stack's
-// name in [AnnotationStack]. The program cannot read Pulumi's state, and whatever
+// name in [declared.AnnotationStack]. The program cannot read Pulumi's state, and whatever
 // is there without that name was there before, as far as anybody can tell. Such a
 // namespace is used and stays when the stack goes; any other object is a problem,
 // since Pulumi would take it for the stack's, change it, and delete it in the end.
@@ -16,11 +16,11 @@
 // stays in any case: with it all of them would go, whoever made them.
 package preflight
 
-import "slices"
+import (
+	"slices"
 
-// AnnotationStack, on what stays or goes with a stack, is the stack that made it:
-// ORGANIZATION/PROJECT/STACK.
-const AnnotationStack = "flux-framework.org/pulumi-stack"
+	"github.com/gopherlocks/gopherlocks/declared"
+)
 
 // LabelPartOf, with the value PartOf, is on the definition of MiniClusters that is
 // ours.
@@ -31,11 +31,9 @@ const (
 
 // Names of what is looked for.
 const (
-	// Definition is the CustomResourceDefinition of MiniClusters, ours or that of
+	// DefinitionName is the CustomResourceDefinition of MiniClusters, ours or that of
 	// the Flux Operator.
 	DefinitionName = "miniclusters.flux-framework.org"
-	// MetricsAPI is the APIService of the metrics of pods and nodes.
-	MetricsAPIName = "v1beta1.metrics.k8s.io"
 	// SystemNamespace is one that every cluster has from its beginning to its end.
 	SystemNamespace = "kube-system"
 )
@@ -57,13 +55,13 @@ type Facts struct {
 	FluxOperatorsUnknown string
 	// Operator is our operator's Deployment; nil when there is none.
 	Operator *Owned
-	// Objects are those of the wishes that are there, of the signed ones.
-	Objects map[ObjectID]Owned
+	// Objects are those of Desired that are there, of the exclusive ones.
+	Objects map[declared.ID]Owned
 	// MetricsAPI is nil when nobody serves metrics.
 	MetricsAPI *MetricsAPI
-	// Namespaces are those of the wishes that exist, by name.
+	// Namespaces are those of Desired that exist, by name.
 	Namespaces map[string]Owned
-	// SecretsMissing are those of Wishes.PullSecrets that are not there, though
+	// SecretsMissing are those of Desired.PullSecrets that are not there, though
 	// their namespace is.
 	SecretsMissing []NamespacedName
 }
@@ -108,13 +106,13 @@ type MetricsAPI struct {
 	Unavailable string
 }
 
-// Wishes are what a stack is about to do.
-type Wishes struct {
-	// Stack is its name, as in AnnotationStack.
+// Desired is what a stack is about to declare.
+type Desired struct {
+	// Stack is its name, as in declared.AnnotationStack.
 	Stack string
 	// Objects are what it declares in any case, and MetricsServer what besides where
 	// it installs metrics-server.
-	Objects, MetricsServer []Object
+	Objects, MetricsServer []declared.Object
 	// Metrics says whether to install metrics-server.
 	Metrics Metrics
 	// Autoscales says that a MiniCluster has an autoscaler, which needs metrics.
@@ -140,26 +138,26 @@ const (
 	MetricsSkip Metrics = "skip"
 )
 
-// Objects of namespaces.
-func (w Wishes) namespaces() (names []string) {
-	for _, o := range w.Objects {
-		if o.isNamespace() {
+// namespaces are the names of those that it declares.
+func (want Desired) namespaces() (names []string) {
+	for _, o := range want.Objects {
+		if o.Resource == declared.Namespaces {
 			names = append(names, o.Name)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// Namespaces are those that the wishes are about, sorted: of objects, of pull
-// secrets, and those that are declared.
-func (w Wishes) Namespaces() []string {
-	names := w.namespaces()
-	for _, o := range slices.Concat(w.Objects, w.MetricsServer) {
+// Namespaces are those that it is about, sorted: of objects, of pull secrets, and
+// those that it declares.
+func (want Desired) Namespaces() []string {
+	names := want.namespaces()
+	for _, o := range slices.Concat(want.Objects, want.MetricsServer) {
 		if o.Namespace != "" {
 			names = append(names, o.Namespace)
 		}
 	}
-	for _, s := range w.PullSecrets {
+	for _, s := range want.PullSecrets {
 		names = append(names, s.Namespace)
 	}
 	slices.Sort(names)

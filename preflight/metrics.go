@@ -1,30 +1,34 @@
 package preflight
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gopherlocks/gopherlocks/declared"
+)
 
 // installsMetricsServer decides once and for all: what the stack has installed
 // bears its name, so that the next update finds it and keeps it; and as long as
 // somebody else's is there, the stack has none.
-func installsMetricsServer(w Wishes, f Facts) bool {
-	switch w.Metrics {
+func installsMetricsServer(want Desired, f Facts) bool {
+	switch want.Metrics {
 	case MetricsInstall:
 		return true
 	case MetricsSkip:
 		return false
 	default:
-		return f.MetricsAPI == nil || f.MetricsAPI.Stack == w.Stack
+		return f.MetricsAPI == nil || f.MetricsAPI.Stack == want.Stack
 	}
 }
 
 // checkMetricsServer refuses to install a second one.
-func checkMetricsServer(w Wishes, f Facts) []Problem {
+func checkMetricsServer(want Desired, f Facts) []Problem {
 	m := f.MetricsAPI
-	if m == nil || m.Stack == w.Stack || w.Metrics != MetricsInstall {
+	if m == nil || m.Stack == want.Stack || want.Metrics != MetricsInstall {
 		return nil
 	}
 	return []Problem{{ReasonMetricsServerExists, fmt.Sprintf(
 		"metricsServer is %s, and %s serves %s already, which this stack has not made. Use that one: pulumi config set "+
-			"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), MetricsAPIName, MetricsAuto)}}
+			"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), declared.MetricsAPIName, MetricsAuto)}}
 }
 
 // servedBy names who answers, as a reader may look for it.

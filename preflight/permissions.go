@@ -7,45 +7,14 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/gopherlocks/gopherlocks/declared"
 )
-
-// Resource is a kind of objects, as permissions name it.
-type Resource struct{ Group, Resource string }
-
-// Object is one that a stack declares.
-type Object struct {
-	Resource
-	// Namespace is empty for one of the whole cluster.
-	Namespace, Name string
-	// Rules are what a Role or ClusterRole grants.
-	Rules []rbacv1.PolicyRule
-	// Refers is the role that a binding grants; nil for all else.
-	Refers *Object
-	// Watches are the kinds that Pulumi watches in the namespace until the object
-	// is ready, besides its own.
-	Watches []Resource
-	// Signed says that it bears the stack's name, so that one of somebody else's is
-	// told from it.
-	Signed bool
-	// Stays says that it is not deleted when the stack goes.
-	Stays bool
-}
-
-// ObjectID names an object.
-type ObjectID struct {
-	Resource
-	Namespace, Name string
-}
-
-// ID of the object.
-func (o Object) ID() ObjectID { return ObjectID{o.Resource, o.Namespace, o.Name} }
-
-func (o Object) isNamespace() bool { return o.Group == "" && o.Resource.Resource == "namespaces" }
 
 // Permission is what may be allowed.
 type Permission struct {
 	Verb string
-	Resource
+	declared.Resource
 	// Subresource may be empty.
 	Subresource string
 	// Namespace is empty for the whole cluster.
@@ -80,15 +49,21 @@ var (
 	verbsWatched = []string{"list", "watch"}
 )
 
+// watchedUntilReady are the kinds that Pulumi watches, in the namespace of an object of
+// a kind, until the object is ready, besides that kind itself.
+var watchedUntilReady = map[declared.Resource][]declared.Resource{
+	declared.Deployments: {{Group: "apps", Resource: "replicasets"}, {Resource: "pods"}, {Resource: "persistentvolumeclaims"}},
+}
+
 // needs are the permissions to declare objects, each once. Of those that are kept,
 // it takes less.
-func needs(objects []Object, kept func(Object) bool) []Need {
+func needs(objects []declared.Object, kept func(declared.Object) bool) []Need {
 	var found []Need
 	for _, o := range objects {
 		at := Permission{Resource: o.Resource, Namespace: o.Namespace}
 		named := at
 		named.Name = o.Name
-		if o.isNamespace() {
+		if o.Resource == declared.Namespaces {
 			// To the API server, a request about one namespace is one in it.
 			named.Namespace = o.Name
 		}
@@ -100,7 +75,7 @@ func needs(objects []Object, kept func(Object) bool) []Need {
 		default:
 			found = appendVerbs(appendVerbs(found, at, verbsOfAll...), named, verbsOfOne...)
 		}
-		for _, r := range o.Watches {
+		for _, r := range watchedUntilReady[o.Resource] {
 			found = appendVerbs(found, Permission{Resource: r, Namespace: o.Namespace}, verbsWatched...)
 		}
 		// Nobody may grant what they do not have, without these.
@@ -108,7 +83,7 @@ func needs(objects []Object, kept func(Object) bool) []Need {
 			named.Verb = "escalate"
 			found = append(found, Need{named, granted(o.Rules, o.Namespace)})
 		}
-		if role := o.Refers; role != nil {
+		if role := o.Role; role != nil {
 			bind := Permission{Verb: "bind", Resource: role.Resource, Namespace: role.Namespace, Name: role.Name}
 			// What a ClusterRole grants by a RoleBinding, it grants in its namespace.
 			found = append(found, Need{bind, granted(role.Rules, o.Namespace)})
@@ -149,7 +124,7 @@ func granted(rules []rbacv1.PolicyRule, namespace string) (all []Permission) {
 				for _, verb := range rule.Verbs {
 					for _, name := range names {
 						resource, subresource, _ := strings.Cut(resource, "/")
-						all = append(all, Permission{verb, Resource{group, resource}, subresource, namespace, name})
+						all = append(all, Permission{verb, declared.Resource{Group: group, Resource: resource}, subresource, namespace, name})
 					}
 				}
 			}

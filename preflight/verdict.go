@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
@@ -33,7 +34,7 @@ type Problem struct {
 	Message string
 }
 
-// Verdict is what follows from wishes and facts.
+// Verdict is what follows from Desired and Facts.
 type Verdict struct {
 	Problems []Problem
 	// Notices are what a reader should know of what is left alone, a line each.
@@ -48,12 +49,12 @@ type Verdict struct {
 	// Needs are the permissions to ask for.
 	Needs []Need
 
-	kept map[Resource][]string
+	kept map[declared.Resource][]string
 }
 
 // Keeps says that an object of the whole cluster was there before: it stays when
 // the stack goes.
-func (v Verdict) Keeps(resource Resource, name string) bool {
+func (v Verdict) Keeps(resource declared.Resource, name string) bool {
 	return slices.Contains(v.kept[resource], name)
 }
 
@@ -69,47 +70,41 @@ func (v Verdict) Err(where string) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// Kinds of objects that may have been there before.
-var (
-	Namespaces  = Resource{"", "namespaces"}
-	Definitions = Resource{"apiextensions.k8s.io", "customresourcedefinitions"}
-)
-
 // Judge decides. Of several problems it returns all.
-func Judge(w Wishes, f Facts) Verdict {
-	v := Verdict{ClusterID: f.ClusterID, kept: map[Resource][]string{}}
-	for _, check := range []func(Wishes, Facts) []Problem{
+func Judge(want Desired, f Facts) Verdict {
+	v := Verdict{ClusterID: f.ClusterID, kept: map[declared.Resource][]string{}}
+	for _, check := range []func(Desired, Facts) []Problem{
 		checkVersion, checkFluxOperators, checkDefinition, checkStack, checkMetricsServer, checkPullSecrets,
 	} {
-		v.Problems = append(v.Problems, check(w, f)...)
+		v.Problems = append(v.Problems, check(want, f)...)
 	}
-	v.InstallMetricsServer = installsMetricsServer(w, f)
+	v.InstallMetricsServer = installsMetricsServer(want, f)
 	if !v.InstallMetricsServer && f.MetricsAPI != nil {
 		v.MetricsServedBy = f.MetricsAPI.servedBy()
 	}
 	for name, namespace := range f.Namespaces {
-		if namespace.Stack != w.Stack && slices.Contains(w.namespaces(), name) {
-			v.kept[Namespaces] = append(v.kept[Namespaces], name)
+		if namespace.Stack != want.Stack && slices.Contains(want.namespaces(), name) {
+			v.kept[declared.Namespaces] = append(v.kept[declared.Namespaces], name)
 		}
 	}
 	if f.Definition != nil {
-		v.kept[Definitions] = []string{DefinitionName}
+		v.kept[declared.Definitions] = []string{DefinitionName}
 	}
-	v.Notices = notices(w, f, v)
-	objects := w.Objects
+	v.Notices = notices(want, f, v)
+	objects := want.Objects
 	if v.InstallMetricsServer {
-		objects = slices.Concat(objects, w.MetricsServer)
+		objects = slices.Concat(objects, want.MetricsServer)
 	}
-	v.Problems = append(v.Problems, checkObjects(w, f, objects)...)
-	v.Needs = needs(objects, func(o Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
+	v.Problems = append(v.Problems, checkObjects(want, f, objects)...)
+	v.Needs = needs(objects, func(o declared.Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
 	// Pulumi replaces all that a stack has in a cluster which it does not know again.
 	v.Needs = distinct(append(v.Needs, Need{Permission: Permission{
-		Verb: "get", Resource: Namespaces, Namespace: SystemNamespace, Name: SystemNamespace,
+		Verb: "get", Resource: declared.Namespaces, Namespace: SystemNamespace, Name: SystemNamespace,
 	}}))
 	return v
 }
 
-func checkVersion(_ Wishes, f Facts) []Problem {
+func checkVersion(_ Desired, f Facts) []Problem {
 	if err := kubeversion.Check(f.Version); err != nil {
 		return []Problem{{ReasonKubernetesTooOld, err.Error()}}
 	}
@@ -118,7 +113,7 @@ func checkVersion(_ Wishes, f Facts) []Problem {
 
 // checkFluxOperators refuses to work beside a Flux Operator that runs: both would
 // act on every MiniCluster, also when it is to be taken over.
-func checkFluxOperators(w Wishes, f Facts) (found []Problem) {
+func checkFluxOperators(want Desired, f Facts) (found []Problem) {
 	for _, d := range f.FluxOperators {
 		if d.Replicas > 0 {
 			found = append(found, Problem{ReasonFluxOperatorRuns, fmt.Sprintf(
@@ -127,7 +122,7 @@ func checkFluxOperators(w Wishes, f Facts) (found []Problem) {
 				d.NamespacedName, d.Image, d.Namespace, d.Name)})
 		}
 	}
-	if f.FluxOperatorsUnknown != "" && w.TakeOver && f.Definition != nil && !f.Definition.Ours {
+	if f.FluxOperatorsUnknown != "" && want.TakeOver && f.Definition != nil && !f.Definition.Ours {
 		found = append(found, Problem{ReasonFluxOperatorRuns, fmt.Sprintf(
 			"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: %s", f.FluxOperatorsUnknown)})
 	}
@@ -136,24 +131,24 @@ func checkFluxOperators(w Wishes, f Facts) (found []Problem) {
 
 // checkDefinition guards the definition of MiniClusters that somebody else has
 // installed, and with it their MiniClusters.
-func checkDefinition(w Wishes, f Facts) (found []Problem) {
+func checkDefinition(want Desired, f Facts) (found []Problem) {
 	d := f.Definition
 	if d == nil {
 		return nil
 	}
-	if !d.Ours && !w.TakeOver {
+	if !d.Ours && !want.TakeOver {
 		return []Problem{{ReasonForeignDefinition, fmt.Sprintf(
 			"CustomResourceDefinition %s, with %s, is not Gopherlocks' but the Flux Operator's, as it seems. Either keep the "+
 				"MiniClusters, of which ours then takes care: pulumi config set takeOverCRD true; or delete them all with it: "+
 				"kubectl delete crd %s. See docs/existing-clusters.md", DefinitionName, d.count(), DefinitionName)}}
 	}
 	for _, version := range d.Stored {
-		if !slices.Contains(w.Served, version) {
+		if !slices.Contains(want.Served, version) {
 			found = append(found, Problem{ReasonStoredVersion, fmt.Sprintf(
 				"CustomResourceDefinition %s says in status.storedVersions that objects may be stored as %s, which Gopherlocks does not "+
 					"serve (it serves %s). Write each MiniCluster anew (kubectl get miniclusters -A -o json | kubectl replace -f -), then take "+
 					"%s out: kubectl edit crd %s --subresource=status",
-				DefinitionName, version, strings.Join(w.Served, ", "), version, DefinitionName)})
+				DefinitionName, version, strings.Join(want.Served, ", "), version, DefinitionName)})
 		}
 	}
 	return found
@@ -171,9 +166,9 @@ func (d Definition) count() string {
 }
 
 // checkStack refuses to install a second operator: a cluster has one.
-func checkStack(w Wishes, f Facts) []Problem {
+func checkStack(want Desired, f Facts) []Problem {
 	switch {
-	case f.Operator == nil || f.Operator.Stack == w.Stack:
+	case f.Operator == nil || f.Operator.Stack == want.Stack:
 		return nil
 	case f.Operator.Stack == "":
 		return []Problem{{ReasonOperatorExists, "the operator is there already and bears no stack's name, and a cluster has one operator. Declare " +
@@ -183,14 +178,14 @@ func checkStack(w Wishes, f Facts) []Problem {
 	return []Problem{{ReasonOtherStack, fmt.Sprintf(
 		"the operator there belongs to the stack %s, and a cluster has one operator. Let that stack have these MiniClusters too, "+
 			"declare them by the component MiniCluster alone (docs/components.md), or if %s has become %s, hand over what it made: "+
-			"docs/existing-clusters.md#another-name-for-the-stack", f.Operator.Stack, f.Operator.Stack, w.Stack)}}
+			"docs/existing-clusters.md#another-name-for-the-stack", f.Operator.Stack, f.Operator.Stack, want.Stack)}}
 }
 
 // checkObjects refuses to take what somebody else has made.
-func checkObjects(w Wishes, f Facts, objects []Object) (found []Problem) {
+func checkObjects(want Desired, f Facts, objects []declared.Object) (found []Problem) {
 	for _, o := range objects {
 		owner, there := f.Objects[o.ID()]
-		if !o.Signed || !there || owner.Stack == w.Stack {
+		if !o.Exclusive || !there || owner.Stack == want.Stack {
 			continue
 		}
 		whose := "bears no stack's name"
@@ -201,12 +196,12 @@ func checkObjects(w Wishes, f Facts, objects []Object) (found []Problem) {
 		found = append(found, Problem{ReasonObjectExists, fmt.Sprintf(
 			"%s %s/%s is there already and %s: an update would change it, and pulumi destroy delete it. Take another name, remove it, or "+
 				"let this stack have it: kubectl annotate --overwrite -n %s %s %s %s=%s",
-			kind, o.Namespace, o.Name, whose, o.Namespace, kind, o.Name, AnnotationStack, w.Stack)})
+			kind, o.Namespace, o.Name, whose, o.Namespace, kind, o.Name, declared.AnnotationStack, want.Stack)})
 	}
 	return found
 }
 
-func checkPullSecrets(_ Wishes, f Facts) (found []Problem) {
+func checkPullSecrets(_ Desired, f Facts) (found []Problem) {
 	for _, s := range f.SecretsMissing {
 		found = append(found, Problem{ReasonPullSecretMissing, fmt.Sprintf(
 			"imagePullSecret %q is not in namespace %s. Make it: kubectl create secret docker-registry -n %s %s "+
@@ -216,34 +211,34 @@ func checkPullSecrets(_ Wishes, f Facts) (found []Problem) {
 	return found
 }
 
-func notices(w Wishes, f Facts, v Verdict) (lines []string) {
+func notices(want Desired, f Facts, v Verdict) (lines []string) {
 	switch {
 	case v.InstallMetricsServer:
 	case v.MetricsServedBy != "":
-		line := fmt.Sprintf("metrics-server is left alone: %s serves %s", v.MetricsServedBy, MetricsAPIName)
-		if f.MetricsAPI.Unavailable != "" && w.Autoscales {
+		line := fmt.Sprintf("metrics-server is left alone: %s serves %s", v.MetricsServedBy, declared.MetricsAPIName)
+		if f.MetricsAPI.Unavailable != "" && want.Autoscales {
 			line += ", which does not answer, so that autoscalers cannot work: " + f.MetricsAPI.Unavailable
 		}
 		lines = append(lines, line)
-	case w.Autoscales:
-		lines = append(lines, fmt.Sprintf("metricsServer is %s and nobody serves %s: autoscalers cannot work", MetricsSkip, MetricsAPIName))
+	case want.Autoscales:
+		lines = append(lines, fmt.Sprintf("metricsServer is %s and nobody serves %s: autoscalers cannot work", MetricsSkip, declared.MetricsAPIName))
 	}
-	if f.Definition != nil && !f.Definition.Ours && w.TakeOver {
+	if f.Definition != nil && !f.Definition.Ours && want.TakeOver {
 		lines = append(lines, fmt.Sprintf("takes over %s with %s: those that run are started anew by the operator",
 			DefinitionName, f.Definition.count()))
 	}
-	if f.Definition != nil && f.Definition.HelmRelease.Name != "" && (f.Definition.Ours || w.TakeOver) {
+	if f.Definition != nil && f.Definition.HelmRelease.Name != "" && (f.Definition.Ours || want.TakeOver) {
 		release := f.Definition.HelmRelease
 		lines = append(lines, fmt.Sprintf("%s belongs to Helm's release %s: helm uninstall would delete it with all MiniClusters. Have Helm "+
 			"forget the release instead: kubectl delete secret -n %s -l owner=helm,name=%s", DefinitionName, release, release.Namespace, release.Name))
 	}
-	for _, secret := range w.PullSecrets {
+	for _, secret := range want.PullSecrets {
 		if _, there := f.Namespaces[secret.Namespace]; !there {
 			lines = append(lines, fmt.Sprintf("namespace %s is not there yet, so imagePullSecret %q must come into it by itself; "+
 				"otherwise make both before, or set registryCredentials", secret.Namespace, secret.Name))
 		}
 	}
-	for _, name := range v.kept[Namespaces] {
+	for _, name := range v.kept[declared.Namespaces] {
 		lines = append(lines, fmt.Sprintf("namespace %s is not of this stack: pulumi destroy will leave it", name))
 	}
 	slices.Sort(lines)

@@ -6,34 +6,36 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/gopherlocks/gopherlocks/declared"
 )
 
-// wishes are those of a small stack.
-func wishes(change ...func(*Wishes)) Wishes {
-	w := Wishes{
+// desired is what a small stack declares.
+func desired(change ...func(*Desired)) Desired {
+	want := Desired{
 		Stack:   "org/gopherlocks/mine",
 		Metrics: MetricsAuto, Autoscales: true, Served: []string{"v1alpha2", "v1alpha1"},
-		Objects: []Object{
-			{Resource: Definitions, Name: DefinitionName, Stays: true},
-			{Resource: Namespaces, Name: "gopherlocks-system"},
-			{Resource: Namespaces, Name: "hpc"},
-			{Resource: Resource{"apps", "deployments"}, Namespace: "gopherlocks-system", Name: "operator"},
+		Objects: []declared.Object{
+			{Resource: declared.Definitions, Name: DefinitionName, Stays: true},
+			{Resource: declared.Namespaces, Name: "gopherlocks-system"},
+			{Resource: declared.Namespaces, Name: "hpc"},
+			{Resource: declared.Deployments, Namespace: "gopherlocks-system", Name: "operator"},
 			sample,
 		},
-		MetricsServer: []Object{{Resource: Resource{"apps", "deployments"}, Namespace: "kube-system", Name: "metrics-server", Signed: true}, {Resource: Resource{"apiregistration.k8s.io", "apiservices"}, Name: MetricsAPIName}},
+		MetricsServer: []declared.Object{{Resource: declared.Deployments, Namespace: "kube-system", Name: "metrics-server", Exclusive: true}, {Resource: declared.APIServices, Name: declared.MetricsAPIName}},
 	}
 	for _, c := range change {
-		c(&w)
+		c(&want)
 	}
-	return w
+	return want
 }
 
-// sample is a MiniCluster of the wishes.
-var sample = Object{Resource: Resource{"flux-framework.org", "miniclusters"}, Namespace: "hpc", Name: "sample", Signed: true}
+// sample is a MiniCluster of desired.
+var sample = declared.Object{Resource: declared.MiniClusters, Namespace: "hpc", Name: "sample", Exclusive: true}
 
 // there is an object of a stack.
-func there(o Object, of Owned) func(*Facts) {
-	return func(f *Facts) { f.Objects = map[ObjectID]Owned{o.ID(): of} }
+func there(o declared.Object, of Owned) func(*Facts) {
+	return func(f *Facts) { f.Objects = map[declared.ID]Owned{o.ID(): of} }
 }
 
 // facts are those of an empty cluster.
@@ -63,91 +65,91 @@ func fluxOperator(replicas int32) func(*Facts) {
 	}
 }
 
-func takeOver(w *Wishes) { w.TakeOver = true }
+func takeOver(want *Desired) { want.TakeOver = true }
 
-func metrics(m Metrics) func(*Wishes) { return func(w *Wishes) { w.Metrics = m } }
+func metrics(m Metrics) func(*Desired) { return func(want *Desired) { want.Metrics = m } }
 
 func TestWhatCannotWorkIsRefused(t *testing.T) {
 	upstream := Definition{Stored: []string{"v1alpha2"}, MiniClusters: 3}
 	for name, c := range map[string]struct {
-		wishes Wishes
-		facts  Facts
-		want   []string // of each problem, a part of the message with its reason
+		desired Desired
+		facts   Facts
+		want    []string // of each problem, a part of the message with its reason
 	}{
-		"nothing is in an empty cluster": {wishes(), facts(), nil},
+		"nothing is in an empty cluster": {desired(), facts(), nil},
 		"an old Kubernetes": {
-			wishes(), facts(func(f *Facts) { f.Version = "v1.26.15" }),
+			desired(), facts(func(f *Facts) { f.Version = "v1.26.15" }),
 			[]string{"version v1.26.15 of Kubernetes must be at least 1.27", "(KubernetesTooOld)"},
 		},
 		"the Flux Operator's definition": {
-			wishes(), facts(definition(upstream)),
+			desired(), facts(definition(upstream)),
 			[]string{
 				"CustomResourceDefinition miniclusters.flux-framework.org, with 3 MiniClusters, is not Gopherlocks'",
 				"pulumi config set takeOverCRD true", "kubectl delete crd miniclusters.flux-framework.org", "(ForeignDefinition)",
 			},
 		},
 		"one of an unknown number": {
-			wishes(), facts(definition(Definition{MiniClusters: -1})), []string{"with an unknown number of MiniClusters", "(ForeignDefinition)"},
+			desired(), facts(definition(Definition{MiniClusters: -1})), []string{"with an unknown number of MiniClusters", "(ForeignDefinition)"},
 		},
 		"a Flux Operator that runs": {
-			wishes(), facts(fluxOperator(1)),
+			desired(), facts(fluxOperator(1)),
 			[]string{"kubectl scale deployment -n operator-system operator-controller-manager --replicas=0", "ghcr.io/flux-framework/flux-operator:latest", "(FluxOperatorRuns)"},
 		},
 		"a Flux Operator that runs, also when taking over": {
-			wishes(takeOver), facts(fluxOperator(1), definition(upstream)), []string{"--replicas=0", "(FluxOperatorRuns)"},
+			desired(takeOver), facts(fluxOperator(1), definition(upstream)), []string{"--replicas=0", "(FluxOperatorRuns)"},
 		},
 		"taking over what nobody can tell about": {
-			wishes(takeOver), facts(definition(upstream), func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }),
+			desired(takeOver), facts(definition(upstream), func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }),
 			[]string{"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: forbidden", "(FluxOperatorRuns)"},
 		},
 		"a Flux Operator that runs, beside its definition": {
-			wishes(), facts(fluxOperator(1), definition(upstream)), []string{"(FluxOperatorRuns)", "(ForeignDefinition)"},
+			desired(), facts(fluxOperator(1), definition(upstream)), []string{"(FluxOperatorRuns)", "(ForeignDefinition)"},
 		},
-		"not a Flux Operator that was stopped":        {wishes(takeOver), facts(fluxOperator(0), definition(upstream)), nil},
-		"not our definition, whoever installed it":    {wishes(), facts(definition(Definition{Ours: true, Stored: []string{"v1alpha2"}})), nil},
-		"not where operators are not to be looked at": {wishes(), facts(func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }), nil},
+		"not a Flux Operator that was stopped":        {desired(takeOver), facts(fluxOperator(0), definition(upstream)), nil},
+		"not our definition, whoever installed it":    {desired(), facts(definition(Definition{Ours: true, Stored: []string{"v1alpha2"}})), nil},
+		"not where operators are not to be looked at": {desired(), facts(func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }), nil},
 		"objects of a version that is not ours": {
-			wishes(takeOver), facts(definition(Definition{Stored: []string{"v1alpha1", "v1beta1"}})),
+			desired(takeOver), facts(definition(Definition{Stored: []string{"v1alpha1", "v1beta1"}})),
 			[]string{"objects may be stored as v1beta1", "it serves v1alpha2, v1alpha1", "(StoredVersion)"},
 		},
 		"the operator of another stack": {
-			wishes(), facts(func(f *Facts) { f.Operator = &theirs }),
+			desired(), facts(func(f *Facts) { f.Operator = &theirs }),
 			[]string{"belongs to the stack org/gopherlocks/theirs", "(OtherStack)"},
 		},
-		"not our own operator": {wishes(), facts(func(f *Facts) { f.Operator = &mine }), nil},
+		"not our own operator": {desired(), facts(func(f *Facts) { f.Operator = &mine }), nil},
 		"an operator without a name": {
-			wishes(), facts(func(f *Facts) { f.Operator = &Owned{} }),
+			desired(), facts(func(f *Facts) { f.Operator = &Owned{} }),
 			[]string{"the operator is there already and bears no stack's name", "component MiniCluster alone", "(OperatorExists)"},
 		},
 		"a MiniCluster that somebody has made": {
-			wishes(), facts(there(sample, Owned{})),
+			desired(), facts(there(sample, Owned{})),
 			[]string{
 				"miniclusters.flux-framework.org hpc/sample is there already and bears no stack's name", "Take another name",
 				"kubectl annotate --overwrite -n hpc miniclusters.flux-framework.org sample flux-framework.org/pulumi-stack=org/gopherlocks/mine", "(ObjectExists)",
 			},
 		},
 		"a MiniCluster of another stack": {
-			wishes(), facts(there(sample, theirs)), []string{"hpc/sample is there already and is of the stack org/gopherlocks/theirs", "(ObjectExists)"},
+			desired(), facts(there(sample, theirs)), []string{"hpc/sample is there already and is of the stack org/gopherlocks/theirs", "(ObjectExists)"},
 		},
-		"not our own MiniCluster": {wishes(), facts(there(sample, mine)), nil},
+		"not our own MiniCluster": {desired(), facts(there(sample, mine)), nil},
 		"a metrics-server that serves nothing": {
-			wishes(), facts(there(wishes().MetricsServer[0], Owned{})), []string{"deployments.apps kube-system/metrics-server is there already", "(ObjectExists)"},
+			desired(), facts(there(desired().MetricsServer[0], Owned{})), []string{"deployments.apps kube-system/metrics-server is there already", "(ObjectExists)"},
 		},
-		"not one that is not to be installed": {wishes(metrics(MetricsSkip)), facts(there(wishes().MetricsServer[0], Owned{})), nil},
+		"not one that is not to be installed": {desired(metrics(MetricsSkip)), facts(there(desired().MetricsServer[0], Owned{})), nil},
 		"a second metrics-server": {
-			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{})),
+			desired(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{})),
 			[]string{"Service kube-system/metrics-server serves v1beta1.metrics.k8s.io already", "metricsServer auto", "(MetricsServerExists)"},
 		},
 		"a second metrics-server of another stack": {
-			wishes(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{Owned: theirs})), []string{"(MetricsServerExists)"},
+			desired(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{Owned: theirs})), []string{"(MetricsServerExists)"},
 		},
 		"a pull secret that is not there": {
-			wishes(), facts(func(f *Facts) { f.SecretsMissing = []NamespacedName{{"hpc", "registry"}} }),
+			desired(), facts(func(f *Facts) { f.SecretsMissing = []NamespacedName{{"hpc", "registry"}} }),
 			[]string{`imagePullSecret "registry" is not in namespace hpc`, "kubectl create secret docker-registry -n hpc registry", "(PullSecretMissing)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := Judge(c.wishes, c.facts).Err("the cluster")
+			err := Judge(c.desired, c.facts).Err("the cluster")
 			if len(c.want) == 0 {
 				if err != nil {
 					t.Errorf("refused: %v", err)
@@ -192,7 +194,7 @@ func TestMetricsServerIsInstalledWhereNobodyElseServesMetrics(t *testing.T) {
 		"skip, where the stack has": {MetricsSkip, facts(metricsAPI(MetricsAPI{Owned: mine})), false, "Service kube-system/metrics-server of the stack org/gopherlocks/mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Judge(wishes(metrics(c.mode)), c.facts)
+			v := Judge(desired(metrics(c.mode)), c.facts)
 			if v.InstallMetricsServer != c.installs || v.MetricsServedBy != c.servedBy {
 				t.Errorf("installs %t, served by %q; want %t, %q", v.InstallMetricsServer, v.MetricsServedBy, c.installs, c.servedBy)
 			}
@@ -205,21 +207,21 @@ func TestMetricsServerIsInstalledWhereNobodyElseServesMetrics(t *testing.T) {
 }
 
 func TestWhatWasThereBeforeStays(t *testing.T) {
-	v := Judge(wishes(), facts(
+	v := Judge(desired(), facts(
 		definition(Definition{Ours: true}),
 		func(f *Facts) {
 			f.Namespaces = map[string]Owned{"hpc": {}, "gopherlocks-system": mine, "kube-system": {}}
 		}))
 	for _, c := range []struct {
-		resource Resource
+		resource declared.Resource
 		name     string
 		keeps    bool
 	}{
-		{Namespaces, "hpc", true},
-		{Namespaces, "gopherlocks-system", false},
-		{Namespaces, "not-there-yet", false},
-		{Namespaces, "kube-system", false}, // not declared
-		{Definitions, DefinitionName, true},
+		{declared.Namespaces, "hpc", true},
+		{declared.Namespaces, "gopherlocks-system", false},
+		{declared.Namespaces, "not-there-yet", false},
+		{declared.Namespaces, "kube-system", false}, // not declared
+		{declared.Definitions, DefinitionName, true},
 	} {
 		if got := v.Keeps(c.resource, c.name); got != c.keeps {
 			t.Errorf("keeps %s %t, want %t", c.name, got, c.keeps)
@@ -231,47 +233,47 @@ func TestWhatWasThereBeforeStays(t *testing.T) {
 			t.Errorf("asks for %s of what stays", n.Permission)
 		}
 	}
-	if slices.ContainsFunc(Judge(wishes(), facts()).Needs, func(n Need) bool { return n.Name == DefinitionName && n.Verb == "delete" }) {
+	if slices.ContainsFunc(Judge(desired(), facts()).Needs, func(n Need) bool { return n.Name == DefinitionName && n.Verb == "delete" }) {
 		t.Error("asks to delete the definition, which stays in any case")
 	}
-	if v := Judge(wishes(), facts(func(f *Facts) { f.Namespaces = map[string]Owned{"hpc": theirs} })); !v.Keeps(Namespaces, "hpc") {
+	if v := Judge(desired(), facts(func(f *Facts) { f.Namespaces = map[string]Owned{"hpc": theirs} })); !v.Keeps(declared.Namespaces, "hpc") {
 		t.Error("the namespace of another stack goes")
 	}
 }
 
 func TestReadersAreToldWhatIsLeftAlone(t *testing.T) {
 	for name, c := range map[string]struct {
-		wishes Wishes
-		facts  Facts
-		want   []string
+		desired Desired
+		facts   Facts
+		want    []string
 	}{
-		"an empty cluster": {wishes(), facts(), nil},
-		"metrics-server":   {wishes(), facts(metricsAPI(MetricsAPI{})), []string{"metrics-server is left alone: Service kube-system/metrics-server serves v1beta1.metrics.k8s.io"}},
+		"an empty cluster": {desired(), facts(), nil},
+		"metrics-server":   {desired(), facts(metricsAPI(MetricsAPI{})), []string{"metrics-server is left alone: Service kube-system/metrics-server serves v1beta1.metrics.k8s.io"}},
 		"one that is broken": {
-			wishes(), facts(metricsAPI(MetricsAPI{Unavailable: "MissingEndpoints: none"})),
+			desired(), facts(metricsAPI(MetricsAPI{Unavailable: "MissingEndpoints: none"})),
 			[]string{"metrics-server is left alone: Service kube-system/metrics-server serves v1beta1.metrics.k8s.io, which does not answer, so that autoscalers cannot work: MissingEndpoints: none"},
 		},
-		"none at all":                      {wishes(metrics(MetricsSkip)), facts(), []string{"metricsServer is skip and nobody serves v1beta1.metrics.k8s.io: autoscalers cannot work"}},
-		"none at all, and nobody needs it": {wishes(metrics(MetricsSkip), func(w *Wishes) { w.Autoscales = false }), facts(), nil},
-		"a namespace":                      {wishes(), facts(func(f *Facts) { f.Namespaces["hpc"] = Owned{} }), []string{"namespace hpc is not of this stack: pulumi destroy will leave it"}},
+		"none at all":                      {desired(metrics(MetricsSkip)), facts(), []string{"metricsServer is skip and nobody serves v1beta1.metrics.k8s.io: autoscalers cannot work"}},
+		"none at all, and nobody needs it": {desired(metrics(MetricsSkip), func(want *Desired) { want.Autoscales = false }), facts(), nil},
+		"a namespace":                      {desired(), facts(func(f *Facts) { f.Namespaces["hpc"] = Owned{} }), []string{"namespace hpc is not of this stack: pulumi destroy will leave it"}},
 		"a definition that is taken over": {
-			wishes(takeOver), facts(definition(Definition{MiniClusters: 1})),
+			desired(takeOver), facts(definition(Definition{MiniClusters: 1})),
 			[]string{"takes over miniclusters.flux-framework.org with 1 MiniCluster: those that run are started anew by the operator"},
 		},
 		"one that Helm would delete": {
-			wishes(), facts(definition(Definition{Ours: true, HelmRelease: NamespacedName{"hpc", "flux"}})),
+			desired(), facts(definition(Definition{Ours: true, HelmRelease: NamespacedName{"hpc", "flux"}})),
 			[]string{
 				"miniclusters.flux-framework.org belongs to Helm's release hpc/flux: helm uninstall would delete it with all MiniClusters. Have Helm " +
 					"forget the release instead: kubectl delete secret -n hpc -l owner=helm,name=flux",
 			},
 		},
 		"a pull secret of a namespace to come": {
-			wishes(func(w *Wishes) { w.PullSecrets = []NamespacedName{{"hpc", "registry"}} }), facts(),
+			desired(func(want *Desired) { want.PullSecrets = []NamespacedName{{"hpc", "registry"}} }), facts(),
 			[]string{"namespace hpc is not there yet, so imagePullSecret \"registry\" must come into it by itself; otherwise make both before, or set registryCredentials"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Judge(c.wishes, c.facts).Notices; !slices.Equal(got, c.want) {
+			if got := Judge(c.desired, c.facts).Notices; !slices.Equal(got, c.want) {
 				t.Errorf("notices = %q, want %q", got, c.want)
 			}
 		})
@@ -283,9 +285,9 @@ func TestGrantsNeedEscalationOrWhatTheyGrant(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"pods", "pods/log"}, Verbs: []string{"get"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"a", "b"}, Verbs: []string{"patch"}},
 	}
-	clusterRole := Object{Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "role", Rules: rules}
-	binding := Object{Resource: Resource{rbacv1.GroupName, "rolebindings"}, Namespace: "ns", Name: "binding", Refers: &clusterRole}
-	v := Judge(wishes(func(w *Wishes) { w.Objects = []Object{clusterRole, binding} }), facts(func(f *Facts) { f.MetricsAPI = &MetricsAPI{} }))
+	clusterRole := declared.Object{Resource: declared.ClusterRoles, Name: "role", Rules: rules}
+	binding := declared.Object{Resource: declared.RoleBindings, Namespace: "ns", Name: "binding", Role: &clusterRole}
+	v := Judge(desired(func(want *Desired) { want.Objects = []declared.Object{clusterRole, binding} }), facts(func(f *Facts) { f.MetricsAPI = &MetricsAPI{} }))
 	var got []string
 	for _, n := range v.Needs {
 		if len(n.Instead) > 0 {
@@ -304,19 +306,19 @@ func TestGrantsNeedEscalationOrWhatTheyGrant(t *testing.T) {
 }
 
 func TestMissingPermissionsAreListed(t *testing.T) {
-	crd := Permission{Verb: "create", Resource: Definitions}
+	crd := Permission{Verb: "create", Resource: declared.Definitions}
 	denied := []Denial{
 		{Permission: crd},
-		{Permission: Permission{Verb: "delete", Resource: Definitions, Name: DefinitionName}},
-		{Permission: Permission{Verb: "patch", Resource: Resource{"", "secrets"}, Namespace: "hpc", Name: "registry"}},
-		{Permission: Permission{Verb: "patch", Resource: Resource{"", "secrets"}, Namespace: "other", Name: "registry"}},
+		{Permission: Permission{Verb: "delete", Resource: declared.Definitions, Name: DefinitionName}},
+		{Permission: Permission{Verb: "patch", Resource: declared.Secrets, Namespace: "hpc", Name: "registry"}},
+		{Permission: Permission{Verb: "patch", Resource: declared.Secrets, Namespace: "other", Name: "registry"}},
 		{
-			Permission: Permission{Verb: "bind", Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "gopherlocks-operator"},
-			Missing:    []Permission{{Verb: "list", Resource: Resource{"", "pods"}}, {Verb: "watch", Resource: Resource{"", "pods"}}},
+			Permission: Permission{Verb: "bind", Resource: declared.ClusterRoles, Name: "gopherlocks-operator"},
+			Missing:    []Permission{{Verb: "list", Resource: declared.Resource{Resource: "pods"}}, {Verb: "watch", Resource: declared.Resource{Resource: "pods"}}},
 		},
 		{
-			Permission: Permission{Verb: "escalate", Resource: Resource{rbacv1.GroupName, "clusterroles"}, Name: "gopherlocks-operator"},
-			Missing:    []Permission{{Verb: "list", Resource: Resource{"", "pods"}}, {Verb: "watch", Resource: Resource{"", "pods"}}},
+			Permission: Permission{Verb: "escalate", Resource: declared.ClusterRoles, Name: "gopherlocks-operator"},
+			Missing:    []Permission{{Verb: "list", Resource: declared.Resource{Resource: "pods"}}, {Verb: "watch", Resource: declared.Resource{Resource: "pods"}}},
 		},
 	}
 	problem := Explain("jane", denied)
@@ -338,12 +340,12 @@ func TestMissingPermissionsAreListed(t *testing.T) {
 // TestNamespacesAreAskedForAsTheAPIServerJudgesThem: a Role in a namespace may allow
 // to get it.
 func TestNamespacesAreAskedForAsTheAPIServerJudgesThem(t *testing.T) {
-	known := Permission{Verb: "get", Resource: Namespaces, Namespace: "kube-system", Name: "kube-system"}
-	if !slices.ContainsFunc(Judge(wishes(), facts()).Needs, func(n Need) bool { return n.Permission == known }) {
+	known := Permission{Verb: "get", Resource: declared.Namespaces, Namespace: "kube-system", Name: "kube-system"}
+	if !slices.ContainsFunc(Judge(desired(), facts()).Needs, func(n Need) bool { return n.Permission == known }) {
 		t.Error("what the cluster is known by is not asked for")
 	}
-	for _, n := range Judge(wishes(), facts()).Needs {
-		if n.Resource == Namespaces && n.Name != "" && n.Namespace != n.Name {
+	for _, n := range Judge(desired(), facts()).Needs {
+		if n.Resource == declared.Namespaces && n.Name != "" && n.Namespace != n.Name {
 			t.Errorf("%s is asked for in namespace %q", n.Permission, n.Namespace)
 		}
 	}

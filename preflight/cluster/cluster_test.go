@@ -20,15 +20,16 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gopherlocks/gopherlocks/crds"
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 var operatorAt = preflight.NamespacedName{Namespace: "gopherlocks-system", Name: "gopherlocks-operator"}
 
 // look reads the facts, which must be possible.
-func look(t *testing.T, c *Cluster, w preflight.Wishes) preflight.Facts {
+func look(t *testing.T, c *Cluster, want preflight.Desired) preflight.Facts {
 	t.Helper()
-	f, err := c.Look(t.Context(), w, operatorAt)
+	f, err := c.Look(t.Context(), want, operatorAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestEmptyClusterHasNothingToTell(t *testing.T) {
 	wait(t, func() bool { // The API server makes it itself, once it serves.
 		return world.client.Get(t.Context(), client.ObjectKey{Name: "kube-system"}, &system) == nil
 	})
-	f := look(t, c, preflight.Wishes{PullSecrets: []preflight.NamespacedName{{Namespace: "nowhere", Name: "registry"}}})
+	f := look(t, c, preflight.Desired{PullSecrets: []preflight.NamespacedName{{Namespace: "nowhere", Name: "registry"}}})
 	if !strings.HasPrefix(f.Version, "v1.") || f.User == "" {
 		t.Errorf("version %q, user %q", f.Version, f.User)
 	}
@@ -98,10 +99,10 @@ func TestEmptyClusterHasNothingToTell(t *testing.T) {
 	}
 }
 
-// namespaced are wishes with a namespace of each kind.
-var namespaced = preflight.Wishes{
-	Objects: []preflight.Object{
-		{Resource: preflight.Namespaces, Name: "old"}, {Resource: preflight.Namespaces, Name: "signed"}, {Resource: preflight.Namespaces, Name: "new"},
+// namespaced declares a namespace of each kind.
+var namespaced = preflight.Desired{
+	Objects: []declared.Object{
+		{Resource: declared.Namespaces, Name: "old"}, {Resource: declared.Namespaces, Name: "signed"}, {Resource: declared.Namespaces, Name: "new"},
 	},
 	PullSecrets: []preflight.NamespacedName{{Namespace: "old", Name: "there"}, {Namespace: "old", Name: "missing"}, {Namespace: "new", Name: "to-come"}},
 }
@@ -110,7 +111,7 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	c := connect(t, "")
 	create(t,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "old"}},
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "signed", Annotations: map[string]string{preflight.AnnotationStack: "o/p/s"}}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "signed", Annotations: map[string]string{declared.AnnotationStack: "o/p/s"}}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "there", Namespace: "old"}},
 		metricsAPI())
 	crd := upstream("v1alpha2")
@@ -119,13 +120,13 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		create(t, miniCluster(name))
 	}
-	wishes := namespaced
-	signed := func(group, resource, namespace, name string) preflight.Object {
-		return preflight.Object{Resource: preflight.Resource{Group: group, Resource: resource}, Namespace: namespace, Name: name, Signed: true}
+	desired := namespaced
+	signed := func(group, resource, namespace, name string) declared.Object {
+		return declared.Object{Resource: declared.Resource{Group: group, Resource: resource}, Namespace: namespace, Name: name, Exclusive: true}
 	}
 	a, to, secret := signed("flux-framework.org", "miniclusters", "default", "a"), signed("flux-framework.org", "miniclusters", "default", "to-come"), signed("", "secrets", "old", "there")
-	wishes.Objects = append(slices.Clone(wishes.Objects), a, to, secret)
-	f := look(t, c, wishes)
+	desired.Objects = append(slices.Clone(desired.Objects), a, to, secret)
+	f := look(t, c, desired)
 	if _, comes := f.Objects[to.ID()]; comes || len(f.Objects) != 2 || f.Objects[a.ID()].Stack != "o/p/s" || f.Objects[secret.ID()].Stack != "" {
 		t.Errorf("objects = %+v", f.Objects)
 	}
@@ -148,13 +149,13 @@ func TestWhatIsThereIsFound(t *testing.T) {
 func miniCluster(name string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster",
-		"metadata": map[string]any{"name": name, "namespace": "default", "annotations": map[string]any{preflight.AnnotationStack: "o/p/s"}}, "spec": map[string]any{"size": int64(2)},
+		"metadata": map[string]any{"name": name, "namespace": "default", "annotations": map[string]any{declared.AnnotationStack: "o/p/s"}}, "spec": map[string]any{"size": int64(2)},
 	}}
 }
 
 func metricsAPI() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": preflight.MetricsAPIName},
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": declared.MetricsAPIName},
 		"spec": map[string]any{
 			"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": int64(100), "versionPriority": int64(100),
 			"insecureSkipTLSVerify": true, "service": map[string]any{"namespace": "kube-system", "name": "metrics-server"},
@@ -174,9 +175,9 @@ func TestOurDefinitionIsKnownByItsLabel(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(ours), func(t *testing.T) {
 			// Until that of another test is gone.
-			wait(t, func() bool { return look(t, c, preflight.Wishes{}).Definition == nil })
+			wait(t, func() bool { return look(t, c, preflight.Desired{}).Definition == nil })
 			create(t, &crd)
-			if d := look(t, c, preflight.Wishes{}).Definition; d == nil || d.Ours != ours {
+			if d := look(t, c, preflight.Desired{}).Definition; d == nil || d.Ours != ours {
 				t.Errorf("definition = %+v", d)
 			}
 		})
@@ -202,14 +203,14 @@ func TestFluxOperatorsAreFoundAndNothingElse(t *testing.T) {
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "operator-system"}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorAt.Namespace}})
 	own := deployment(operatorAt.Namespace, operatorAt.Name, "registry.example/gopherlocks-operator:1", nil)
-	own.Annotations = map[string]string{preflight.AnnotationStack: "o/p/s"}
+	own.Annotations = map[string]string{declared.AnnotationStack: "o/p/s"}
 	create(t, own,
 		deployment("operator-system", "operator-controller-manager", "registry.example:5000/mirror/flux-operator:v2", nil),
 		deployment("default", "hpc-controller-manager", "ghcr.io/flux-framework/flux-operator:latest", ptr.To[int32](0)),
 		// Flux CD's, and somebody else's of kubebuilder.
 		deployment("default", "flux-operator", "ghcr.io/controlplaneio-fluxcd/flux-operator:v0.30.0", nil),
 		deployment("default", "another-controller-manager", "registry.example/another:1", nil))
-	f := look(t, c, preflight.Wishes{})
+	f := look(t, c, preflight.Desired{})
 	slices.SortFunc(f.FluxOperators, func(a, b preflight.Deployment) int { return strings.Compare(a.Namespace, b.Namespace) })
 	want := []preflight.Deployment{
 		{NamespacedName: preflight.NamespacedName{Namespace: "default", Name: "hpc-controller-manager"}, Image: "ghcr.io/flux-framework/flux-operator:latest"},
@@ -224,7 +225,7 @@ func TestFluxOperatorsAreFoundAndNothingElse(t *testing.T) {
 
 	// Who may look at its usual place only finds what is there, and says so.
 	allow(t, "neighbour", "operator-system", rule("apps", "deployments", "list"))
-	f = look(t, connect(t, "neighbour"), preflight.Wishes{})
+	f = look(t, connect(t, "neighbour"), preflight.Desired{})
 	if !slices.Equal(f.FluxOperators, want[1:]) || !strings.Contains(f.FluxOperatorsUnknown, "cluster scope") {
 		t.Errorf("the neighbour finds %+v (%s)", f.FluxOperators, f.FluxOperatorsUnknown)
 	}
@@ -233,12 +234,12 @@ func TestFluxOperatorsAreFoundAndNothingElse(t *testing.T) {
 // needed are the needs to put an object of each kind into an empty cluster.
 func needed() []preflight.Need {
 	rules := []rbacv1.PolicyRule{rule("", "pods", "get", "list"), rule("batch", "jobs", "create")}
-	role := preflight.Object{Resource: preflight.Resource{Group: rbacv1.GroupName, Resource: "clusterroles"}, Name: "role", Rules: rules}
-	return preflight.Judge(preflight.Wishes{Metrics: preflight.MetricsSkip, Objects: []preflight.Object{
-		{Resource: preflight.Definitions, Name: preflight.DefinitionName},
+	role := declared.Object{Resource: declared.ClusterRoles, Name: "role", Rules: rules}
+	return preflight.Judge(preflight.Desired{Metrics: preflight.MetricsSkip, Objects: []declared.Object{
+		{Resource: declared.Definitions, Name: preflight.DefinitionName},
 		role,
-		{Resource: preflight.Resource{Group: rbacv1.GroupName, Resource: "rolebindings"}, Namespace: "default", Name: "binding", Refers: &role},
-		{Resource: preflight.Resource{Resource: "secrets"}, Namespace: "default", Name: "one"},
+		{Resource: declared.RoleBindings, Namespace: "default", Name: "binding", Role: &role},
+		{Resource: declared.Secrets, Namespace: "default", Name: "one"},
 	}}, preflight.Facts{Version: "v1.34.2"}).Needs
 }
 
@@ -361,7 +362,7 @@ func TestCredentialsThatDoNotWorkAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Look(t.Context(), preflight.Wishes{}, operatorAt); err == nil || !strings.Contains(err.Error(), "refuses the credentials of user") {
+	if _, err := c.Look(t.Context(), preflight.Desired{}, operatorAt); err == nil || !strings.Contains(err.Error(), "refuses the credentials of user") {
 		t.Errorf("error = %v", err)
 	}
 	content = kubeconfigAs(t, func(a *api.AuthInfo) {
@@ -370,7 +371,7 @@ func TestCredentialsThatDoNotWorkAreNamed(t *testing.T) {
 	if c, err = Connect(content); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Look(t.Context(), preflight.Wishes{}, operatorAt)
+	_, err = c.Look(t.Context(), preflight.Desired{}, operatorAt)
 	if err == nil || !strings.Contains(err.Error(), "the kubeconfig's program for the credentials") || !strings.Contains(err.Error(), "no-such-login-program") {
 		t.Errorf("error = %v", err)
 	}

@@ -14,13 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // Look reads the facts, at the same time. What the user may not read is left out:
 // what they need to read is among the permissions that are asked for afterwards.
 // An error says that there can be no facts, and why.
-func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflight.NamespacedName) (preflight.Facts, error) {
+func (c *Cluster) Look(ctx context.Context, want preflight.Desired, operator preflight.NamespacedName) (preflight.Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	// The first request is by itself, so that what is wrong with all is said once.
@@ -28,7 +29,7 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 	if err := c.explain(err); err != nil {
 		return preflight.Facts{}, err
 	}
-	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}, Objects: map[preflight.ObjectID]preflight.Owned{}}
+	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}, Objects: map[declared.ID]preflight.Owned{}}
 	if version != nil {
 		f.Version = version.GitVersion
 	}
@@ -57,7 +58,7 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 	read(func() error { f.FluxOperators, f.FluxOperatorsUnknown = c.fluxOperators(ctx); return nil })
 	read(func() (err error) { f.Operator, err = c.deployment(ctx, operator); return err })
 	read(func() (err error) { f.MetricsAPI, err = c.metricsAPI(ctx); return err })
-	for _, name := range w.Namespaces() {
+	for _, name := range want.Namespaces() {
 		read(func() error {
 			namespace, err := c.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
@@ -69,8 +70,8 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 			return nil
 		})
 	}
-	for _, o := range slices.Concat(w.Objects, w.MetricsServer) {
-		if !o.Signed {
+	for _, o := range slices.Concat(want.Objects, want.MetricsServer) {
+		if !o.Exclusive {
 			continue
 		}
 		read(func() error {
@@ -84,7 +85,7 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 		})
 	}
 	var missing []preflight.NamespacedName
-	for _, secret := range w.PullSecrets {
+	for _, secret := range want.PullSecrets {
 		read(func() error {
 			_, err := c.typed.CoreV1().Secrets(secret.Namespace).Get(ctx, secret.Name, metav1.GetOptions{})
 			if apierrors.IsNotFound(err) {
@@ -97,7 +98,7 @@ func (c *Cluster) Look(ctx context.Context, w preflight.Wishes, operator preflig
 		})
 	}
 	reading.Wait()
-	for _, secret := range w.PullSecrets { // In their order, and where they could be.
+	for _, secret := range want.PullSecrets { // In their order, and where they could be.
 		if _, there := f.Namespaces[secret.Namespace]; there && slices.Contains(missing, secret) {
 			f.SecretsMissing = append(f.SecretsMissing, secret)
 		}
@@ -116,7 +117,7 @@ func ignoreNotFound(err error) error {
 }
 
 func ownerOf(o metav1.Object) preflight.Owned {
-	return preflight.Owned{Stack: o.GetAnnotations()[preflight.AnnotationStack]}
+	return preflight.Owned{Stack: o.GetAnnotations()[declared.AnnotationStack]}
 }
 
 // versions are those in which objects of a group are read, v1 of all others. The
@@ -124,7 +125,7 @@ func ownerOf(o metav1.Object) preflight.Owned {
 var versions = map[string][]string{"flux-framework.org": {"v1alpha2", "v1alpha1"}, "autoscaling": {"v2", "v1"}}
 
 // owner returns whose an object is, nil where there is none.
-func (c *Cluster) owner(ctx context.Context, o preflight.Object) (*preflight.Owned, error) {
+func (c *Cluster) owner(ctx context.Context, o declared.Object) (*preflight.Owned, error) {
 	defer c.slot()()
 	all := versions[o.Group]
 	if all == nil {
@@ -274,7 +275,7 @@ func fluxOperatorImage(d appsv1.Deployment) string {
 
 func (c *Cluster) metricsAPI(ctx context.Context) (*preflight.MetricsAPI, error) {
 	kind := schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-	service, err := c.get(ctx, kind, preflight.MetricsAPIName)
+	service, err := c.get(ctx, kind, declared.MetricsAPIName)
 	if service == nil {
 		return nil, err
 	}

@@ -9,11 +9,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
 // everything is what an administrator may. One who does needs no more questions.
-var everything = preflight.Permission{Verb: "*", Resource: preflight.Resource{Group: "*", Resource: "*"}}
+var everything = preflight.Permission{Verb: "*", Resource: declared.Resource{Group: "*", Resource: "*"}}
 
 // Denied returns the needs that are not met, in their order.
 func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflight.Denial, error) {

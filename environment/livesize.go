@@ -1,4 +1,4 @@
-package components
+package environment
 
 import (
 	"context"
@@ -8,11 +8,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/declared"
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
 // liveSizeTimeout is how long a preview waits for a cluster's answer. One that
@@ -23,25 +25,25 @@ const liveSizeTimeout = 3 * time.Second
 // a MiniCluster whose size the configuration owns. Pulumi compares with the
 // size that it saw last: of a `kubectl scale` since then it knows nothing, and
 // takes it back without a word together with any other change.
-func tellLiveSize(ctx *pulumi.Context, cluster *Cluster, m config.MiniCluster, declared *MiniCluster) {
+func tellLiveSize(ctx *pulumi.Context, cluster *components.Cluster, m config.MiniCluster, made *components.MiniCluster) {
 	if !ctx.DryRun() || !m.OwnsSize() {
 		return
 	}
 	// Before there is a cluster its kubeconfig is unknown, and this does not run.
 	// The program waits for it because of the URN, an output of a resource.
-	pulumi.All(cluster.Kubeconfig, declared.URN()).ApplyT(func(known []any) error {
-		live, err := readLiveSize(ctx.Context(), known[0].(string), m.Namespace, m.Name)
+	pulumi.All(cluster.Kubeconfig, made.URN()).ApplyT(func(known []any) error {
+		live, err := readLiveSize(ctx.Context(), known[0].(string), components.Literal(m.Namespace), m.Name)
 		if err != nil || live == *m.Size {
 			return nil // A preview of what is not there yet, or of no change.
 		}
-		return ctx.Log.Info(sizeNotice(m, live), &pulumi.LogArgs{Resource: declared})
+		return ctx.Log.Info(sizeNotice(m, live), &pulumi.LogArgs{Resource: made})
 	})
 }
 
 func sizeNotice(m config.MiniCluster, live int) string {
-	return fmt.Sprintf("MiniCluster %s/%s: size %d in the cluster, %d in the configuration. If this preview updates the MiniCluster, "+
+	return fmt.Sprintf("MiniCluster %s: size %d in the cluster, %d in the configuration. If this preview updates the MiniCluster, "+
 		"it goes from %d to %d; if not, pulumi up --refresh takes it there",
-		m.Namespace, m.Name, live, *m.Size, live, *m.Size)
+		m.ResourceName(), live, *m.Size, live, *m.Size)
 }
 
 // readLiveSize asks a cluster for spec.size.
@@ -55,8 +57,8 @@ func readLiveSize(ctx context.Context, kubeconfig, namespace, name string) (int,
 	if err != nil {
 		return 0, fmt.Errorf("client of the cluster: %w", err)
 	}
-	kind := schema.FromAPIVersionAndKind(miniClusterAPIVersion, miniClusterKind)
-	object, err := client.Resource(kind.GroupVersion().WithResource("miniclusters")).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	kind := api.GroupVersion.WithResource(declared.MiniClusters.Resource)
+	object, err := client.Resource(kind).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("MiniCluster %s/%s: %w", namespace, name, err)
 	}

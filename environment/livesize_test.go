@@ -1,4 +1,4 @@
-package components
+package environment
 
 import (
 	"net/http"
@@ -10,7 +10,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/gopherlocks/gopherlocks/components"
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
 	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 // miniClustersPath is where MiniClusters of the namespace ns are.
@@ -22,7 +25,7 @@ const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "
 func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 	fixed, autoscaled, free := described("ns", "fixed"), described("ns", "autoscaled"), described("ns", "free")
 	fixed.Size, autoscaled.Size = pulumi.IntRef(2), pulumi.IntRef(2)
-	autoscaled.Autoscale, autoscaled.CPUTarget, autoscaled.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	autoscaled.Autoscale, autoscaled.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
 	// All are asked whose they are, in any case.
 	owners := []string{miniClustersPath + "autoscaled", miniClustersPath + "fixed", miniClustersPath + "free"}
 	for _, c := range []struct {
@@ -49,11 +52,11 @@ func TestPreviewGoesOnWithoutACluster(t *testing.T) {
 	fixed.Size = pulumi.IntRef(2)
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	r := newRecorder()
-	r.outputs["gopherlocks:index:EmbeddedCluster"] = resource.NewPropertyMapFromMap(map[string]any{"kubeconfig": kubeconfigOf(server.URL)})
+	r := componentstest.NewRecorder()
+	r.Outputs["gopherlocks:index:EmbeddedCluster"] = resource.NewPropertyMapFromMap(map[string]any{"kubeconfig": kubeconfigOf(server.URL)})
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, config.Settings{
-			ClusterProvider: config.ProviderEmbedded, OperatorImage: "operator", AgentImage: "agent", MetricsServerImage: "metrics",
+		_, err := New(ctx, config.Settings{
+			ClusterProvider: stackcluster.Embedded, OperatorImage: "operator", AgentImage: "agent", MetricsServerImage: "metrics",
 			MiniClusters: []config.MiniCluster{fixed},
 		})
 		return err
@@ -67,12 +70,12 @@ func TestPreviewGoesOnWithoutACluster(t *testing.T) {
 func declareOn(t *testing.T, kubeconfig string, preview bool, miniClusters ...config.MiniCluster) error {
 	t.Helper()
 	return pulumi.RunErr(func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, config.Settings{
-			ClusterProvider: config.ProviderExisting, Kubeconfig: kubeconfig, OperatorImage: "operator", AgentImage: "agent",
+		_, err := New(ctx, config.Settings{
+			ClusterProvider: stackcluster.Existing, Kubeconfig: kubeconfig, OperatorImage: "operator", AgentImage: "agent",
 			MiniClusters: miniClusters,
 		})
 		return err
-	}, pulumi.WithMocks("gopherlocks", "dev", newRecorder()), func(run *pulumi.RunInfo) { run.DryRun = preview })
+	}, pulumi.WithMocks("gopherlocks", "dev", componentstest.NewRecorder()), func(run *pulumi.RunInfo) { run.DryRun = preview })
 }
 
 func TestLiveSizeIsReadAndTold(t *testing.T) {

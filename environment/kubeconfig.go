@@ -1,4 +1,4 @@
-package config
+package environment
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ReadKubeconfig returns the content of the kubeconfig at path, or where path
-// is empty of the files that kubectl would read, as [SelectContext] leaves it:
-// with one context, and with certificates in place of the files that it may
+// readKubeconfig returns the content of the kubeconfig at path, or where path
+// is empty of the files that kubectl would read: with one context, so that nobody gets
+// the credentials of others, and with certificates in place of the files that it may
 // point to.
-func ReadKubeconfig(path, context string) (string, error) {
+func readKubeconfig(path, context string) (string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
 	kubeconfig, err := rules.Load()
@@ -39,33 +39,6 @@ func ReadKubeconfig(path, context string) (string, error) {
 		return "", fmt.Errorf("gopherlocks:kubeconfig: %w", err)
 	}
 	return content, nil
-}
-
-// SelectContext returns the kubeconfig with the given context as its current
-// one, or where that is empty with the one that it has, and without all others:
-// whoever reads it talks to the right cluster, and gets nobody else's
-// credentials.
-func SelectContext(content, context string) (string, error) {
-	kubeconfig, err := clientcmd.Load([]byte(content))
-	if err != nil {
-		return "", fmt.Errorf("kubeconfig: %w", err)
-	}
-	if context == "" {
-		context = kubeconfig.CurrentContext
-	}
-	if _, ok := kubeconfig.Contexts[context]; !ok {
-		return "", fmt.Errorf("kubeconfig: context %q is not in it", context)
-	}
-	return reduce(kubeconfig, context)
-}
-
-// Endpoint is the URL of the API server that a kubeconfig leads to.
-func Endpoint(content string) (string, error) {
-	client, err := clientcmd.RESTConfigFromKubeConfig([]byte(content))
-	if err != nil {
-		return "", fmt.Errorf("kubeconfig: %w", err)
-	}
-	return client.Host, nil
 }
 
 func reduce(kubeconfig *api.Config, context string) (string, error) {

@@ -1,4 +1,4 @@
-package components
+package environment
 
 import (
 	"crypto/sha256"
@@ -8,38 +8,37 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// stateFolder holds what belongs to one checkout of the project; git ignores
-// it. `make env` points KUBECONFIG into it.
-const stateFolder = ".gopherlocks"
-
-// kubeconfigFile is where the kubeconfig of a stack's own cluster is kept, as
-// toolchain/env.go has it too: each stack has its own.
-func kubeconfigFile(stack string) (string, error) {
+// stateFolder is that of the project that the program runs in.
+func stateFolder() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("folder of the project: %w", err)
 	}
-	return filepath.Join(folder, stateFolder, "kubeconfig."+stack), nil
+	return filepath.Join(folder, stackcluster.StateFolder), nil
 }
 
-// hashLength is how many characters tell checkouts apart, and maxClusterName what
-// a cluster's name has at most: it becomes a part of paths, interfaces and nodes.
-const (
-	hashLength     = 6
-	maxClusterName = 40
-)
+// kubeconfigFile is where the kubeconfig of a stack's own cluster is kept.
+func kubeconfigFile(stack string) (string, error) {
+	state, err := stateFolder()
+	return stackcluster.KubeconfigFile(state, stack), err
+}
+
+// hashLength is how many characters tell checkouts apart.
+const hashLength = 6
 
 var notOfName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// clusterName proposes a name for a stack's cluster, after the stack and the folder
+// proposeName proposes a name for a stack's cluster, after the stack and the folder
 // of the project, so that each checkout has a cluster of its own, and an interrupted
 // `pulumi up` finds the one that it had begun. Stacks may be called by more than
 // clusters may.
-func clusterName(stack, folder string) string {
+func proposeName(stack, folder string) string {
 	of := strings.Trim(notOfName.ReplaceAllString(strings.ToLower(stack), "-"), "-")
-	of = strings.TrimRight(of[:min(len(of), maxClusterName-hashLength-1)], "-")
+	of = strings.TrimRight(of[:min(len(of), stackcluster.MaxNameLength-hashLength-1)], "-")
 	if of == "" {
 		of = "stack"
 	}

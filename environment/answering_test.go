@@ -1,4 +1,4 @@
-package components
+package environment
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package components
+package environment
 
 import (
 	"maps"
@@ -10,7 +10,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/gopherlocks/gopherlocks/config"
+	"github.com/gopherlocks/gopherlocks/components"
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
+	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
@@ -24,20 +26,20 @@ const (
 )
 
 // signed is an annotation, whose name has dots in it.
-func signed(r registration) any {
-	annotations, _ := r.at("metadata.annotations").(map[string]any)
-	return annotations[preflight.AnnotationStack]
+func signed(r componentstest.Registration) any {
+	annotations, _ := r.At("metadata.annotations").(map[string]any)
+	return annotations[declared.AnnotationStack]
 }
 
 func TestExistingClusterIsKnownByWhatStays(t *testing.T) {
 	system := strings.Replace(there("v1", "Namespace", "kube-system", ""), `"metadata": {`, `"metadata": {"uid": "c-1", `, 1)
 	r := onAnswering(t, &answering{objects: map[string]string{namespacePath + "kube-system": system}}, existingSettings(described("hpc", "a")))
-	r.get(t, "pulumi:providers:kubernetes", "cluster").want(t, map[string]any{"clusterIdentifier": "c-1"})
+	r.Get(t, "pulumi:providers:kubernetes", "cluster").Want(t, map[string]any{"clusterIdentifier": "c-1"})
 }
 
 func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 	a := described("hpc", "a")
-	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	a.Autoscale, a.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
 	s := existingSettings(a)
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsAuto, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	r := onAnswering(t, &answering{}, s)
@@ -53,9 +55,9 @@ func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 		{"kubernetes:apps/v1:Deployment", "metrics-server"},
 		{"kubernetes:apiregistration.k8s.io/v1:APIService", "metrics-server"},
 	} {
-		made := r.get(t, c.token, c.name)
-		if got := signed(made); got != thisStack || made.rpc.GetRetainOnDelete() {
-			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, made.rpc.GetRetainOnDelete())
+		made := r.Get(t, c.token, c.name)
+		if got := signed(made); got != thisStack || made.RPC.GetRetainOnDelete() {
+			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, made.RPC.GetRetainOnDelete())
 		}
 	}
 }
@@ -63,27 +65,27 @@ func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 // TestDefinitionStays: with it, the MiniClusters of everybody would go.
 func TestDefinitionStays(t *testing.T) {
 	r := onExisting(t, described("hpc", "a"))
-	if crd := r.get(t, definitionToken, "operator-customresourcedefinition"); !crd.rpc.GetRetainOnDelete() {
+	if crd := r.Get(t, definitionToken, "operator-customresourcedefinition"); !crd.RPC.GetRetainOnDelete() {
 		t.Error("it goes with the stack")
 	}
 }
 
 // TestNamespaceOfEverybodyStays: Kubernetes does not let anybody delete it.
 func TestNamespaceOfEverybodyStays(t *testing.T) {
-	r := newRecorder()
+	r := componentstest.NewRecorder()
 	s := onOneMiniCluster("embedded")
-	s.MiniClusters[0].Namespace = "default"
+	s.MiniClusters[0].Namespace = pulumi.String("default")
 	s.OperatorImage, s.AgentImage, s.MetricsServer = "operator", "agent", preflight.MetricsSkip
-	if err := r.run(func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, s)
+	if err := r.Run(func(ctx *pulumi.Context) error {
+		_, err := New(ctx, s)
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !r.get(t, namespaceToken, "default").rpc.GetRetainOnDelete() {
+	if !r.Get(t, namespaceToken, "default").RPC.GetRetainOnDelete() {
 		t.Error("it goes with its last MiniCluster")
 	}
-	if crd := r.get(t, definitionToken, "operator-customresourcedefinition"); crd.rpc.GetRetainOnDelete() {
+	if crd := r.Get(t, definitionToken, "operator-customresourcedefinition"); crd.RPC.GetRetainOnDelete() {
 		t.Error("the definition outlives a cluster of this machine in the state")
 	}
 }
@@ -99,12 +101,12 @@ func TestWhatOthersHaveMadeIsNotTaken(t *testing.T) {
 		"/apis/flux-framework.org/v1alpha2/namespaces/hpc/miniclusters/b":              there("flux-framework.org/v1alpha2", "MiniCluster", "b", thisStack),
 	}}
 	a := described("hpc", "a")
-	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	a.Autoscale, a.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
 	s := existingSettings(a, described("hpc", "b"))
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsAuto, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	s.Kubeconfig = server.start(t)
-	mustRefuse(t, func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, s)
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, s)
 		if err != nil && strings.Count(err.Error(), "Exists)") != 5 {
 			t.Errorf("not five problems: %v", err)
 		}
@@ -126,28 +128,28 @@ func TestWhatWasThereBeforeIsNotSignedAndStays(t *testing.T) {
 	for _, c := range []struct{ token, name string }{
 		{namespaceToken, "hpc"}, {namespaceToken, "operator-namespace"}, {definitionToken, "operator-customresourcedefinition"},
 	} {
-		kept := r.get(t, c.token, c.name)
-		if got := signed(kept); got != nil || !kept.rpc.GetRetainOnDelete() {
-			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, kept.rpc.GetRetainOnDelete())
+		kept := r.Get(t, c.token, c.name)
+		if got := signed(kept); got != nil || !kept.RPC.GetRetainOnDelete() {
+			t.Errorf("%s %s: signed %v, stays %t", c.token, c.name, got, kept.RPC.GetRetainOnDelete())
 		}
 	}
-	if mine := r.get(t, namespaceToken, "mine"); signed(mine) != thisStack || mine.rpc.GetRetainOnDelete() {
-		t.Errorf("the stack's own namespace: signed %v, stays %t", signed(mine), mine.rpc.GetRetainOnDelete())
+	if mine := r.Get(t, namespaceToken, "mine"); signed(mine) != thisStack || mine.RPC.GetRetainOnDelete() {
+		t.Errorf("the stack's own namespace: signed %v, stays %t", signed(mine), mine.RPC.GetRetainOnDelete())
 	}
 }
 
 func TestMetricsServerOfOthersIsLeftAlone(t *testing.T) {
 	s := existingSettings(described("hpc", "a"))
 	s.MetricsServer = preflight.MetricsAuto
-	server := &answering{objects: map[string]string{metricsAPIPath: there("apiregistration.k8s.io/v1", "APIService", preflight.MetricsAPIName, "")}}
+	server := &answering{objects: map[string]string{metricsAPIPath: there("apiregistration.k8s.io/v1", "APIService", declared.MetricsAPIName, "")}}
 	r := onAnswering(t, server, s)
-	if r.has("gopherlocks:components:MetricsServer", "metrics-server") {
+	if r.Has("gopherlocks:components:MetricsServer", "metrics-server") {
 		t.Error("it is installed beside another")
 	}
-	r.get(t, "gopherlocks:components:Cluster", "cluster").want(t, map[string]any{"existing.metricsServedBy": "the API server itself"})
+	r.Get(t, "gopherlocks:components:Cluster", "cluster").Want(t, map[string]any{"existing.metricsServedBy": "the API server itself"})
 
-	server.objects[metricsAPIPath] = there("apiregistration.k8s.io/v1", "APIService", preflight.MetricsAPIName, thisStack)
-	if !onAnswering(t, server, s).has("gopherlocks:components:MetricsServer", "metrics-server") {
+	server.objects[metricsAPIPath] = there("apiregistration.k8s.io/v1", "APIService", declared.MetricsAPIName, thisStack)
+	if !onAnswering(t, server, s).Has("gopherlocks:components:MetricsServer", "metrics-server") {
 		t.Error("the stack drops the one that it has installed")
 	}
 }
@@ -184,33 +186,33 @@ func TestExistingClusterIsJudgedBeforeAnythingIsDeclared(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mustRefuse(t, func(ctx *pulumi.Context) error {
+			componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
 				s := existingSettings(described("hpc", "a"))
 				s.Kubeconfig = c.kubeconfig
-				_, err := NewEnvironment(ctx, s)
+				_, err := New(ctx, s)
 				return err
 			}, c.want...)
 		})
 	}
 }
 
-// TestWishesAreWhatIsDeclared holds the list, by which permissions are asked for,
+// TestDesiredIsWhatIsDeclared holds the list, by which permissions are asked for,
 // against what the components really declare.
-func TestWishesAreWhatIsDeclared(t *testing.T) {
+func TestDesiredIsWhatIsDeclared(t *testing.T) {
 	a, b := described("hpc", "a"), described("other", "b")
-	a.Autoscale, a.CPUTarget, a.Resources = true, 50, config.Resources{"requests": {"cpu": "1"}}
+	a.Autoscale, a.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
 	s := existingSettings(a, b)
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
-	wishes, err := wishesOf(s, thisStack)
+	desired, err := desiredOf(s, thisStack)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]bool{}
-	for _, o := range slices.Concat(wishes.Objects, wishes.MetricsServer) {
+	for _, o := range slices.Concat(desired.Objects, desired.MetricsServer) {
 		want[strings.Join([]string{o.Group, o.Resource.Resource, o.Namespace, o.Name}, " ")] = true
 	}
 	got := map[string]bool{}
-	for key, declared := range onAnswering(t, &answering{}, s).asked {
+	for key, made := range onAnswering(t, &answering{}, s).Asked {
 		token, isKubernetes := strings.CutPrefix(strings.Fields(key)[0], "kubernetes:")
 		if !isKubernetes {
 			continue
@@ -220,61 +222,61 @@ func TestWishesAreWhatIsDeclared(t *testing.T) {
 		if group == "core" {
 			group = ""
 		}
-		namespace, _ := declared.at("metadata.namespace").(string)
-		name, _ := declared.at("metadata.name").(string)
+		namespace, _ := made.At("metadata.namespace").(string)
+		name, _ := made.At("metadata.name").(string)
 		got[strings.Join([]string{group, plural(kind), namespace, name}, " ")] = true
-		checkRules(t, declared, slices.Concat(wishes.Objects, wishes.MetricsServer), plural(kind), name)
+		checkRules(t, made, slices.Concat(desired.Objects, desired.MetricsServer), plural(kind), name)
 	}
 	if !maps.Equal(got, want) {
-		t.Errorf("declared: %q\nwished:   %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+		t.Errorf("declared: %q\ndesired:  %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
 func plural(kind string) string { return strings.ToLower(kind) + "s" }
 
 // checkRules compares how many rules a role has, and which one a binding refers to.
-func checkRules(t *testing.T, declared registration, wished []preflight.Object, resource, name string) {
+func checkRules(t *testing.T, made componentstest.Registration, desired []declared.Object, resource, name string) {
 	t.Helper()
-	rules, _ := declared.at("rules").([]any)
-	refers, _ := declared.at("roleRef.name").(string)
-	for _, o := range wished {
+	rules, _ := made.At("rules").([]any)
+	refers, _ := made.At("roleRef.name").(string)
+	for _, o := range desired {
 		if o.Resource.Resource != resource || o.Name != name {
 			continue
 		}
 		if len(o.Rules) != len(rules) {
-			t.Errorf("%s %s: %d rules are wished, %d declared", resource, name, len(o.Rules), len(rules))
+			t.Errorf("%s %s: %d rules are desired, %d declared", resource, name, len(o.Rules), len(rules))
 		}
-		if o.Refers == nil && refers != "" || o.Refers != nil && o.Refers.Name != refers {
-			t.Errorf("%s %s refers to %q, wished is %+v", resource, name, refers, o.Refers)
+		if o.Role == nil && refers != "" || o.Role != nil && o.Role.Name != refers {
+			t.Errorf("%s %s refers to %q, desired is %+v", resource, name, refers, o.Role)
 		}
 	}
 }
 
 func TestPullSecretsAreMadeWhereImagesArePulled(t *testing.T) {
 	a, b := described("hpc", "a"), described("other", "b")
-	a.ImagePullSecret, b.ImagePullSecret = "registry", "of-their-own"
+	a.ImagePullSecret, b.ImagePullSecret = pulumi.String("registry"), pulumi.String("of-their-own")
 	s := existingSettings(a, b, described("hpc", "public"))
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	r := onAnswering(t, &answering{}, s)
 	for name, namespace := range map[string]string{
 		"operator-registry": "gopherlocks-system", "metrics-server-registry": "kube-system", "hpc/registry": "hpc", "other/registry": "other",
 	} {
-		secret := r.get(t, secretToken, name)
-		secret.want(t, map[string]any{"metadata.name": "registry", "metadata.namespace": namespace, "type": "kubernetes.io/dockerconfigjson"})
+		secret := r.Get(t, secretToken, name)
+		secret.Want(t, map[string]any{"metadata.name": "registry", "metadata.namespace": namespace, "type": "kubernetes.io/dockerconfigjson"})
 		// The magic key of a secret in Pulumi's protocol.
-		data := secret.rpc.GetObject().GetFields()["stringData"].String()
+		data := secret.RPC.GetObject().GetFields()["stringData"].String()
 		if !strings.Contains(data, "4dabf18193072939515e22adb298388d") {
 			t.Errorf("the content of %s is not a secret: %s", name, data)
 		}
 	}
 	for _, name := range []string{"operator", "metrics-server"} {
-		pod := r.get(t, "kubernetes:apps/v1:Deployment", name).at("spec.template.spec").(map[string]any)
+		pod := r.Get(t, "kubernetes:apps/v1:Deployment", name).At("spec.template.spec").(map[string]any)
 		if got := pod["imagePullSecrets"]; len(got.([]any)) != 1 || got.([]any)[0].(map[string]any)["name"] != "registry" {
 			t.Errorf("%s pulls with %v", name, got)
 		}
 	}
 	for name, want := range map[string]any{"hpc/a": "registry", "other/b": "of-their-own", "hpc/public": nil} {
-		container := r.get(t, miniClusterObject, name).at("spec.containers").([]any)[0].(map[string]any)
+		container := r.Get(t, miniClusterObject, name).At("spec.containers").([]any)[0].(map[string]any)
 		if container["imagePullSecret"] != want {
 			t.Errorf("%s pulls with %v, want %v", name, container["imagePullSecret"], want)
 		}
@@ -283,19 +285,19 @@ func TestPullSecretsAreMadeWhereImagesArePulled(t *testing.T) {
 
 func TestPullSecretsOfOthersMustBeThere(t *testing.T) {
 	a := described("hpc", "a")
-	a.ImagePullSecret = "registry"
+	a.ImagePullSecret = pulumi.String("registry")
 	s := existingSettings(a)
 	s.ImagePullSecret = "registry"
 	server := &answering{objects: map[string]string{namespacePath + "hpc": there("v1", "Namespace", "hpc", "")}}
 	s.Kubeconfig = server.start(t)
-	mustRefuse(t, func(ctx *pulumi.Context) error {
-		_, err := NewEnvironment(ctx, s)
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, s)
 		return err
 	}, `imagePullSecret "registry" is not in namespace hpc`, "(PullSecretMissing)")
 
 	server.objects[namespacePath+"hpc/secrets/registry"] = there("v1", "Secret", "registry", "")
 	r := onAnswering(t, server, s)
-	if r.has(secretToken, "hpc/registry") || r.has(secretToken, "operator-registry") {
+	if r.Has(secretToken, "hpc/registry") || r.Has(secretToken, "operator-registry") {
 		t.Error("a Secret is made without credentials")
 	}
 }

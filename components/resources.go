@@ -1,4 +1,4 @@
-package config
+package components
 
 import (
 	"fmt"
@@ -11,20 +11,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Resources are requests and limits by resource name, as in a container.
-type Resources map[string]map[string]string
-
 // request is how much of a resource a rank is given; empty for nothing. Of a request
 // that is not set, the API server makes the limit one, as policy autoscaler-requests
 // has it too.
-func (r Resources) request(name string) string {
-	if quantity := r["requests"][name]; quantity != "" {
+func request(resources map[string]map[string]string, name string) string {
+	if quantity := resources["requests"][name]; quantity != "" {
 		return quantity
 	}
-	return r["limits"][name]
+	return resources["limits"][name]
 }
 
-func checkResources(m MiniCluster) (found []Problem) {
+func checkResources(m MiniClusterArgs) (found []Problem) {
 	for _, kind := range slices.Sorted(maps.Keys(m.Resources)) {
 		if kind != "requests" && kind != "limits" {
 			found = append(found, problem("resources", "%q is neither requests nor limits", kind))
