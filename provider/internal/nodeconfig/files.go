@@ -49,7 +49,7 @@ func (c Cluster) Files(machine Machine) (map[string][]byte, error) {
 		ProxyFile:   c.proxy(machine),
 	} {
 		data, err := yaml.Marshal(value)
-		if filepath.Ext(name) == ".conflist" {
+		if err == nil && filepath.Ext(name) == ".conflist" {
 			data, err = yaml.YAMLToJSON(data)
 		}
 		if err != nil {
