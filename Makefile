@@ -12,6 +12,9 @@ GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 # of: a result that it remembers would stand for programs that have changed.
 GO_TEST   := $(GO) test -count=1
 
+# How long `make fuzz` tries each target.
+FUZZTIME  ?= 30s
+
 # Whether this folder was led to an engine that was started for want of another. The
 # cluster that it holds may be one that the stack is about to leave.
 HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
@@ -133,8 +136,12 @@ soak: tools-tests ## Resize a MiniCluster 100 times among accidents, and kill `p
 	@$(MAKE) --no-print-directory tools-kind
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-10} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 
-fuzz: ## Fuzz the bounds rule for a minute, and try a million cases on all who judge sizes (10 to 20 minutes)
-	@$(GO) test -run '^$$' -fuzz FuzzClamp -fuzztime 60s ./operator/bounds
+fuzz: ## Fuzz each target for FUZZTIME (30s), then try a million cases on all who judge sizes (20 to 30 minutes)
+	@grep -rEo --include='*_test.go' --exclude-dir=.gopherlocks '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file function; do \
+		target=$${function#func }; package=$$(dirname "$$file"); \
+		echo "$$target of $$package, for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
 	@GOPHERLOCKS_BOUNDS_CASES=$${GOPHERLOCKS_BOUNDS_CASES:-1000000} $(GO) test -v -timeout 60m -run AnySizes ./tests/bounds
 
 generate: ## Write the generated files anew
