@@ -46,9 +46,9 @@ func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Pla
 		return err
 	}
 	if o.Job == nil {
-		// New ranks begin on firm ground, whatever became of the old.
-		r.founded.drop(client.ObjectKeyFromObject(o.MiniCluster))
-		if err := r.applyGround(ctx, o, p); err != nil {
+		// For new ranks all of it is applied again, whatever became of the old.
+		r.memory.of(o.MiniCluster).prerequisites = digest{}
+		if err := r.applyNeeded(ctx, o, p); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Pla
 // wrong with it does not keep those that run from coming and going.
 func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan) error {
 	if o.Job != nil {
-		if err := r.applyGround(ctx, o, p); err != nil {
+		if err := r.applyNeeded(ctx, o, p); err != nil {
 			return err
 		}
 	}
@@ -109,10 +109,10 @@ func (r *reconciler) applyPods(ctx context.Context, p plan.Plan) error {
 	return nil
 }
 
-// applyGround applies what the ranks stand on, and the Service.
-func (r *reconciler) applyGround(ctx context.Context, o plan.Observed, p plan.Plan) error {
+// applyNeeded applies what the ranks need, and the Service.
+func (r *reconciler) applyNeeded(ctx context.Context, o plan.Observed, p plan.Plan) error {
 	if p.Prerequisites {
-		if err := r.lay(ctx, o.MiniCluster, o.Job == nil); err != nil {
+		if err := r.applyPrerequisites(ctx, o.MiniCluster, o.Job == nil); err != nil {
 			return err
 		}
 	}

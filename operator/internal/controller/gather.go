@@ -44,7 +44,7 @@ func (r *reconciler) gather(ctx context.Context, key types.NamespacedName) (plan
 	if err := r.client.Get(ctx, key, o.MiniCluster); err != nil {
 		return o, err
 	}
-	r.pace.catchUp(o.MiniCluster)
+	r.memory.of(o.MiniCluster).reports.catchUp(o.MiniCluster)
 	service, job := &corev1.Service{}, &batchv1.Job{}
 	serviceKey := types.NamespacedName{Namespace: key.Namespace, Name: build.ServiceName(o.MiniCluster)}
 	if found, err := r.getLabelledOrNot(ctx, serviceKey, service); err != nil {

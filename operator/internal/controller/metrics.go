@@ -1,12 +1,10 @@
 package controller
 
 import (
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -29,14 +27,14 @@ var (
 		Name: "gopherlocks_sizes_out_of_bounds_total",
 		Help: "Sizes that the API let pass although they break the bounds rule, and that the operator did not follow.",
 	})
-	wishSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+	readySeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "gopherlocks_wish_to_ready_seconds",
 		Help:    "Time from the operator's first sight of a desired size to the state Ready with it.",
 		Buckets: prometheus.ExponentialBuckets(0.25, 2, 14), // 0.25 s to 34 min
 	})
 )
 
-func init() { metrics.Registry.MustRegister(resizes, drainSeconds, sizesOutOfBounds, wishSeconds) }
+func init() { metrics.Registry.MustRegister(resizes, drainSeconds, sizesOutOfBounds, readySeconds) }
 
 // measure counts what the plan has done.
 func measure(o plan.Observed, p plan.Report) {
@@ -69,38 +67,23 @@ func drainedFor(o plan.Observed) float64 {
 	return o.Now.Sub(o.MiniCluster.Status.Drain.StartTime.Time).Seconds()
 }
 
-// wishes remembers since when MiniClusters are on the way to a size.
-type wishes struct {
-	mu    sync.Mutex
-	since map[types.NamespacedName]wish
-}
-
-type wish struct {
-	size int32
-	at   time.Time
+// resizeTimer remembers since when a MiniCluster is on the way to a size: not at all
+// while the time is zero.
+type resizeTimer struct {
+	size  int32
+	since time.Time
 }
 
 // follow notes a new desired size, and measures when it is reached.
-func (w *wishes) follow(key types.NamespacedName, mc *api.MiniCluster, p plan.Report, now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	current, waiting := w.since[key]
+func (t *resizeTimer) follow(mc *api.MiniCluster, p plan.Report, now time.Time) {
+	waiting := !t.since.IsZero()
 	switch {
 	case p.State == api.ReasonReady:
-		if waiting && current.size == p.Desired {
-			wishSeconds.Observe(now.Sub(current.at).Seconds())
+		if waiting && t.size == p.Desired {
+			readySeconds.Observe(now.Sub(t.since).Seconds())
 		}
-		delete(w.since, key)
-	case mc.Status.Desired != p.Desired && (!waiting || current.size != p.Desired):
-		if w.since == nil {
-			w.since = map[types.NamespacedName]wish{}
-		}
-		w.since[key] = wish{p.Desired, now}
+		*t = resizeTimer{}
+	case mc.Status.Desired != p.Desired && (!waiting || t.size != p.Desired):
+		*t = resizeTimer{p.Desired, now}
 	}
-}
-
-func (w *wishes) drop(key types.NamespacedName) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.since, key)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
@@ -47,21 +46,20 @@ func TestResizesAndDrainsAreMeasured(t *testing.T) {
 	}
 }
 
-func TestTimeFromWishToReadyIsMeasuredOnce(t *testing.T) {
-	var w wishes
-	key := types.NamespacedName{Name: "sample"}
+func TestTimeUntilReadyIsMeasuredOnce(t *testing.T) {
+	var timer resizeTimer
 	mc := &api.MiniCluster{}
 	mc.Status.Desired = 2
 	start := time.Now()
-	before := value(t, wishSeconds)
+	before := value(t, readySeconds)
 	for _, step := range []struct {
 		after time.Duration
 		state string
 	}{{0, api.ReasonScalingUp}, {2 * time.Second, api.ReasonScalingUp}, {5 * time.Second, api.ReasonReady}, {9 * time.Second, api.ReasonReady}} {
-		w.follow(key, mc, plan.Report{Desired: 4, State: step.state}, start.Add(step.after))
+		timer.follow(mc, plan.Report{Desired: 4, State: step.state}, start.Add(step.after))
 		mc.Status.Desired = 4
 	}
-	if got := value(t, wishSeconds) - before; got < 4.999 || got > 5.001 {
+	if got := value(t, readySeconds) - before; got < 4.999 || got > 5.001 {
 		t.Errorf("%v s were measured, want 5", got)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -26,52 +25,28 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
-// foundations remembers what each MiniCluster stands on was applied: once per run
-// of the operator and whenever it changes. Nobody watches these objects: what is
-// read of one, before it is written, is whose it is. One that somebody deletes comes
-// back when the operator starts anew, or its MiniCluster changes.
-type foundations struct {
-	mu   sync.Mutex
-	laid map[types.NamespacedName][sha256.Size]byte
-}
+// digest is a hash of objects as they are written; zero for none.
+type digest [sha256.Size]byte
 
-func (f *foundations) has(key types.NamespacedName, sum [sha256.Size]byte) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	laid, ok := f.laid[key]
-	return ok && laid == sum
-}
-
-func (f *foundations) set(key types.NamespacedName, sum [sha256.Size]byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.laid == nil {
-		f.laid = map[types.NamespacedName][sha256.Size]byte{}
-	}
-	f.laid[key] = sum
-}
-
-func (f *foundations) drop(key types.NamespacedName) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.laid, key)
-}
-
-// lay makes sure that what the ranks stand on is there: Secret, side services,
-// network policy, disruption budget, permissions; and that nothing is there which
-// the spec no longer asks for. newRanks tells that no rank stands on it yet.
-func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool) error {
-	parts, err := foundation(mc, r.settings)
+// applyPrerequisites makes sure that what the ranks need is there: Secret, side
+// services, network policy, disruption budget, permissions; and that nothing is there
+// which the spec no longer asks for. newRanks tells that no rank uses it yet.
+//
+// It is done once per run of the operator, and whenever the prerequisites change.
+// Nobody watches these objects: what is read of one, before it is written, is whose
+// it is. One that somebody deletes comes back when the operator starts anew, or its
+// MiniCluster changes.
+func (r *reconciler) applyPrerequisites(ctx context.Context, mc *api.MiniCluster, newRanks bool) error {
+	parts, err := prerequisites(mc, r.settings)
 	if err != nil {
 		return err
 	}
 	data, err := json.Marshal(parts)
 	if err != nil {
-		return fmt.Errorf("encode what the ranks stand on: %w", err)
+		return fmt.Errorf("encode what the ranks need: %w", err)
 	}
-	key := client.ObjectKeyFromObject(mc)
-	sum := sha256.Sum256(append(data, build.SecretName(mc)...)) // which also tells MiniClusters of one name apart
-	if r.founded.has(key, sum) {
+	wanted := digest(sha256.Sum256(append(data, build.SecretName(mc)...)))
+	if r.memory.of(mc).prerequisites == wanted {
 		return nil
 	}
 	if build.FluxEnabled(mc) {
@@ -84,7 +59,7 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool
 			continue
 		}
 		if err := r.applyPart(ctx, mc, part); err != nil {
-			return fmt.Errorf("apply what the ranks stand on: %w", err)
+			return fmt.Errorf("apply what the ranks need: %w", err)
 		}
 	}
 	// Of a spec that is the first, nothing is left from an earlier one.
@@ -93,7 +68,7 @@ func (r *reconciler) lay(ctx context.Context, mc *api.MiniCluster, newRanks bool
 			return err
 		}
 	}
-	r.founded.set(key, sum)
+	r.memory.of(mc).prerequisites = wanted
 	return nil
 }
 
@@ -123,15 +98,15 @@ type named interface {
 	GetName() *string
 }
 
-// part is one kind of object that the ranks may stand on.
+// part is one kind of object that the ranks may need.
 type part struct {
 	kind client.Object
-	// Config is nil where the MiniCluster does without. It is exported for the sum.
+	// Config is nil where the MiniCluster does without. It is exported for the digest.
 	Config named
 }
 
-// foundation returns the parts, less the Secret.
-func foundation(mc *api.MiniCluster, s build.Settings) ([]part, error) {
+// prerequisites returns the parts, less the Secret.
+func prerequisites(mc *api.MiniCluster, s build.Settings) ([]part, error) {
 	services, err := build.ServicesPod(mc)
 	if err != nil {
 		return nil, err

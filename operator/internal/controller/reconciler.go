@@ -53,15 +53,9 @@ type reconciler struct {
 	key      []byte
 	// drains are the conversations with leads.
 	drains *drain.Manager
-	// founded tells of each MiniCluster what it was given to stand on.
-	founded foundations
-	// refused tells which Jobs the API server would not take.
-	refused refusals
-	wishes  wishes
+	memory memory
 	// wake has a MiniCluster looked at after a time, or sooner.
 	wake func(reconcile.Request, time.Duration)
-	// pace is that of writing statuses.
-	pace pace
 }
 
 // Options of the controller.
@@ -177,7 +171,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, err
 	}
-	r.wishes.follow(req.NamespacedName, observed.MiniCluster, p.Report, observed.Now)
+	r.memory.of(observed.MiniCluster).resize.follow(observed.MiniCluster, p.Report, observed.Now)
 	return ctrl.Result{RequeueAfter: after}, nil
 }
 
@@ -197,8 +191,5 @@ func nextLook(p plan.Plan, again time.Duration) time.Duration {
 // forget drops what is remembered of a MiniCluster that is no more.
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.drains.Drop(key)
-	r.founded.drop(key)
-	r.refused.drop(key)
-	r.wishes.drop(key)
-	r.pace.drop(key)
+	r.memory.forget(key)
 }

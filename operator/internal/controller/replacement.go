@@ -6,55 +6,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
-// refusals remembers of each MiniCluster which Job the API server would not take,
-// so that it is not asked again whenever a rank comes or goes.
-type refusals struct {
-	mu   sync.Mutex
-	last map[types.NamespacedName]refusal
-}
-
+// refusal is why the API server would not take a Job. It is remembered, so that the
+// API server is not asked again whenever a rank comes or goes.
 type refusal struct {
-	job  [sha256.Size]byte
+	job  digest
 	text string
 	at   time.Time
 }
 
-// get returns why the Job was refused; empty when that is not known, or was too
-// long ago.
-func (r *refusals) get(key types.NamespacedName, job [sha256.Size]byte, now time.Time) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	last := r.last[key]
-	if last.job != job || now.Sub(last.at) >= plan.RefusalRetry {
+// of returns why the Job was refused; empty when that is not known, or was too long
+// ago.
+func (r refusal) of(job digest, now time.Time) string {
+	if r.job != job || now.Sub(r.at) >= plan.RefusalRetry {
 		return ""
 	}
-	return last.text
-}
-
-func (r *refusals) set(key types.NamespacedName, last refusal) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.last == nil {
-		r.last = map[types.NamespacedName]refusal{}
-	}
-	r.last[key] = last
-}
-
-func (r *refusals) drop(key types.NamespacedName) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.last, key)
+	return r.text
 }
 
 // plan makes the plan, and makes it once more if it would delete a Job for one
@@ -83,19 +58,15 @@ func (r *reconciler) tryOut(ctx context.Context, o plan.Observed, job *batchv1ac
 	if err != nil {
 		return "", fmt.Errorf("encode the new Job: %w", err)
 	}
-	key, sum := client.ObjectKeyFromObject(o.MiniCluster), sha256.Sum256(data)
-	if text := r.refused.get(key, sum, o.Now); text != "" {
+	known, sum := &r.memory.of(o.MiniCluster).refusal, digest(sha256.Sum256(data))
+	if text := known.of(sum, o.Now); text != "" {
 		return text, nil
 	}
 	err = r.client.Apply(ctx, job, append([]client.ApplyOption{client.DryRunAll}, ownership...)...)
 	text, err := judge(err)
 	// The name of the trial says nothing to anybody.
 	text = strings.ReplaceAll(text, *job.Name, o.MiniCluster.Name)
-	if text != "" {
-		r.refused.set(key, refusal{sum, text, o.Now})
-	} else {
-		r.refused.drop(key)
-	}
+	*known = refusal{sum, text, o.Now}
 	if err != nil {
 		return "", fmt.Errorf("try out the new Job: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
@@ -37,30 +36,23 @@ func TestOnlyWhatSpeaksAgainstTheNewJobIsARefusal(t *testing.T) {
 }
 
 func TestRefusalHoldsForOneJobAndAWhile(t *testing.T) {
-	var r refusals
-	key, now := types.NamespacedName{Name: "flux-sample"}, time.Unix(1000, 0)
-	job, another := [32]byte{1}, [32]byte{2}
-	if got := r.get(key, [32]byte{}, now); got != "" {
+	now := time.Unix(1000, 0)
+	job, another := digest{1}, digest{2}
+	if got := (refusal{}).of(digest{}, now); got != "" {
 		t.Errorf("refused without a question: %q", got)
 	}
-	r.set(key, refusal{job, "no", now})
+	r := refusal{job, "no", now}
 	for _, test := range []struct {
-		key  types.NamespacedName
-		job  [32]byte
+		job  digest
 		at   time.Duration
 		want string
 	}{
-		{key, job, plan.RefusalRetry - time.Second, "no"},
-		{key, job, plan.RefusalRetry, ""},
-		{key, another, 0, ""},
-		{types.NamespacedName{Name: "other"}, job, 0, ""},
+		{job, plan.RefusalRetry - time.Second, "no"},
+		{job, plan.RefusalRetry, ""},
+		{another, 0, ""},
 	} {
-		if got := r.get(test.key, test.job, now.Add(test.at)); got != test.want {
-			t.Errorf("%s after %s: %q, want %q", test.key.Name, test.at, got, test.want)
+		if got := r.of(test.job, now.Add(test.at)); got != test.want {
+			t.Errorf("job %v after %s: %q, want %q", test.job[:1], test.at, got, test.want)
 		}
-	}
-	r.drop(key)
-	if got := r.get(key, job, now); got != "" {
-		t.Errorf("still refused when forgotten: %q", got)
 	}
 }

@@ -2,14 +2,11 @@ package controller
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
@@ -20,77 +17,50 @@ import (
 // watches.
 const progressInterval = 5 * time.Second
 
-// settleTime is how long it is not told that a resize has begun: one that is over
-// by then costs two writes, that of the Job and that of the status at its end.
-// Until then the status speaks of the spec before, and its observedGeneration says
-// so: "kubectl wait" and other readers of conditions go by that.
-const settleTime = 2 * time.Second
+// resizeDelay is how long the beginning of a resize is not reported: one that is over
+// by then costs two writes, that of the Job and that of the status at its end. Until
+// then the status speaks of the spec before, and its observedGeneration says so:
+// "kubectl wait" and other readers of conditions go by that.
+const resizeDelay = 2 * time.Second
 
-// pace remembers the last write of each status. After a restart of the operator
-// it knows nothing, so that the first difference in progress is written at once.
-type pace struct {
-	mu      sync.Mutex
-	written map[types.NamespacedName]report
-	// begun is when the resize began that has not been told of.
-	begun map[types.NamespacedName]time.Time
-}
-
-// report is a write of a status.
-type report struct {
+// reports remembers when the status of a MiniCluster was last written, and how. After
+// a restart of the operator it knows nothing, so that the first difference in progress
+// is written at once.
+type reports struct {
 	// on is the version of the MiniCluster that the status was calculated for.
 	on     string
 	status api.MiniClusterStatus
 	at     time.Time
+	// resizeSince is when the resize began that has not been reported; zero for none.
+	resizeSince time.Time
 }
 
 // catchUp gives a MiniCluster that the cache has in the version before our own
 // last write the status that was written: else it would be written again.
-func (p *pace) catchUp(mc *api.MiniCluster) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last, ok := p.written[client.ObjectKeyFromObject(mc)]; ok && last.on == mc.ResourceVersion {
-		last.status.DeepCopyInto(&mc.Status)
+func (r *reports) catchUp(mc *api.MiniCluster) {
+	if r.on != "" && r.on == mc.ResourceVersion {
+		r.status.DeepCopyInto(&mc.Status)
 	}
 }
 
 // delay returns how long a status is to be held back: not at all when it tells of
 // more than the beginning and the progress of a resize.
-func (p *pace) delay(key types.NamespacedName, before, after api.MiniClusterStatus, now time.Time) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (r *reports) delay(before, after api.MiniClusterStatus, now time.Time) time.Duration {
 	switch {
 	case progressOnly(before, after):
-		return max(0, p.written[key].at.Add(progressInterval).Sub(now))
+		return max(0, r.at.Add(progressInterval).Sub(now))
 	case resizeBegins(before, after):
-		since, waiting := p.begun[key]
-		if !waiting {
-			since = now
-			if p.begun == nil {
-				p.begun = map[types.NamespacedName]time.Time{}
-			}
-			p.begun[key] = now
+		if r.resizeSince.IsZero() {
+			r.resizeSince = now
 		}
-		return max(0, since.Add(settleTime).Sub(now))
+		return max(0, r.resizeSince.Add(resizeDelay).Sub(now))
 	}
 	return 0
 }
 
 // note remembers that a status was written.
-func (p *pace) note(mc *api.MiniCluster, status api.MiniClusterStatus, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.written == nil {
-		p.written = map[types.NamespacedName]report{}
-	}
-	p.written[client.ObjectKeyFromObject(mc)] = report{mc.ResourceVersion, status, now}
-	delete(p.begun, client.ObjectKeyFromObject(mc))
-}
-
-func (p *pace) drop(key types.NamespacedName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.written, key)
-	delete(p.begun, key)
+func (r *reports) note(mc *api.MiniCluster, status api.MiniClusterStatus, now time.Time) {
+	*r = reports{on: mc.ResourceVersion, status: status, at: now}
 }
 
 // progressOnly tells whether two statuses differ in nothing but counts of ranks
@@ -111,7 +81,7 @@ func isComing(state string) bool {
 }
 
 // resizeBegins tells whether a status has no other news than that ranks come or go
-// as a newer spec wishes, or that ranks go which were drained before.
+// as a newer spec says, or that drained ranks go.
 func resizeBegins(before, after api.MiniClusterStatus) bool {
 	from, to := stateOf(before), stateOf(after)
 	switch {

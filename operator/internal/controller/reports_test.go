@@ -5,7 +5,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
@@ -31,39 +30,30 @@ func TestStatusOfProgressIsHeldBackAndNoOther(t *testing.T) {
 		"ranks drain":           {func(p *plan.Report) { p.DrainStatus = &api.Drain{Ranks: "3"} }, false},
 		"the end":               {func(p *plan.Report) { p.End = &plan.End{Reason: api.ReasonCommandSucceeded} }, false},
 	}
-	key := types.NamespacedName{Name: "flux-sample"}
 	now := time.Unix(1000, 0)
 	for name, test := range tests {
 		mc := &api.MiniCluster{}
-		mc.Name = key.Name
 		mc.Status = calculateStatus(mc, plans(func(*plan.Report) {}))
 		after := calculateStatus(mc, plans(test.edit))
-		var p pace
-		if got := p.delay(key, mc.Status, after, now); got != 0 {
+		var r reports
+		if got := r.delay(mc.Status, after, now); got != 0 {
 			t.Errorf("%s: the first difference waits %s", name, got)
 		}
-		p.note(mc, after, now)
+		r.note(mc, after, now)
 		want := time.Duration(0)
 		if test.held {
 			want = progressInterval - time.Second
 		}
-		if got := p.delay(key, mc.Status, after, now.Add(time.Second)); got != want {
+		if got := r.delay(mc.Status, after, now.Add(time.Second)); got != want {
 			t.Errorf("%s: waits %s, want %s", name, got, want)
 		}
-		if got := p.delay(key, mc.Status, after, now.Add(progressInterval)); got != 0 {
+		if got := r.delay(mc.Status, after, now.Add(progressInterval)); got != 0 {
 			t.Errorf("%s: still waits %s when the time is over", name, got)
-		}
-		if got := p.delay(types.NamespacedName{Name: "other"}, mc.Status, after, now); got != 0 {
-			t.Errorf("%s: waits %s for another MiniCluster", name, got)
-		}
-		p.drop(key)
-		if got := p.delay(key, mc.Status, after, now); got != 0 {
-			t.Errorf("%s: waits %s for one that was deleted", name, got)
 		}
 	}
 }
 
-// TestOfAResizeOnlyTheEndIsToldWhenItIsQuick: see settleTime.
+// TestOfAResizeOnlyTheEndIsToldWhenItIsQuick: see resizeDelay.
 func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 	first := metav1.NewTime(time.Unix(500, 0))
 	status := func(generation int64, desired int32, state string, edit func(*plan.Report)) api.MiniClusterStatus {
@@ -88,7 +78,7 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 	}{
 		"it grows":                   {rest, status(2, 4, api.ReasonScalingUp, nil), true},
 		"it shrinks":                 {rest, status(2, 1, api.ReasonScalingDown, nil), true},
-		"another wish while it does": {status(2, 4, api.ReasonScalingUp, nil), status(3, 3, api.ReasonScalingUp, nil), true},
+		"another size while it does": {status(2, 4, api.ReasonScalingUp, nil), status(3, 3, api.ReasonScalingUp, nil), true},
 		"drained ranks go":           {status(2, 1, api.ReasonDraining, draining), status(2, 1, api.ReasonScalingDown, nil), true},
 		"it drains":                  {rest, status(2, 1, api.ReasonDraining, draining), false},
 		"it is over":                 {rest, status(2, 4, api.ReasonReady, nil), false},
@@ -100,28 +90,24 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 		"another maximum":            {rest, status(2, 4, api.ReasonScalingUp, func(p *plan.Report) { p.Maximum = 5 }), false},
 		"it begins to be":            {api.MiniClusterStatus{}, status(1, 2, api.ReasonStarting, nil), false},
 	}
-	key := types.NamespacedName{Name: "flux-sample"}
 	mc := &api.MiniCluster{}
-	mc.Name = key.Name
 	now := time.Unix(1000, 0)
 	for name, test := range tests {
-		var p pace
+		var r reports
 		expect := func(when string, at time.Time, want time.Duration) {
 			t.Helper()
 			if !test.held {
 				want = 0
 			}
-			if got := p.delay(key, test.before, test.after, at); got != want {
+			if got := r.delay(test.before, test.after, at); got != want {
 				t.Errorf("%s: %s the status waits %s, want %s", name, when, got, want)
 			}
 		}
-		expect("at first", now, settleTime)
-		expect("later", now.Add(settleTime/4), 3*settleTime/4)
-		expect("in the end", now.Add(settleTime), 0)
-		p.note(mc, test.before, now)
-		expect("with the next resize", now.Add(time.Hour), settleTime)
-		p.drop(key)
-		expect("for another of the name", now.Add(2*time.Hour), settleTime)
+		expect("at first", now, resizeDelay)
+		expect("later", now.Add(resizeDelay/4), 3*resizeDelay/4)
+		expect("in the end", now.Add(resizeDelay), 0)
+		r.note(mc, test.before, now)
+		expect("with the next resize", now.Add(time.Hour), resizeDelay)
 	}
 }
 
@@ -139,15 +125,15 @@ func TestNewGenerationIsNotProgress(t *testing.T) {
 func TestStatusIsNotWrittenAgainWhileTheCacheIsBehind(t *testing.T) {
 	cached := &api.MiniCluster{}
 	cached.Name, cached.ResourceVersion = "flux-sample", "7"
-	var p pace
-	p.note(cached, api.MiniClusterStatus{Size: 3}, time.Unix(1000, 0))
-	p.catchUp(cached)
+	var r reports
+	r.note(cached, api.MiniClusterStatus{Size: 3}, time.Unix(1000, 0))
+	r.catchUp(cached)
 	if cached.Status.Size != 3 {
 		t.Errorf("the version that was written on has size %d, want the written 3", cached.Status.Size)
 	}
 	newer := &api.MiniCluster{}
 	newer.Name, newer.ResourceVersion = "flux-sample", "8"
-	p.catchUp(newer)
+	r.catchUp(newer)
 	if newer.Status.Size != 0 {
 		t.Errorf("another version has size %d, want its own 0", newer.Status.Size)
 	}

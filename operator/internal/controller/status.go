@@ -32,8 +32,8 @@ func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Rep
 	if equality.Semantic.DeepEqual(mc.Status, status) {
 		return 0, nil
 	}
-	key := client.ObjectKeyFromObject(mc)
-	if again = r.pace.delay(key, mc.Status, status, o.Now); again > 0 {
+	reports := &r.memory.of(mc).reports
+	if again = reports.delay(mc.Status, status, o.Now); again > 0 {
 		return again, nil
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
@@ -53,7 +53,7 @@ func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Rep
 	case err != nil:
 		return 0, fmt.Errorf("apply the status: %w", err)
 	}
-	r.pace.note(mc, status, o.Now)
+	reports.note(mc, status, o.Now)
 	for _, e := range warnings(mc.Status, status, p) {
 		r.record(ctx, mc, e)
 	}
