@@ -5,11 +5,7 @@ import corev1 "k8s.io/api/core/v1"
 // Container is a container of every rank's pod, or of the pod of services. A
 // change to it restarts all ranks, since the pod template of a Job cannot change.
 //
-// +kubebuilder:validation:XValidation:rule="!(has(self.launcher) && self.launcher && has(self.batch) && self.batch)",message="launcher and batch exclude each other: choose one"
-// +kubebuilder:validation:XValidation:rule="!has(self.batchRaw) || !self.batchRaw || (has(self.batch) && self.batch)",message="batchRaw needs batch: true",fieldPath=".batchRaw"
-// +kubebuilder:validation:XValidation:rule="!has(self.batch) || !self.batch || (has(self.command) && size(self.command) != 0) || (has(self.commands) && has(self.commands.script) && size(self.commands.script) != 0)",message="batch needs a command or commands.script: the text of the batch script"
-// +kubebuilder:validation:XValidation:rule="!has(self.commands) || !has(self.commands.script) || size(self.commands.script) == 0 || (has(self.batch) && self.batch)",message="commands.script needs batch: true",fieldPath=".commands.script"
-// +kubebuilder:validation:XValidation:rule="!has(self.commands) || !has(self.commands.script) || size(self.commands.script) == 0 || !has(self.command) || size(self.command) == 0",message="command and commands.script exclude each other: choose one",fieldPath=".commands.script"
+// +kubebuilder:validation:XValidation:rule="rules/container.yaml"
 type Container struct {
 	// Name of the container. Default: the MiniCluster's name for the container
 	// that runs Flux; all others need one.
@@ -109,14 +105,14 @@ type Container struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=256
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
+	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// Secrets are variables whose values come from Secrets, by the variable's name.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
+	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Secrets map[string]SecretKey `json:"secrets,omitempty"`
 
 	// Ports are the TCP ports that the commands listen on, reachable at each
@@ -134,7 +130,7 @@ type Container struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(name, name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'))",messageExpression="'volume %s must be named with at most 63 characters a-z, 0-9 and -'.format([self.filter(name, !name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'))[0]])"
+	// +kubebuilder:validation:XValidation:rule="rules/volumes.yaml"
 	Volumes map[string]Volume `json:"volumes,omitempty"`
 
 	// LifeCycle are commands of the container's life-cycle hooks.

@@ -2,13 +2,7 @@ package v1alpha2
 
 // Flux is how the instance of Flux is set up. A change to it restarts all ranks.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.mungeSecret) || size(self.mungeSecret) == 0",message="flux.mungeSecret is not supported: it serves bursting, which this operator does not do",fieldPath=".mungeSecret"
-// +kubebuilder:validation:XValidation:rule="!has(self.bursting)",message="flux.bursting is not supported: an instance has the ranks of one MiniCluster",fieldPath=".bursting"
-// +kubebuilder:validation:XValidation:rule="!has(self.minimalService) || !self.minimalService",message="flux.minimalService is not supported: every rank's host name must resolve, since followers come and go",fieldPath=".minimalService"
-// +kubebuilder:validation:XValidation:rule="!has(self.disableSocket) || !self.disableSocket",message="flux.disableSocket is not supported: the agent needs the broker's socket",fieldPath=".disableSocket"
-// +kubebuilder:validation:XValidation:rule="!has(self.completeWorkers) || !self.completeWorkers",message="flux.completeWorkers is not supported: a rank that has completed could never come back",fieldPath=".completeWorkers"
-// +kubebuilder:validation:XValidation:rule="!has(self.topology) || size(self.topology) == 0 || self.topology == 'kary:0'",messageExpression="'flux.topology %s is not supported: it must be kary:0, since with a tree the loss of one rank would take others with it'.format([self.topology])",fieldPath=".topology"
-// +kubebuilder:validation:XValidation:rule="!has(self.arch) || size(self.arch) == 0",message="flux.arch is not supported: nothing is downloaded; the images decide",fieldPath=".arch"
+// +kubebuilder:validation:XValidation:rule="rules/flux.yaml"
 type Flux struct {
 	// Enabled says whether the ranks are an instance of Flux. Without, each runs
 	// the command. Default: true.
@@ -85,7 +79,7 @@ type Flux struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=256
-	// +kubebuilder:validation:XValidation:rule="self.all(name, !name.startsWith('GOPHERLOCKS_'))",messageExpression="'variable %s must not begin with GOPHERLOCKS_: the operator sets those'.format([self.filter(name, name.startsWith('GOPHERLOCKS_'))[0]])"
+	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// StateDir is a folder on a volume of the lead that keeps the instance's
@@ -203,7 +197,7 @@ type FluxContainer struct {
 
 // Scheduler is how jobs are scheduled.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.simple) || !self.simple || !has(self.queuePolicy) || size(self.queuePolicy) == 0",message="queuePolicy is Fluxion's: it has no meaning with simple: true",fieldPath=".queuePolicy"
+// +kubebuilder:validation:XValidation:rule="rules/scheduler.yaml"
 type Scheduler struct {
 	// Simple uses sched-simple, which knows no GPUs, rather than Fluxion.
 	//

@@ -13,22 +13,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Max",type=integer,JSONPath=`.status.maximumSize`,description="Largest size allowed"
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.conditions[?(@.type=="Progressing")].reason`,description="What is going on"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-//
-// The name is the name of a Service (RFC 1035) and, with "-99999" behind it, a
-// host name of at most 63 characters.
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name %s becomes part of host names: it must have at most 57 characters a-z, 0-9 and -, begin with a letter and not end with -'.format([self.metadata.name])",fieldPath=".metadata"
-//
-// The pod of services has the host name NAME-services.
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.services) || size(self.spec.services) == 0 || self.metadata.name.size() <= 54",messageExpression="'metadata.name %s is too long with services: NAME-services is a host name, so that it must have at most 54 characters'.format([self.metadata.name])",fieldPath=".metadata"
-//
-// The part of the bounds rule that needs the status. The last line lets writes
-// pass that leave both numbers as they were, so that the operator can still
-// report a size that got past an older version of this rule.
-// +kubebuilder:validation:XValidation:optionalOldSelf=true,rule="(has(self.spec.maxSize) && self.spec.maxSize != 0) || self.spec.size <= (has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? self.status.maximumSize : 100000) || (oldSelf.hasValue() && self.spec.size == oldSelf.value().spec.size && has(self.status) && has(oldSelf.value().status) && self.status.?maximumSize.orValue(0) == oldSelf.value().status.?maximumSize.orValue(0))",messageExpression="has(self.status) && has(self.status.maximumSize) && self.status.maximumSize != 0 ? 'size %d must be at most status.maximumSize %d'.format([self.spec.size, self.status.maximumSize]) : 'size %d must be at most 100000'.format([self.spec.size])",fieldPath=".spec.size"
-//
-// Ranks that are there must not become more than the maximum: the hosts of an
-// instance are those up to its maximum. Whoever wants fewer shrinks first.
-// +kubebuilder:validation:XValidation:rule="self.spec.?maxSize.orValue(0) == 0 || self.spec.maxSize == oldSelf.spec.?maxSize.orValue(0) || !has(oldSelf.status) || oldSelf.status.?size.orValue(0) == 0 || self.spec.maxSize >= oldSelf.status.size",messageExpression="'maxSize %d must be at least the live size %d'.format([self.spec.maxSize, oldSelf.status.size])",fieldPath=".spec.maxSize"
+// +kubebuilder:validation:XValidation:rule="rules/minicluster.yaml"
 
 // MiniCluster is a cluster of ranks, one pod each, that grows and shrinks within
 // bounds while it runs. Scale it with "kubectl scale", a HorizontalPodAutoscaler,
@@ -57,40 +42,12 @@ type MiniClusterList struct {
 	Items []MiniCluster `json:"items"`
 }
 
-// The sizes: package bounds in CEL; tests/bounds holds the two together.
-// CEL, not "minimum" and "maximum" of OpenAPI: those give other messages, and
-// where they fail, CEL rules are not checked.
-//
-// +kubebuilder:validation:XValidation:rule="self.minSize >= 1",messageExpression="'minSize %d must be at least 1'.format([self.minSize])",fieldPath=".minSize"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize <= 100000",messageExpression="'maxSize %d must be at most 100000'.format([self.maxSize])",fieldPath=".maxSize"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.minSize <= self.maxSize",messageExpression="'minSize %d must be at most maxSize %d'.format([self.minSize, self.maxSize])",fieldPath=".minSize"
-// +kubebuilder:validation:XValidation:rule="self.size >= (self.minSize < 1 ? 1 : self.minSize)",messageExpression="self.minSize < 1 ? 'size %d must be at least 1'.format([self.size]) : 'size %d must be at least minSize %d'.format([self.size, self.minSize])",fieldPath=".size"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || self.maxSize == 0 || self.size <= self.maxSize",messageExpression="'size %d must be at most maxSize %d'.format([self.size, self.maxSize])",fieldPath=".size"
-//
-// The containers as a whole.
-//
-// +kubebuilder:validation:XValidation:rule="size(self.containers) < 2 || self.containers.filter(c, has(c.runFlux) && c.runFlux).size() == 1",messageExpression="'%d of %d containers have runFlux: exactly one must'.format([self.containers.filter(c, has(c.runFlux) && c.runFlux).size(), size(self.containers)])",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.all(c, (has(c.runFlux) && c.runFlux) || (has(c.name) && size(c.name) != 0))",messageExpression="'the container with image %s needs a name: only the one that runs Flux has one by default'.format([self.containers.filter(c, !(has(c.runFlux) && c.runFlux) && !(has(c.name) && size(c.name) != 0))[0].image])",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="self.containers.all(c, !has(c.name) || size(c.name) == 0 || self.containers.exists_one(d, has(d.name) && d.name == c.name))",messageExpression="'name %s is used by more than one container'.format([self.containers.filter(c, has(c.name) && size(c.name) != 0 && !self.containers.exists_one(d, has(d.name) && d.name == c.name))[0].name])",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="size(self.containers) == 1 || self.containers.all(c, (has(c.runFlux) && c.runFlux) || !((has(c.launcher) && c.launcher) || (has(c.batch) && c.batch)))",message="launcher and batch are for the container that runs Flux: set its runFlux",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="!has(self.flux) || !has(self.flux.enabled) || self.flux.enabled || self.containers.all(c, !((has(c.launcher) && c.launcher) || (has(c.batch) && c.batch)))",message="launcher and batch need Flux: with flux.enabled false every rank runs the command",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="(has(self.flux) && has(self.flux.enabled) && !self.flux.enabled) || self.containers.all(c, !has(c.noWrapEntrypoint) || !c.noWrapEntrypoint || (size(self.containers) != 1 && !(has(c.runFlux) && c.runFlux)))",message="noWrapEntrypoint is for containers that do not run Flux",fieldPath=".containers"
-// +kubebuilder:validation:XValidation:rule="(has(self.flux) && has(self.flux.enabled) && !self.flux.enabled) || self.containers.all(c, !has(c.ports) || c.ports.all(p, p < 8050 || p > 8052))",message="ports 8050 to 8052 are in use by the ranks themselves: choose others",fieldPath=".containers"
-//
-// The services.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, has(c.name) && size(c.name) != 0)",messageExpression="'the container of services with image %s needs a name'.format([self.services.filter(c, !has(c.name) || size(c.name) == 0)[0].image])",fieldPath=".services"
-// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !has(c.name) || size(c.name) == 0 || self.services.exists_one(d, has(d.name) && d.name == c.name))",messageExpression="'name %s is used by more than one container of services'.format([self.services.filter(c, has(c.name) && size(c.name) != 0 && !self.services.exists_one(d, has(d.name) && d.name == c.name))[0].name])",fieldPath=".services"
-// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(c, !(has(c.runFlux) && c.runFlux) && !(has(c.launcher) && c.launcher) && !(has(c.batch) && c.batch))",message="containers of services do not run Flux: runFlux, launcher and batch have no meaning there",fieldPath=".services"
-//
-// What excludes each other.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.shareProcessNamespace) || !self.shareProcessNamespace || !has(self.pod) || !has(self.pod.hostPID) || !self.pod.hostPID",message="shareProcessNamespace and pod.hostPID exclude each other: choose one",fieldPath=".shareProcessNamespace"
-// +kubebuilder:validation:XValidation:rule="!has(self.selfScaling) || !self.selfScaling || !has(self.pod) || !has(self.pod.serviceAccountName) || size(self.pod.serviceAccountName) == 0",messageExpression="'selfScaling gives the pods a ServiceAccount of their own: it cannot be used with pod.serviceAccountName %s'.format([self.pod.serviceAccountName])",fieldPath=".selfScaling"
-// +kubebuilder:validation:XValidation:rule="!has(self.network) || !has(self.network.disableAffinity) || !self.network.disableAffinity || !has(self.pod) || !has(self.pod.placement) || !has(self.pod.placement.policy) || self.pod.placement.policy in ['', 'Any']",messageExpression="'network.disableAffinity is policy Any: it cannot be used with pod.placement.policy %s'.format([self.pod.placement.policy])",fieldPath=".network.disableAffinity"
-// +kubebuilder:validation:XValidation:rule="!has(self.network) || !has(self.network.disableAffinity) || !self.network.disableAffinity || !has(self.pod) || !has(self.pod.placement) || !has(self.pod.placement.topologyKey) || size(self.pod.placement.topologyKey) == 0 || (has(self.pod.placement.policy) && self.pod.placement.policy in ['Spread', 'OnePerNode', 'Any'])",messageExpression="'network.disableAffinity is policy Any: it cannot be used with pod.placement.topologyKey %s'.format([self.pod.placement.topologyKey])",fieldPath=".network.disableAffinity"
-
 // MiniClusterSpec is what the author of a MiniCluster wishes.
+//
+// +kubebuilder:validation:XValidation:rule="rules/sizes.yaml"
+// +kubebuilder:validation:XValidation:rule="rules/containers.yaml"
+// +kubebuilder:validation:XValidation:rule="rules/services.yaml"
+// +kubebuilder:validation:XValidation:rule="rules/exclusions.yaml"
 type MiniClusterSpec struct {
 	// Size is the wished number of ranks. It belongs to whoever scales: the
 	// operator never writes it.

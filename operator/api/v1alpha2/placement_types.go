@@ -14,7 +14,7 @@ const (
 
 // Placement is how ranks are laid out over the nodes that they may run on.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.topologyKey) || size(self.topologyKey) == 0 || !has(self.policy) || size(self.policy) == 0 || self.policy == 'Spread' || (self.policy == 'OnePerNode' && self.topologyKey == 'kubernetes.io/hostname')",messageExpression="'topologyKey %s has no meaning with policy %s: it says what policy Spread spreads over'.format([self.topologyKey, self.policy])",fieldPath=".topologyKey"
+// +kubebuilder:validation:XValidation:rule="rules/placement.yaml"
 type Placement struct {
 	// Policy is Spread, OnePerNode or Any. Spread prefers nodes without another
 	// rank of the MiniCluster. OnePerNode demands them: a rank that finds none

@@ -4,9 +4,7 @@ import corev1 "k8s.io/api/core/v1"
 
 // Pod are options of every rank's pod.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.restartPolicy) || size(self.restartPolicy) == 0 || self.restartPolicy == 'Never'",messageExpression="'restartPolicy %s is not supported: it must be Never; the agent restarts brokers in their pod, and the Job replaces pods'.format([self.restartPolicy])",fieldPath=".restartPolicy"
-// +kubebuilder:validation:XValidation:rule="!has(self.resources) || size(self.resources) == 0",message="pod.resources is not supported: set resources of the containers",fieldPath=".resources"
-// +kubebuilder:validation:XValidation:rule="!has(self.dnsPolicy) || self.dnsPolicy != 'None'",message="dnsPolicy None is not supported: it needs a list of name servers, which a MiniCluster cannot have",fieldPath=".dnsPolicy"
+// +kubebuilder:validation:XValidation:rule="rules/pod.yaml"
 type Pod struct {
 	// Labels to add to each pod. Ours and Kubernetes' own keep their values.
 	//

@@ -5,9 +5,7 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // Volume is a volume with its place in a container. It has exactly one source:
 // hostPath, configMapName, secretName, claimName, emptyDir or csiDriver.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.hostPath) && size(self.hostPath) != 0 ? 1 : 0) + (has(self.configMapName) && size(self.configMapName) != 0 ? 1 : 0) + (has(self.secretName) && size(self.secretName) != 0 ? 1 : 0) + (has(self.claimName) && size(self.claimName) != 0 ? 1 : 0) + (has(self.emptyDir) && self.emptyDir ? 1 : 0) + (has(self.csiDriver) && size(self.csiDriver) != 0 ? 1 : 0) == 1",messageExpression="'the volume at %s has %d sources: exactly one of hostPath, configMapName, secretName, claimName, emptyDir: true and csiDriver must be set'.format([self.path, (has(self.hostPath) && size(self.hostPath) != 0 ? 1 : 0) + (has(self.configMapName) && size(self.configMapName) != 0 ? 1 : 0) + (has(self.secretName) && size(self.secretName) != 0 ? 1 : 0) + (has(self.claimName) && size(self.claimName) != 0 ? 1 : 0) + (has(self.emptyDir) && self.emptyDir ? 1 : 0) + (has(self.csiDriver) && size(self.csiDriver) != 0 ? 1 : 0)])"
-// +kubebuilder:validation:XValidation:rule="(!has(self.emptyDirMedium) || size(self.emptyDirMedium) == 0) && !has(self.emptyDirSizeLimit) || (has(self.emptyDir) && self.emptyDir)",message="emptyDirMedium and emptyDirSizeLimit need emptyDir: true"
-// +kubebuilder:validation:XValidation:rule="!has(self.items) || size(self.items) == 0 || (has(self.configMapName) && size(self.configMapName) != 0) || (has(self.secretName) && size(self.secretName) != 0)",message="items need configMapName or secretName",fieldPath=".items"
+// +kubebuilder:validation:XValidation:rule="rules/volume.yaml"
 type Volume struct {
 	// Path is where the container finds the volume.
 	//

@@ -42,8 +42,7 @@ func brokerCommand(s brokerStart) []string {
 	}
 	set("rundir", s.paths.runDir)
 	set("local-uri", "local://"+s.paths.socket)
-	// With a tree, the loss of a rank would take others with it.
-	set("tbon.topo", "kary:0")
+	set("tbon.topo", agentapi.Topology)
 	// The instance runs with whatever ranks there are.
 	set("broker.quorum", 1)
 	set("log-stderr-mode", "local")

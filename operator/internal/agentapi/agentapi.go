@@ -57,12 +57,18 @@ const (
 	HealthPort = 8052
 )
 
+// Topology is that of every instance, as Flux writes it: all followers are connected
+// with the lead. With a tree, the loss of a rank would take others with it.
+const Topology = "kary:0"
+
 // ServerName is the name in the endpoint's TLS certificate: the operator reaches
 // leads by address.
 const ServerName = "lead.minicluster.gopherlocks"
 
 // Variables of the environment of a rank.
 const (
+	// VariablePrefix is that of all variables of the operator. Users' must not have it.
+	VariablePrefix = "GOPHERLOCKS_"
 	// RankVariable holds the rank of the pod: its index in the Job.
 	RankVariable = "GOPHERLOCKS_RANK"
 	// ConfigVariable holds a Config in JSON. It is part of the pod template, and
