@@ -1,37 +1,12 @@
 package crds
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
 )
-
-// TestDefinitionIsValid runs the checks of the API server that it is created in,
-// among them the limit on what the rules may cost.
-func TestDefinitionIsValid(t *testing.T) {
-	for _, e := range violations(t, definition(t)) {
-		t.Error(e)
-	}
-}
-
-// TestCostOfRulesIsChecked: the test above would notice a rule that is too dear.
-func TestCostOfRulesIsChecked(t *testing.T) {
-	crd := definition(t)
-	root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema
-	spec := root.Properties["spec"]
-	containers := spec.Properties["containers"]
-	containers.MaxItems = nil
-	spec.Properties["containers"] = containers
-	root.Properties["spec"] = spec
-	if len(violations(t, crd)) == 0 {
-		t.Error("rules over a list without maxItems are accepted")
-	}
-}
 
 // TestBothVersionsAreOne: manifests of both kinds mean the same, and the API
 // server converts between them by changing the apiVersion alone.
@@ -85,21 +60,4 @@ func TestDefinitionFitsIntoAnAnnotation(t *testing.T) {
 	if limit := 250 << 10; len(text) > limit {
 		t.Errorf("the definition has %d bytes, more than %d", len(text), limit)
 	}
-}
-
-func violations(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) []error {
-	t.Helper()
-	apiextensionsv1.SetDefaults_CustomResourceDefinition(crd)
-	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&crd.Spec)
-	var internal apiextensions.CustomResourceDefinition
-	err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(crd, &internal, nil)
-	if err != nil {
-		t.Fatalf("convert the definition: %v", err)
-	}
-	internal.Status.StoredVersions = []string{crd.Spec.Versions[0].Name}
-	var errs []error
-	for _, e := range validation.ValidateCustomResourceDefinition(context.Background(), &internal) {
-		errs = append(errs, e)
-	}
-	return errs
 }

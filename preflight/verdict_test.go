@@ -78,8 +78,8 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 	}{
 		"nothing is in an empty cluster": {desired(), facts(), nil},
 		"an old Kubernetes": {
-			desired(), facts(func(f *Facts) { f.Version = "v1.26.15" }),
-			[]string{"version v1.26.15 of Kubernetes must be at least 1.27", "(KubernetesTooOld)"},
+			desired(), facts(func(f *Facts) { f.Version = "v1.29.15" }),
+			[]string{"version v1.29.15 of Kubernetes must be at least 1.30", "(KubernetesTooOld)"},
 		},
 		"the Flux Operator's definition": {
 			desired(), facts(definition(upstream)),

@@ -9,15 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
-// Minor of 1.Minor, and Minimum in words, are the oldest version that Gopherlocks
-// works on: 1.27 made completions of an Indexed Job mutable.
-// Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#elastic-indexed-jobs
-const (
-	Minor   = 27
-	Minimum = "1.27"
-)
+// Minimum is the oldest version that Gopherlocks works on. The definition of
+// MiniClusters has validation rules that API servers of 1.29 and older cannot
+// compile, so that they refuse it. A test of package crds asks the validators of
+// this very version.
+const Minimum = "1.30"
 
-// Check returns an error for a version, such as v1.26.15 or v1.34.2-gke.1, that is
+// Check returns an error for a version, such as v1.29.15 or v1.34.2-gke.1, that is
 // older than Minimum or none at all.
 func Check(found string) error {
 	parsed, err := version.ParseGeneric(found)
@@ -25,7 +23,7 @@ func Check(found string) error {
 		return fmt.Errorf("version %q of Kubernetes cannot be read: %w", found, err)
 	}
 	if parsed.LessThan(version.MustParseGeneric(Minimum)) {
-		return fmt.Errorf("version %s of Kubernetes must be at least %s: Indexed Jobs can be resized from then on", found, Minimum)
+		return fmt.Errorf("version %s of Kubernetes must be at least %s: older ones refuse the definition of MiniClusters, whose validation rules they cannot compile", found, Minimum)
 	}
 	return nil
 }

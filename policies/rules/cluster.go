@@ -25,11 +25,11 @@ var clusterRules = []Rule{
 	},
 	{
 		Name:        "kubernetes-version",
-		Description: "Kubernetes is recent enough for Indexed Jobs that change their size.",
+		Description: "Kubernetes is recent enough to take the definition of MiniClusters.",
 		Level:       Mandatory,
 		Options: []Option{{Name: "minimum", Schema: map[string]any{
 			"type": "string", "pattern": `^[0-9]+\.[0-9]+$`, "default": kubeversion.Minimum,
-			"description": "The oldest version of Kubernetes, such as 1.27.",
+			"description": "The oldest version of Kubernetes, such as " + kubeversion.Minimum + ".",
 		}}},
 		Check: checkKubernetesVersion,
 	},

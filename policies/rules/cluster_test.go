@@ -42,8 +42,8 @@ var clusterCases = []testCase{
 	},
 	{
 		rule: "kubernetes-version", kind: violating, name: "answered", stack: []string{`embedded e {name: dev}`},
-		outputs: map[string]string{"e": `{kubernetesVersion: v1.26.15}`},
-		want:    []string{`e: KubernetesTooOld: kubernetesVersion "v1.26.15" must be at least 1.27`},
+		outputs: map[string]string{"e": `{kubernetesVersion: v1.29.15}`},
+		want:    []string{`e: KubernetesTooOld: kubernetesVersion "v1.29.15" must be at least 1.30`},
 	},
 	{
 		rule: "kubernetes-version", kind: violating, name: "wished, and image of a node", settings: Settings{"minimum": "1.35"},
@@ -54,7 +54,7 @@ var clusterCases = []testCase{
 		},
 	},
 	{
-		rule: "kubernetes-version", kind: conforming, name: "recent", stack: []string{`embedded e {name: dev}`, `kind k {kubernetesVersion: v1.27.0}`},
+		rule: "kubernetes-version", kind: conforming, name: "recent", stack: []string{`embedded e {name: dev}`, `kind k {kubernetesVersion: v1.30.0}`},
 		outputs: map[string]string{"e": `{kubernetesVersion: v1.34.2}`},
 	},
 	{

@@ -109,7 +109,7 @@ func TestUnusableSpecsAreRefused(t *testing.T) {
 		"a long name":              {Spec{Name: strings.Repeat("a", maxNameLength+1)}, "1 to 50"},
 		"a relative kubeconfig":    {Spec{Name: "demo", KubeconfigFile: "here"}, "absolute"},
 		"a negative wait":          {Spec{Name: "demo", Wait: -1}, "negative"},
-		"an old image":             {Spec{Name: "demo", NodeImage: "kindest/node:v1.26.6@sha256:00"}, "at least 1.27"},
+		"an old image":             {Spec{Name: "demo", NodeImage: "kindest/node:v1.29.6@sha256:00"}, "at least 1.30"},
 		"workers only":             {Spec{Name: "demo", Nodes: []Node{{Role: Worker}}}, "control-plane"},
 		"an unknown role":          {node(func(n *Node) { n.Role = "master" }), `nodes[1]: role "master"`},
 		"a relative mount":         {node(func(n *Node) { n.ExtraMounts = []Mount{{HostPath: "a", ContainerPath: "/a"}} }), `hostPath "a"`},
@@ -165,10 +165,10 @@ func TestVersions(t *testing.T) {
 	for version, want := range map[string]string{
 		"v1.37.0": DefaultNodeImage,
 		"1.37.0":  DefaultNodeImage,
-		"v1.27.0": "kindest/node:v1.27.0",
+		"v1.30.0": "kindest/node:v1.30.0",
 		"v1.40.1": "kindest/node:v1.40.1",
 		"v1.34":   "no patch version",
-		"1.26.15": "at least 1.27",
+		"1.29.15": "at least 1.30",
 		"2.0.0":   "is not a version",
 		"latest":  "is not a version",
 	} {

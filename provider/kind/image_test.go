@@ -33,7 +33,7 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 	for answer, want := range map[string]string{
 		"v1.37.0\n": "",
-		"v1.26.0\n": "at least 1.",
+		"v1.29.0\n": "at least 1.30",
 		"error: cat: /kind/version: No such file": "no node image",
 	} {
 		_, err := askImageThatSays(t, answer)

@@ -3,6 +3,7 @@ package plugin
 import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
+	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 	"github.com/gopherlocks/gopherlocks/provider/kind"
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
@@ -92,10 +93,10 @@ const (
 // Annotate documents the inputs.
 func (args *KindClusterArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeKindName)
-	a.Describe(&args.NodeImage, "Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable "+
+	a.Describe(&args.NodeImage, "Image of all nodes, of Kubernetes "+kubeversion.Minimum+" or later. Default: the environment variable "+
 		stackcluster.NodeImageVariable+", else "+kind.DefaultNodeImage+".")
 	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in "+
-		"place of `nodeImage`. At least 1.27.")
+		"place of `nodeImage`. At least "+kubeversion.Minimum+".")
 	a.Describe(&args.ControlPlanes, describeControlPlanes)
 	a.Describe(&args.Workers, describeWorkers)
 	a.Describe(&args.Nodes, describeNodes)

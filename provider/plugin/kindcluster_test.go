@@ -23,8 +23,8 @@ func TestKindInputsAreCheckedBeforeAnythingIsMade(t *testing.T) {
 	}{
 		{map[string]property.Value{}, "name"},
 		{map[string]property.Value{"name": property.New("Upper Case")}, `name "Upper Case"`},
-		{with(map[string]property.Value{"kubernetesVersion": property.New("v1.26.0")}), "at least 1.27"},
-		{with(map[string]property.Value{"nodeImage": property.New("kindest/node:v1.26.0")}), "at least 1.27"},
+		{with(map[string]property.Value{"kubernetesVersion": property.New("v1.29.0")}), "at least 1.30"},
+		{with(map[string]property.Value{"nodeImage": property.New("kindest/node:v1.29.0")}), "at least 1.30"},
 		{with(map[string]property.Value{"nodeImage": property.New("a"), "kubernetesVersion": property.New("v1.30.0")}), "either nodeImage"},
 		{with(map[string]property.Value{"controlPlanes": property.New(0.0)}), "minimum of 1"},
 		{with(map[string]property.Value{"workers": property.New(-1.0)}), "minimum of 0"},

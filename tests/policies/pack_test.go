@@ -37,7 +37,7 @@ func testConforming(t *testing.T, p *project) {
 
 func testViolating(t *testing.T, p *project) {
 	got := p.preview(t, []declared{
-		kindCluster("kindest/node:v1.26.15"),
+		kindCluster("kindest/node:v1.29.15"),
 		component("wish", object{"name": "wish", "namespace": "hpc", "size": 9, "minSize": 5, "maxSize": 4}),
 		miniCluster("wish-object", object{"size": 9, "minSize": 5}).under("wish"), // Said of the component already.
 		miniCluster("large", object{"size": 1, "maxSize": 200_000}),
@@ -57,7 +57,7 @@ func testViolating(t *testing.T, p *project) {
 		`the autoscaler measures use in percent of it (RequestMissing)`
 	const target = `: spec.metrics[0].resource.target.averageUtilization `
 	got.expect(t,
-		`mandatory kubernetes-version cluster: nodeImage "kindest/node:v1.26.15" must be at least 1.27 (KubernetesTooOld)`,
+		`mandatory kubernetes-version cluster: nodeImage "kindest/node:v1.29.15" must be at least 1.30 (KubernetesTooOld)`,
 		`mandatory minicluster-size wish: size 9 must be at most maxSize 4 (SizeAboveMaximum)`,
 		`mandatory minicluster-bounds wish: minSize 5 must be at most maxSize 4 (MinSizeAboveMaxSize)`,
 		`mandatory minicluster-size large: size 1 must be at least minSize 2 (SizeBelowMinimum)`,

@@ -13,12 +13,10 @@ import (
 
 // setPolicies decides which ends of pods end the Job.
 func setPolicies(spec *batchv1ac.JobSpecApplyConfiguration, mc *api.MiniCluster, f Features) {
-	setBackoff(spec, mc.Spec.BackoffLimit, f)
+	setBackoff(spec, mc.Spec.BackoffLimit)
 	spec.WithPodFailurePolicy(podFailurePolicy(mc))
-	if f.PodReplacementPolicy {
-		// Two pods of one index would share a host name and a rank.
-		spec.WithPodReplacementPolicy(batchv1.Failed)
-	}
+	// Two pods of one index would share a host name and a rank.
+	spec.WithPodReplacementPolicy(batchv1.Failed)
 	if f.SuccessPolicy && FluxEnabled(mc) {
 		// The lead ends with the command; followers never end by themselves.
 		spec.WithSuccessPolicy(batchv1ac.SuccessPolicy().WithRules(
@@ -35,15 +33,10 @@ func setPolicies(spec *batchv1ac.JobSpecApplyConfiguration, mc *api.MiniCluster,
 // the failures that podFailurePolicy ignores, which the plan has it forget once
 // the rank is back: plan.Actions.ForgetStops). Counted per index, that leaves the
 // other ranks alone; counted per Job, one evicted rank would hold up growth.
-// Where Kubernetes cannot count per index, the limit is one for all ranks.
-func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32, f Features) {
+func setBackoff(spec *batchv1ac.JobSpecApplyConfiguration, limit int32) {
 	perRank := limit
 	if limit <= 0 {
 		perRank = math.MaxInt32
-	}
-	if !f.BackoffLimitPerIndex {
-		spec.WithBackoffLimit(perRank)
-		return
 	}
 	spec.WithBackoffLimit(math.MaxInt32).WithBackoffLimitPerIndex(perRank)
 	if limit > 0 {

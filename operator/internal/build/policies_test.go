@@ -23,11 +23,9 @@ func jobSpec(t *testing.T, mc *api.MiniCluster, f Features) batchv1.JobSpec {
 }
 
 func TestOldKubernetesGetsNoFieldThatItLacks(t *testing.T) {
-	spec := jobSpec(t, with(sample(), func(s *api.MiniClusterSpec) { s.BackoffLimit = 3 }), FeaturesOf(1, 27))
-	if spec.SuccessPolicy != nil || spec.PodReplacementPolicy != nil || spec.BackoffLimitPerIndex != nil || spec.MaxFailedIndexes != nil {
+	if spec := jobSpec(t, sample(), FeaturesOf(1, 30)); spec.SuccessPolicy != nil {
 		t.Errorf("Job spec %s", encode(t, spec))
 	}
-	equal(t, "backoffLimit", spec.BackoffLimit, ptr.To[int32](3))
 }
 
 func TestReplacementWaitsForTheEndOfThePod(t *testing.T) {
@@ -47,17 +45,13 @@ func TestLeadEndsTheJobOfFluxOnly(t *testing.T) {
 func TestBackoffLimit(t *testing.T) {
 	for _, c := range []struct {
 		limit             int32
-		features          Features
-		perJob            int32
 		perIndex, indexes *int32
 	}{
-		{0, FeaturesOf(1, 34), math.MaxInt32, ptr.To[int32](math.MaxInt32), nil},
-		{3, FeaturesOf(1, 34), math.MaxInt32, ptr.To[int32](3), ptr.To[int32](0)},
-		{0, FeaturesOf(1, 27), math.MaxInt32, nil, nil},
-		{3, FeaturesOf(1, 27), 3, nil, nil},
+		{0, ptr.To[int32](math.MaxInt32), nil},
+		{3, ptr.To[int32](3), ptr.To[int32](0)},
 	} {
-		spec := jobSpec(t, with(sample(), func(s *api.MiniClusterSpec) { s.BackoffLimit = c.limit }), c.features)
-		equal(t, "backoffLimit", *spec.BackoffLimit, c.perJob)
+		spec := jobSpec(t, with(sample(), func(s *api.MiniClusterSpec) { s.BackoffLimit = c.limit }), FeaturesOf(1, 34))
+		equal(t, "backoffLimit", *spec.BackoffLimit, int32(math.MaxInt32))
 		equal(t, "backoffLimitPerIndex", spec.BackoffLimitPerIndex, c.perIndex)
 		equal(t, "maxFailedIndexes", spec.MaxFailedIndexes, c.indexes)
 	}

@@ -15,25 +15,18 @@ type Settings struct {
 	Features Features
 }
 
-// Features are fields of a Job that older versions of Kubernetes lack. Their API
-// servers refuse to apply what they do not know.
+// Features are fields of a Job that some of the supported versions of Kubernetes
+// lack. Their API servers refuse to apply what they do not know.
 type Features struct {
-	SuccessPolicy        bool
-	PodReplacementPolicy bool
-	BackoffLimitPerIndex bool
+	SuccessPolicy bool
 }
 
 // FeaturesOf returns what Kubernetes major.minor has without being asked for: the
 // versions are those in which the feature gate is on by default. A feature whose
 // gate is off is in the schema one version earlier, but the API server drops the
 // field.
-// Source: pkg/features/kube_features.go of Kubernetes 1.34 (JobSuccessPolicy,
-// JobPodReplacementPolicy, JobBackoffLimitPerIndex).
+// Source: pkg/features/kube_features.go of Kubernetes 1.34 (JobSuccessPolicy).
 func FeaturesOf(major, minor int) Features {
 	since := func(version int) bool { return major > 1 || major == 1 && minor >= version }
-	return Features{
-		SuccessPolicy:        since(31),
-		PodReplacementPolicy: since(29),
-		BackoffLimitPerIndex: since(29),
-	}
+	return Features{SuccessPolicy: since(31)}
 }

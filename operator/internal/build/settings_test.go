@@ -3,16 +3,12 @@ package build
 import "testing"
 
 func TestFeaturesAreUsedWhereTheyAreOnByDefault(t *testing.T) {
-	all := Features{SuccessPolicy: true, PodReplacementPolicy: true, BackoffLimitPerIndex: true}
-	withoutSuccess := Features{PodReplacementPolicy: true, BackoffLimitPerIndex: true}
+	all := Features{SuccessPolicy: true}
 	for _, c := range []struct {
 		major, minor int
 		want         Features
 	}{
-		{1, 27, Features{}},
-		{1, 28, Features{}},
-		{1, 29, withoutSuccess},
-		{1, 30, withoutSuccess},
+		{1, 30, Features{}},
 		{1, 31, all},
 		{1, 34, all},
 		{2, 0, all},

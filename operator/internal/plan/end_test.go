@@ -103,7 +103,7 @@ func TestEndOfTheCommand(t *testing.T) {
 // keep the lead's pod running.
 func TestJobThatGoesOnIsSuspended(t *testing.T) {
 	old := instance()
-	old.Settings.Features = build.FeaturesOf(1, 27)
+	old.Settings.Features = build.FeaturesOf(1, 30)
 	old.Job.Spec.SuccessPolicy = nil
 	upgraded := instance()
 	upgraded.Job.Spec.SuccessPolicy = nil
