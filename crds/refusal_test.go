@@ -58,7 +58,7 @@ func TestSpecIsRequired(t *testing.T) {
 
 // TestNameMustFitIntoHostNames: a rank's host name has at most 63 characters.
 func TestNameMustFitIntoHostNames(t *testing.T) {
-	const message = `metadata: Invalid value: "object": metadata.name %s becomes part of host names: it must have at most 57 characters a-z, 0-9 and -, begin with a letter and not end with -`
+	const message = `metadata: Invalid value: metadata.name %s becomes part of host names: it must have at most 57 characters a-z, 0-9 and -, begin with a letter and not end with -`
 	tests := map[string]bool{
 		"flux-sample": true, "a": true, "a1": true,
 		"1a": false, "a-": false, "a.b": false,
@@ -89,7 +89,7 @@ func TestNameLeavesRoomForServices(t *testing.T) {
 			t.Errorf("a name of 54 characters is refused: %q", got)
 		}
 		object, _ = s.decode(t, manifest(apiVersion, longest+"b", services))
-		want := []string{`metadata: Invalid value: "object": metadata.name ` + longest + `b is too long with services: NAME-services is a host name, so that it must have at most 54 characters`}
+		want := []string{`metadata: Invalid value: metadata.name ` + longest + `b is too long with services: NAME-services is a host name, so that it must have at most 54 characters`}
 		if got := s.Validate(object, nil); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -105,13 +105,13 @@ type update struct {
 
 var updates = []update{
 	{"maxSize below the live size", "size: 4, maxSize: 6", "size: 2, maxSize: 3", []string{
-		`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
+		`spec.maxSize: Invalid value: maxSize 3 must be at least the live size 4`,
 	}},
 	{"first maxSize below the live size", "size: 4", "size: 2, maxSize: 3", []string{
-		`spec.maxSize: Invalid value: "object": maxSize 3 must be at least the live size 4`,
+		`spec.maxSize: Invalid value: maxSize 3 must be at least the live size 4`,
 	}},
 	{"size above the remembered maximum", "size: 4", "size: 7", []string{
-		`spec.size: Invalid value: "object": size 7 must be at most status.maximumSize 6`,
+		`spec.size: Invalid value: size 7 must be at most status.maximumSize 6`,
 	}},
 	{"maxSize at the live size", "size: 4, maxSize: 6", "size: 4, maxSize: 4", nil},
 	{"maxSize that grows", "size: 4, maxSize: 6", "size: 9, maxSize: 9", nil},

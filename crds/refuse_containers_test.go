@@ -24,46 +24,46 @@ var containerRefusals = []refusal{
 		`spec.containers[0].name: Too long: may not be more than 63 bytes`,
 	}},
 	{"none of several containers runs Flux", `containers: [{image: a, name: one}, {image: b, name: two}]`, []string{
-		`spec.containers: Invalid value: "object": 0 of 2 containers have runFlux: exactly one must`,
+		`spec.containers: Invalid value: 0 of 2 containers have runFlux: exactly one must`,
 	}},
 	{"several containers run Flux", `containers: [{image: a, runFlux: true}, {image: b, name: two, runFlux: true}, {image: c, name: three}]`, []string{
-		`spec.containers: Invalid value: "object": 2 of 3 containers have runFlux: exactly one must`,
+		`spec.containers: Invalid value: 2 of 3 containers have runFlux: exactly one must`,
 	}},
 	{"side container without a name", `containers: [{image: a, runFlux: true}, {image: example.org/side}]`, []string{
-		`spec.containers: Invalid value: "object": the container with image example.org/side needs a name: only the one that runs Flux has one by default`,
+		`spec.containers: Invalid value: the container with image example.org/side needs a name: only the one that runs Flux has one by default`,
 	}},
 	{"two containers of one name", `containers: [{image: a, name: app, runFlux: true}, {image: b, name: app}]`, []string{
-		`spec.containers: Invalid value: "object": name app is used by more than one container`,
+		`spec.containers: Invalid value: name app is used by more than one container`,
 	}},
 	{"side container with launcher", `containers: [{image: a, runFlux: true}, {image: b, name: side, launcher: true}]`, []string{
-		`spec.containers: Invalid value: "object": launcher and batch are for the container that runs Flux: set its runFlux`,
+		`spec.containers: Invalid value: launcher and batch are for the container that runs Flux: set its runFlux`,
 	}},
 	{"batch without Flux", `flux: {enabled: false}, containers: [{image: a, batch: true, command: hostname}]`, []string{
-		`spec.containers: Invalid value: "object": launcher and batch need Flux: with flux.enabled false every rank runs the command`,
+		`spec.containers: Invalid value: launcher and batch need Flux: with flux.enabled false every rank runs the command`,
 	}},
 	{"noWrapEntrypoint where Flux runs", `containers: [{image: a, noWrapEntrypoint: true}]`, []string{
-		`spec.containers: Invalid value: "object": noWrapEntrypoint is for containers that do not run Flux`,
+		`spec.containers: Invalid value: noWrapEntrypoint is for containers that do not run Flux`,
 	}},
 	{"launcher and batch", `containers: [{image: a, launcher: true, batch: true, command: hostname}]`, []string{
-		`spec.containers[0]: Invalid value: "object": launcher and batch exclude each other: choose one`,
+		`spec.containers[0]: Invalid value: launcher and batch exclude each other: choose one`,
 	}},
 	{"batchRaw without batch", `containers: [{image: a, batchRaw: true, command: hostname}]`, []string{
-		`spec.containers[0].batchRaw: Invalid value: "object": batchRaw needs batch: true`,
+		`spec.containers[0].batchRaw: Invalid value: batchRaw needs batch: true`,
 	}},
 	{"batch without a script", `containers: [{image: a, batch: true}]`, []string{
-		`spec.containers[0]: Invalid value: "object": batch needs a command or commands.script: the text of the batch script`,
+		`spec.containers[0]: Invalid value: batch needs a command or commands.script: the text of the batch script`,
 	}},
 	{"script without batch", `containers: [{image: a, commands: {script: hostname}}]`, []string{
-		`spec.containers[0].commands.script: Invalid value: "object": commands.script needs batch: true`,
+		`spec.containers[0].commands.script: Invalid value: commands.script needs batch: true`,
 	}},
 	{"command and script", `containers: [{image: a, batch: true, command: hostname, commands: {script: hostname}}]`, []string{
-		`spec.containers[0].commands.script: Invalid value: "object": command and commands.script exclude each other: choose one`,
+		`spec.containers[0].commands.script: Invalid value: command and commands.script exclude each other: choose one`,
 	}},
 	{"variable of ours", `containers: [{image: a, environment: {GOPHERLOCKS_RANK: "1"}}]`, []string{
-		`spec.containers[0].environment: Invalid value: "object": variable GOPHERLOCKS_RANK must not begin with GOPHERLOCKS_: the operator sets those`,
+		`spec.containers[0].environment: Invalid value: variable GOPHERLOCKS_RANK must not begin with GOPHERLOCKS_: the operator sets those`,
 	}},
 	{"variable of ours from a secret", `containers: [{image: a, secrets: {GOPHERLOCKS_RANK: {name: s, key: k}}}]`, []string{
-		`spec.containers[0].secrets: Invalid value: "object": variable GOPHERLOCKS_RANK must not begin with GOPHERLOCKS_: the operator sets those`,
+		`spec.containers[0].secrets: Invalid value: variable GOPHERLOCKS_RANK must not begin with GOPHERLOCKS_: the operator sets those`,
 	}},
 	{"secret without a key", `containers: [{image: a, secrets: {TOKEN: {name: s}}}]`, []string{
 		`spec.containers[0].secrets.TOKEN.key: Required value`,
@@ -75,7 +75,7 @@ var containerRefusals = []refusal{
 		`spec.containers[0].ports[1]: Duplicate value: 80`,
 	}},
 	{"port of the ranks", `containers: [{image: a, ports: [80, 8050]}]`, []string{
-		`spec.containers: Invalid value: "object": ports 8050 to 8052 are in use by the ranks themselves: choose others`,
+		`spec.containers: Invalid value: ports 8050 to 8052 are in use by the ranks themselves: choose others`,
 	}},
 	{"capability in small letters", `containers: [{image: a, securityContext: {addCapabilities: [sys_ptrace]}}]`, []string{
 		`spec.containers[0].securityContext.addCapabilities[0]: Invalid value: "sys_ptrace": spec.containers[0].securityContext.addCapabilities[0] in body should match '^[A-Z][A-Z_]*$'`,
@@ -95,12 +95,12 @@ func TestServicesAreRefused(t *testing.T) { checkRefusals(t, serviceRefusals) }
 
 var serviceRefusals = []refusal{
 	{"service without a name", `services: [{image: example.org/cache}]`, []string{
-		`spec.services: Invalid value: "object": the container of services with image example.org/cache needs a name`,
+		`spec.services: Invalid value: the container of services with image example.org/cache needs a name`,
 	}},
 	{"two services of one name", `services: [{image: a, name: cache}, {image: b, name: cache}]`, []string{
-		`spec.services: Invalid value: "object": name cache is used by more than one container of services`,
+		`spec.services: Invalid value: name cache is used by more than one container of services`,
 	}},
 	{"service that runs Flux", `services: [{image: a, name: cache, runFlux: true}]`, []string{
-		`spec.services: Invalid value: "object": containers of services do not run Flux: runFlux, launcher and batch have no meaning there`,
+		`spec.services: Invalid value: containers of services do not run Flux: runFlux, launcher and batch have no meaning there`,
 	}},
 }

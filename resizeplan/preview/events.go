@@ -222,7 +222,9 @@ func mark(value any) any {
 // plugin and engine wrap it.
 var (
 	invalidObject = regexp.MustCompile(`(?s)^.* is invalid: (.*)$`)
-	invalidValue  = regexp.MustCompile(`Invalid value: "object": `)
+	// Of rules in CEL, some versions of Kubernetes write what kind of value it is, and
+	// others nothing. Of a schema they write the value itself, which stays.
+	invalidValue  = regexp.MustCompile(`Invalid value: (?:"object": |(\d+ [a-z]|[A-Za-z]))`)
 	programFailed = regexp.MustCompile(`(?s)^.*program failed:\s*\d+ errors? occurred:\s*\* (.*)$`)
 )
 
@@ -234,7 +236,7 @@ func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
 	case text == "preview failed" || text == "":
 		return resizeplan.Finding{}, false
 	case invalidObject.MatchString(text):
-		text = invalidValue.ReplaceAllString(invalidObject.FindStringSubmatch(text)[1], "")
+		text = invalidValue.ReplaceAllString(invalidObject.FindStringSubmatch(text)[1], "$1")
 		return resizeplan.NewFinding(e.URN, "API server", text), true
 	case programFailed.MatchString(text):
 		return resizeplan.NewFinding(e.URN, "program", programFailed.FindStringSubmatch(text)[1]), true

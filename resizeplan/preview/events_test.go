@@ -118,6 +118,23 @@ func TestRefusalsAreWhatMattersOfTheMessage(t *testing.T) {
 	}
 }
 
+// TestRefusalsOfRulesHaveNoValue: versions of Kubernetes differ in whether they write
+// one.
+func TestRefusalsOfRulesHaveNoValue(t *testing.T) {
+	for message, want := range map[string]string{
+		`spec.size: Invalid value: "object": size 9 must be at most maxSize 4`:              "spec.size: size 9 must be at most maxSize 4",
+		`spec.size: Invalid value: size 9 must be at most maxSize 4`:                        "spec.size: size 9 must be at most maxSize 4",
+		`spec.containers: Invalid value: 0 of 2 containers have runFlux: exactly one must`:  "spec.containers: 0 of 2 containers have runFlux: exactly one must",
+		`spec.tasks: Invalid value: 0: spec.tasks in body should be greater than or equal`:  "spec.tasks: Invalid value: 0: spec.tasks in body should be greater than or equal",
+		`spec.containers[0].name: Invalid value: "A": spec.containers[0].name should match`: `spec.containers[0].name: Invalid value: "A": spec.containers[0].name should match`,
+	} {
+		got, _ := refusal(apitype.DiagnosticEvent{Message: `MiniCluster.flux-framework.org "a" is invalid: ` + message})
+		if got != resizeplan.NewFinding("", "API server", want) {
+			t.Errorf("%+v, want %q", got, want)
+		}
+	}
+}
+
 func TestPoliciesRefuseOrWarn(t *testing.T) {
 	p := decode("dev", []apitype.EngineEvent{
 		{PolicyEvent: &apitype.PolicyEvent{ResourceURN: "urn", PolicyName: "size", EnforcementLevel: "mandatory", Message: "<{%fg 1%}>too large<{%reset%}>\n"}},
