@@ -7,7 +7,7 @@ import corev1 "k8s.io/api/core/v1"
 //
 // +kubebuilder:validation:XValidation:rule="rules/container.yaml"
 type Container struct {
-	// Name of the container. Default: the MiniCluster's name for the container
+	// name of the container. Default: the MiniCluster's name for the container
 	// that runs Flux; all others need one.
 	//
 	// +optional
@@ -15,33 +15,33 @@ type Container struct {
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 
-	// Image is the container image.
+	// image is the container image.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image"`
 
-	// ImagePullSecret names a Secret of type kubernetes.io/dockerconfigjson to
+	// imagePullSecret names a Secret of type kubernetes.io/dockerconfigjson to
 	// pull the image with. Default: none.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 
-	// PullAlways pulls the image for every pod. Default: only where the node does
+	// pullAlways pulls the image for every pod. Default: only where the node does
 	// not have it.
 	//
 	// +optional
 	PullAlways bool `json:"pullAlways,omitempty"`
 
-	// RunFlux marks the container that runs the rank: the Flux broker and the
+	// runFlux marks the container that runs the rank: the Flux broker and the
 	// command. Exactly one container has it; a single one does by default.
 	//
 	// +optional
 	RunFlux bool `json:"runFlux,omitempty"`
 
-	// Command is what the instance runs, once: the lead broker submits it as one
+	// command is what the instance runs, once: the lead broker submits it as one
 	// job (see launcher and batch for other ways), and the MiniCluster ends with
 	// it. A POSIX shell on the lead reads it. Without a command the instance
 	// waits for work, as with interactive.
@@ -59,48 +59,48 @@ type Container struct {
 	// +kubebuilder:validation:MaxLength=16384
 	Command string `json:"command,omitempty"`
 
-	// Commands are run around the command. Each is a line for /bin/sh of the image.
+	// commands are run around the command. Each is a line for /bin/sh of the image.
 	//
 	// +optional
 	Commands Commands `json:"commands,omitempty"`
 
-	// Launcher runs the command inside the instance instead of submitting it: for
+	// launcher runs the command inside the instance instead of submitting it: for
 	// programs that submit jobs themselves, such as workflow managers.
 	//
 	// +optional
 	Launcher bool `json:"launcher,omitempty"`
 
-	// Batch submits the command, which may have many lines, as a batch script:
+	// batch submits the command, which may have many lines, as a batch script:
 	// each line becomes a "flux submit" in the subinstance, unless batchRaw.
 	//
 	// +optional
 	Batch bool `json:"batch,omitempty"`
 
-	// BatchRaw takes the lines of a batch script as they are.
+	// batchRaw takes the lines of a batch script as they are.
 	//
 	// +optional
 	BatchRaw bool `json:"batchRaw,omitempty"`
 
-	// Logs is a folder that the output of jobs of a batch script is written to,
+	// logs is a folder that the output of jobs of a batch script is written to,
 	// one file per job, rather than to the container's output.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Logs string `json:"logs,omitempty"`
 
-	// NoWrapEntrypoint leaves the container's own entrypoint as it is. Only for
+	// noWrapEntrypoint leaves the container's own entrypoint as it is. Only for
 	// containers that do not run Flux.
 	//
 	// +optional
 	NoWrapEntrypoint bool `json:"noWrapEntrypoint,omitempty"`
 
-	// WorkingDir is the folder that the commands run in; by default the image's.
+	// workingDir is the folder that the commands run in; by default the image's.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	WorkingDir string `json:"workingDir,omitempty"`
 
-	// Environment holds variables for the commands. Names that begin with
+	// environment holds variables for the commands. Names that begin with
 	// GOPHERLOCKS_ are ours.
 	//
 	// +optional
@@ -108,14 +108,14 @@ type Container struct {
 	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Environment map[string]string `json:"environment,omitempty"`
 
-	// Secrets are variables whose values come from Secrets, by the variable's name.
+	// secrets are variables whose values come from Secrets, by the variable's name.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Secrets map[string]SecretKey `json:"secrets,omitempty"`
 
-	// Ports are the TCP ports that the commands listen on, reachable at each
+	// ports are the TCP ports that the commands listen on, reachable at each
 	// rank's host name (of a service: at the services' host name).
 	//
 	// +optional
@@ -125,7 +125,7 @@ type Container struct {
 	// +kubebuilder:validation:items:Maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
 
-	// Volumes to mount, by name. A name used by several containers is one volume,
+	// volumes to mount, by name. A name used by several containers is one volume,
 	// and all of them give it the same source.
 	//
 	// +optional
@@ -133,12 +133,12 @@ type Container struct {
 	// +kubebuilder:validation:XValidation:rule="rules/volumes.yaml"
 	Volumes map[string]Volume `json:"volumes,omitempty"`
 
-	// LifeCycle are commands of the container's life-cycle hooks.
+	// lifeCycle are commands of the container's life-cycle hooks.
 	//
 	// +optional
 	LifeCycle LifeCycle `json:"lifeCycle,omitempty"`
 
-	// Resources that each rank requests and may use. A HorizontalPodAutoscaler on
+	// resources that each rank requests and may use. A HorizontalPodAutoscaler on
 	// CPU needs a CPU request. The number of cores that Flux schedules on a rank
 	// is the CPU limit, or else the request, rounded up; without either, the
 	// number of the node's CPUs.
@@ -146,7 +146,7 @@ type Container struct {
 	// +optional
 	Resources Resources `json:"resources,omitempty"`
 
-	// SecurityContext gives the container what the default keeps from it: no
+	// securityContext gives the container what the default keeps from it: no
 	// privileges, no capabilities.
 	//
 	// +optional
@@ -156,49 +156,49 @@ type Container struct {
 // Commands are run around the command of a container. Each is a line for /bin/sh.
 // When one fails, the rank goes on, unless logging.strict is set.
 type Commands struct {
-	// Init runs first, on every rank, before anything of Flux is there.
+	// init runs first, on every rank, before anything of Flux is there.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Init string `json:"init,omitempty"`
 
-	// Pre runs on every rank after init, when Flux is on PATH, before the broker.
+	// pre runs on every rank after init, when Flux is on PATH, before the broker.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Pre string `json:"pre,omitempty"`
 
-	// BrokerPre is as pre, on the lead only.
+	// brokerPre is as pre, on the lead only.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	BrokerPre string `json:"brokerPre,omitempty"`
 
-	// WorkerPre is as pre, on the followers only.
+	// workerPre is as pre, on the followers only.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	WorkerPre string `json:"workerPre,omitempty"`
 
-	// Post runs on each rank after its broker has ended.
+	// post runs on each rank after its broker has ended.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Post string `json:"post,omitempty"`
 
-	// ServicePre runs in a container of services before its command.
+	// servicePre runs in a container of services before its command.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	ServicePre string `json:"servicePre,omitempty"`
 
-	// Prefix is put before "flux broker", such as "strace -f".
+	// prefix is put before "flux broker", such as "strace -f".
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Prefix string `json:"prefix,omitempty"`
 
-	// Script, with batch, is the batch script, in place of the command.
+	// script is, with batch, the batch script, in place of the command.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
@@ -209,13 +209,13 @@ type Commands struct {
 // /bin/sh of the image.
 // Source: https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
 type LifeCycle struct {
-	// PostStartExec runs when the container has been started.
+	// postStartExec runs when the container has been started.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	PostStartExec string `json:"postStartExec,omitempty"`
 
-	// PreStopExec runs before the container is told to stop.
+	// preStopExec runs before the container is told to stop.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
@@ -224,12 +224,12 @@ type LifeCycle struct {
 
 // SecurityContext widens what a container may do.
 type SecurityContext struct {
-	// Privileged gives the container the node's devices and all capabilities.
+	// privileged gives the container the node's devices and all capabilities.
 	//
 	// +optional
 	Privileged bool `json:"privileged,omitempty"`
 
-	// AddCapabilities are Linux capabilities without CAP_, such as SYS_PTRACE.
+	// addCapabilities are Linux capabilities without CAP_, such as SYS_PTRACE.
 	//
 	// +optional
 	// +listType=atomic
@@ -242,14 +242,14 @@ type SecurityContext struct {
 
 // SecretKey is one value of a Secret.
 type SecretKey struct {
-	// Name of the Secret, in the MiniCluster's namespace.
+	// name of the Secret, in the MiniCluster's namespace.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
-	// Key of the value in the Secret.
+	// key of the value in the Secret.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -259,12 +259,12 @@ type SecretKey struct {
 
 // Resources are the resources of one container.
 type Resources struct {
-	// Requests is what the scheduler sets aside.
+	// requests is what the scheduler sets aside.
 	//
 	// +optional
 	Requests corev1.ResourceList `json:"requests,omitempty"`
 
-	// Limits is what the container cannot exceed.
+	// limits is what the container cannot exceed.
 	//
 	// +optional
 	Limits corev1.ResourceList `json:"limits,omitempty"`

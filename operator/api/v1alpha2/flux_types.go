@@ -4,39 +4,39 @@ package v1alpha2
 //
 // +kubebuilder:validation:XValidation:rule="rules/flux.yaml"
 type Flux struct {
-	// Enabled says whether the ranks are an instance of Flux. Without, each runs
+	// enabled says whether the ranks are an instance of Flux. Without, each runs
 	// the command. Default: true.
 	//
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// Container is the image that Flux is taken from, the "view".
+	// container is the image that Flux is taken from, the "view".
 	//
 	// +optional
 	Container FluxContainer `json:"container,omitempty"`
 
-	// OptionFlags are options for the submission of the command, such as
+	// optionFlags are options for the submission of the command, such as
 	// "-ompi=openmpi". A shell reads them.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	OptionFlags string `json:"optionFlags,omitempty"`
 
-	// SubmitCommand is what the command is submitted with, up to its options.
+	// submitCommand is what the command is submitted with, up to its options.
 	// Default: "flux submit" with -N, -n and what makes it print the output.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	SubmitCommand string `json:"submitCommand,omitempty"`
 
-	// Wrap is a command that "flux broker" is run under, such as "strace,-e,network":
+	// wrap is a command that "flux broker" is run under, such as "strace,-e,network":
 	// words separated by commas.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Wrap string `json:"wrap,omitempty"`
 
-	// ConnectTimeout is how long a follower tries to reach the lead at once, in
+	// connectTimeout is how long a follower tries to reach the lead at once, in
 	// Flux's form, such as 5s. Default: 5s. A follower tries again without end.
 	// Source: zmq's ZMQ_CONNECT_TIMEOUT, flux-config-tbon(5).
 	//
@@ -44,7 +44,7 @@ type Flux struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))?$`
 	ConnectTimeout string `json:"connectTimeout,omitempty"`
 
-	// LogLevel is the severity that brokers print messages from, as of syslog:
+	// logLevel is the severity that brokers print messages from, as of syslog:
 	// 3 error, 4 warning, 5 notice, 6 info, 7 debug. Default: 6.
 	//
 	// +optional
@@ -52,7 +52,7 @@ type Flux struct {
 	// +kubebuilder:validation:Maximum=7
 	LogLevel *int32 `json:"logLevel,omitempty"`
 
-	// CurveCert is a CURVE certificate as "flux keygen" prints it, secret key
+	// curveCert is a CURVE certificate as "flux keygen" prints it, secret key
 	// included. Default: one is made and kept in a Secret; anybody who can read
 	// the MiniCluster can read this field.
 	//
@@ -60,12 +60,12 @@ type Flux struct {
 	// +kubebuilder:validation:MaxLength=4096
 	CurveCert string `json:"curveCert,omitempty"`
 
-	// Scheduler is how jobs are scheduled.
+	// scheduler is how jobs are scheduled.
 	//
 	// +optional
 	Scheduler Scheduler `json:"scheduler,omitempty"`
 
-	// BrokerConfig is the brokers' configuration, in TOML, in place of ours.
+	// brokerConfig is the brokers' configuration, in TOML, in place of ours.
 	// Elasticity is up to it then. The files that ours refers to are there: the
 	// resources /gopherlocks/flux/R and the certificate
 	// /gopherlocks/flux/curve.cert. Default: none, ours is used.
@@ -75,14 +75,14 @@ type Flux struct {
 	// +kubebuilder:validation:MaxLength=16384
 	BrokerConfig string `json:"brokerConfig,omitempty"`
 
-	// Environment holds variables for the brokers and all that they start.
+	// environment holds variables for the brokers and all that they start.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=256
 	// +kubebuilder:validation:XValidation:rule="rules/environment.yaml"
 	Environment map[string]string `json:"environment,omitempty"`
 
-	// StateDir is a folder on a volume of the lead that keeps the instance's
+	// stateDir is a folder on a volume of the lead that keeps the instance's
 	// state: jobs, queue and drained ranks survive the loss of the lead's pod.
 	// Default: none, and they do not.
 	//
@@ -91,46 +91,46 @@ type Flux struct {
 	// +kubebuilder:validation:Pattern=`^(/.*)?$`
 	StateDir string `json:"stateDir,omitempty"`
 
-	// NoWaitSocket is accepted and changes nothing: the agent never sleeps for a
+	// noWaitSocket is accepted and changes nothing: the agent never sleeps for a
 	// socket.
 	//
 	// +optional
 	NoWaitSocket bool `json:"noWaitSocket,omitempty"`
 
-	// Topology must be kary:0 or empty.
+	// topology must be kary:0 or empty.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Topology string `json:"topology,omitempty"`
 
-	// MinimalService is not supported; it is here to be refused with a reason.
+	// minimalService is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	MinimalService bool `json:"minimalService,omitempty"`
 
-	// DisableSocket is not supported; it is here to be refused with a reason.
+	// disableSocket is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	DisableSocket bool `json:"disableSocket,omitempty"`
 
-	// CompleteWorkers is not supported; it is here to be refused with a reason.
+	// completeWorkers is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	CompleteWorkers bool `json:"completeWorkers,omitempty"`
 
-	// Arch is not supported; it is here to be refused with a reason.
+	// arch is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Arch string `json:"arch,omitempty"`
 
-	// MungeSecret is not supported; it is here to be refused with a reason.
+	// mungeSecret is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	MungeSecret string `json:"mungeSecret,omitempty"`
 
-	// Bursting is not supported; it is here to be refused with a reason.
+	// bursting is not supported; it is here to be refused with a reason.
 	//
 	// +optional
 	Bursting *Bursting `json:"bursting,omitempty"`
@@ -139,57 +139,57 @@ type Flux struct {
 // FluxContainer is the view: an image with Flux, which an init container copies
 // to where the rank's container finds it.
 type FluxContainer struct {
-	// Disable uses the Flux of the rank's own image.
+	// disable uses the Flux of the rank's own image.
 	//
 	// +optional
 	Disable bool `json:"disable,omitempty"`
 
-	// Image of the view. Default:
+	// image of the view. Default:
 	// ghcr.io/converged-computing/flux-view-rocky:tag-9.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image,omitempty"`
 
-	// Name of the init container. Default: flux-view.
+	// name of the init container. Default: flux-view.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 
-	// MountPath is where the rank's container finds the view. Default: /mnt/flux.
+	// mountPath is where the rank's container finds the view. Default: /mnt/flux.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	// +kubebuilder:validation:Pattern=`^(/.*)?$`
 	MountPath string `json:"mountPath,omitempty"`
 
-	// WorkingDir of the init container.
+	// workingDir of the init container.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	WorkingDir string `json:"workingDir,omitempty"`
 
-	// PythonPath is put into PYTHONPATH for Flux. Default: the view's own
+	// pythonPath is put into PYTHONPATH for Flux. Default: the view's own
 	// site-packages.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	PythonPath string `json:"pythonPath,omitempty"`
 
-	// ImagePullSecret names a Secret to pull the view's image with.
+	// imagePullSecret names a Secret to pull the view's image with.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 
-	// PullAlways pulls the view's image for every pod.
+	// pullAlways pulls the view's image for every pod.
 	//
 	// +optional
 	PullAlways bool `json:"pullAlways,omitempty"`
 
-	// Resources of the init container.
+	// resources of the init container.
 	//
 	// +optional
 	Resources Resources `json:"resources,omitempty"`
@@ -199,12 +199,12 @@ type FluxContainer struct {
 //
 // +kubebuilder:validation:XValidation:rule="rules/scheduler.yaml"
 type Scheduler struct {
-	// Simple uses sched-simple, which knows no GPUs, rather than Fluxion.
+	// simple uses sched-simple, which knows no GPUs, rather than Fluxion.
 	//
 	// +optional
 	Simple bool `json:"simple,omitempty"`
 
-	// QueuePolicy of Fluxion. Default: easy. With fcfs, a job that is larger than
+	// queuePolicy of Fluxion. Default: easy. With fcfs, a job that is larger than
 	// the ranks that are up fails rather than waits for the MiniCluster to grow.
 	// Source: sched-fluxion-qmanager, flux-config-sched-fluxion-qmanager(5).
 	//

@@ -19,14 +19,18 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // bounds while it runs. Scale it with "kubectl scale", a HorizontalPodAutoscaler,
 // or by its spec.size.
 type MiniCluster struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is that of every object.
+	//
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what the author of the MiniCluster wishes.
+	// spec is what the author of the MiniCluster wishes.
 	//
 	// +required
 	Spec MiniClusterSpec `json:"spec"`
-	// Status is what the operator observes.
+	// status is what the operator observes.
 	//
 	// +optional
 	Status MiniClusterStatus `json:"status,omitempty"`
@@ -49,7 +53,7 @@ type MiniClusterList struct {
 // +kubebuilder:validation:XValidation:rule="rules/services.yaml"
 // +kubebuilder:validation:XValidation:rule="rules/exclusions.yaml"
 type MiniClusterSpec struct {
-	// Size is the wished number of ranks. It belongs to whoever scales: the
+	// size is the number of ranks to have. It belongs to whoever scales: the
 	// operator never writes it.
 	//
 	// The default makes the scale subresource readable from the first second:
@@ -59,20 +63,20 @@ type MiniClusterSpec struct {
 	// +optional
 	Size int32 `json:"size,omitempty"`
 
-	// MinSize is the smallest size allowed, at least 1. Default: 1.
+	// minSize is the smallest size allowed, at least 1. Default: 1.
 	//
 	// +kubebuilder:default=1
 	// +optional
 	MinSize int32 `json:"minSize,omitempty"`
 
-	// MaxSize is the largest size allowed. Not set (or 0), the size at creation
+	// maxSize is the largest size allowed. Not set (or 0), the size at creation
 	// is the maximum: see status.maximumSize. Ranks learn the maximum when they
 	// start, so that changing it restarts them all.
 	//
 	// +optional
 	MaxSize int32 `json:"maxSize,omitempty"`
 
-	// Containers of every rank's pod. Exactly one runs the rank; the others run
+	// containers of every rank's pod. Exactly one runs the rank; the others run
 	// beside it.
 	//
 	// +required
@@ -81,7 +85,7 @@ type MiniClusterSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	Containers []Container `json:"containers"`
 
-	// Services are containers of one further pod beside the ranks, reachable at
+	// services are containers of one further pod beside the ranks, reachable at
 	// the host NAME-services of the headless Service. They live as long as the
 	// instance.
 	//
@@ -90,18 +94,18 @@ type MiniClusterSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	Services []Container `json:"services,omitempty"`
 
-	// Flux is how the instance of Flux is set up.
+	// flux is how the instance of Flux is set up.
 	//
 	// +optional
 	Flux Flux `json:"flux,omitempty"`
 
-	// Interactive keeps the instance waiting for work, to be given by people who
+	// interactive keeps the instance waiting for work, to be given by people who
 	// enter the lead's pod, instead of running the command.
 	//
 	// +optional
 	Interactive bool `json:"interactive,omitempty"`
 
-	// Tasks is the number of tasks of the submitted command, over all its ranks.
+	// tasks is the number of tasks of the submitted command, over all its ranks.
 	// Default: 1. From size on, the command is spread over size ranks.
 	//
 	// +kubebuilder:default=1
@@ -109,29 +113,29 @@ type MiniClusterSpec struct {
 	// +optional
 	Tasks int32 `json:"tasks,omitempty"`
 
-	// ScaleDown is how ranks leave.
+	// scaleDown is how ranks leave.
 	//
 	// +optional
 	ScaleDown ScaleDown `json:"scaleDown,omitempty"`
 
-	// SelfScaling gives the pods a ServiceAccount whose token may get and change
+	// selfScaling gives the pods a ServiceAccount whose token may get and change
 	// the scale of their own MiniCluster, and nothing else.
 	//
 	// +optional
 	SelfScaling bool `json:"selfScaling,omitempty"`
 
-	// Archive keeps the instance's state over its clean end.
+	// archive keeps the instance's state over its clean end.
 	//
 	// +optional
 	Archive Archive `json:"archive,omitempty"`
 
-	// Cleanup deletes the Job, with all pods and their output, when the lead's
+	// cleanup deletes the Job, with all pods and their output, when the lead's
 	// command has ended; the MiniCluster stays, with the exit code in its status.
 	//
 	// +optional
 	Cleanup bool `json:"cleanup,omitempty"`
 
-	// BackoffLimit is how often a rank's pod that fails by itself is replaced
+	// backoffLimit is how often a rank's pod that fails by itself is replaced
 	// before the MiniCluster fails. Stops from outside do not count, nor does what
 	// nobody can tell from one: a container that is killed as a whole, as when it is
 	// out of memory. Default (or 0): without end.
@@ -140,35 +144,35 @@ type MiniClusterSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	BackoffLimit int32 `json:"backoffLimit,omitempty"`
 
-	// DeadlineSeconds is the longest time, in seconds, that the MiniCluster may
+	// deadlineSeconds is the longest time, in seconds, that the MiniCluster may
 	// run; then it fails. Default (or 0): no limit.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	DeadlineSeconds int64 `json:"deadlineSeconds,omitempty"`
 
-	// JobLabels are labels to add to the Job and its pods.
+	// jobLabels are labels to add to the Job and its pods.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	JobLabels map[string]string `json:"jobLabels,omitempty"`
 
-	// ShareProcessNamespace lets the containers of a pod see each other's processes.
+	// shareProcessNamespace lets the containers of a pod see each other's processes.
 	//
 	// +optional
 	ShareProcessNamespace bool `json:"shareProcessNamespace,omitempty"`
 
-	// Network is how the ranks reach each other.
+	// network is how the ranks reach each other.
 	//
 	// +optional
 	Network Network `json:"network,omitempty"`
 
-	// Logging is what ranks print.
+	// logging is what ranks print.
 	//
 	// +optional
 	Logging Logging `json:"logging,omitempty"`
 
-	// Pod are options of every rank's pod.
+	// pod are options of every rank's pod.
 	//
 	// +optional
 	Pod Pod `json:"pod,omitempty"`
@@ -176,7 +180,7 @@ type MiniClusterSpec struct {
 
 // ScaleDown is how ranks leave. It can be changed at any time, also while they do.
 type ScaleDown struct {
-	// DrainTimeoutSeconds is how long, in seconds, to wait for the jobs on ranks
+	// drainTimeoutSeconds is how long, in seconds, to wait for the jobs on ranks
 	// that are to go. They are drained at once, so that no new job starts there.
 	// When the time is over they go, and their jobs fail. 0 waits for nothing.
 	// Default: 3600.
@@ -188,7 +192,7 @@ type ScaleDown struct {
 
 // Archive keeps the instance's state, its queue and finished jobs, in a file.
 type Archive struct {
-	// Path of the file, on a volume of the lead. It is read when the instance
+	// path of the file, on a volume of the lead. It is read when the instance
 	// starts without other state, and written when it stops cleanly. Against the
 	// loss of the lead only flux.stateDir helps.
 	//
@@ -200,58 +204,58 @@ type Archive struct {
 
 // MiniClusterStatus is what the operator observes.
 type MiniClusterStatus struct {
-	// Size is the number of ranks whose pods exist and are not terminating.
+	// size is the number of ranks whose pods exist and are not terminating.
 	//
 	// +optional
 	Size int32 `json:"size"`
 
-	// Ready is the number of ranks whose pods are ready: with Flux, those whose
+	// ready is the number of ranks whose pods are ready: with Flux, those whose
 	// broker is up.
 	//
 	// +optional
 	Ready int32 `json:"ready"`
 
-	// Desired is the number of ranks that the operator works towards: spec.size,
+	// desired is the number of ranks that the operator works towards: spec.size,
 	// within the bounds.
 	//
 	// +optional
 	Desired int32 `json:"desired"`
 
-	// MaximumSize is the largest size allowed: spec.maxSize or, where that is not
+	// maximumSize is the largest size allowed: spec.maxSize or, where that is not
 	// set, the last maximum: at first the size that the MiniCluster was created
 	// with.
 	//
 	// +optional
 	MaximumSize int32 `json:"maximumSize,omitempty"`
 
-	// Selector picks the pods of the ranks, and no other pods, for the scale
+	// selector picks the pods of the ranks, and no other pods, for the scale
 	// subresource.
 	//
 	// +optional
 	Selector string `json:"selector,omitempty"`
 
-	// ObservedGeneration is the metadata.generation that this status speaks of.
+	// observedGeneration is the metadata.generation that this status speaks of.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Drain tells of ranks that are to go and may still run jobs.
+	// drain tells of ranks that are to go and may still run jobs.
 	//
 	// +optional
 	Drain *Drain `json:"drain,omitempty"`
 
-	// ExitCode is what the lead's command has ended with.
+	// exitCode is what the lead's command has ended with.
 	//
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// EndedTemplate is, once the MiniCluster has ended, a hash of what its ranks were
+	// endedTemplate is, once the MiniCluster has ended, a hash of what its ranks were
 	// made from. With another one they are started anew, also when the Job is gone.
 	//
 	// +optional
 	EndedTemplate string `json:"endedTemplate,omitempty"`
 
-	// Conditions are Ready, Progressing, SizeWithinBounds, Complete and Failed.
+	// conditions are Ready, Progressing, SizeWithinBounds, Complete and Failed.
 	//
 	// +optional
 	// +listType=map
@@ -261,19 +265,19 @@ type MiniClusterStatus struct {
 
 // Drain tells of ranks that are to go.
 type Drain struct {
-	// Ranks that take no more jobs, as Flux writes a set: "2-3".
+	// ranks that take no more jobs, as Flux writes a set: "2-3".
 	//
 	// +required
 	Ranks string `json:"ranks"`
 
-	// StartTime is when the operator decided that they go; where ranks were added
+	// startTime is when the operator decided that they go; where ranks were added
 	// since, when the last were. The drain timeout counts from here.
 	//
 	// +required
 	StartTime metav1.Time `json:"startTime"`
 
-	// Busy are those of the ranks that still run jobs, or of which that is not
-	// known because the lead does not answer.
+	// busy are those of the ranks that still run jobs. If the lead does not answer,
+	// all of them count as busy.
 	//
 	// +optional
 	Busy string `json:"busy,omitempty"`

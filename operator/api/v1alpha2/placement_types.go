@@ -16,7 +16,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="rules/placement.yaml"
 type Placement struct {
-	// Policy is Spread, OnePerNode or Any. Spread prefers nodes without another
+	// policy is Spread, OnePerNode or Any. Spread prefers nodes without another
 	// rank of the MiniCluster. OnePerNode demands them: a rank that finds none
 	// waits, and the condition Progressing says so. Any leaves the choice to the
 	// scheduler. Default: Spread, or Any with network.disableAffinity.
@@ -25,7 +25,7 @@ type Placement struct {
 	// +kubebuilder:validation:Enum="";Spread;OnePerNode;Any
 	Policy string `json:"policy,omitempty"`
 
-	// TopologyKey is the node label over whose values Spread spreads first, such
+	// topologyKey is the node label over whose values Spread spreads first, such
 	// as topology.kubernetes.io/zone; within one value it spreads over nodes.
 	// Default: kubernetes.io/hostname, the nodes alone.
 	//
