@@ -10,12 +10,16 @@ import (
 	"strings"
 )
 
-// lintModule is the module of the linter.
-const lintModule = "github.com/golangci/golangci-lint/v2"
+// Modules of the linter: golangci-lint, and Kubernetes' build of it, which has the
+// linter of its APIs besides.
+const (
+	lintModule    = "github.com/golangci/golangci-lint/v2"
+	apiLintModule = "sigs.k8s.io/kube-api-linter"
+)
 
 // lint runs golangci-lint over the work tree.
 func lint(ctx context.Context, t *tree, args []string) error {
-	program, err := t.provideAside(ctx, "lint", "golangci-lint", lintModule)
+	program, err := t.provideAside(ctx, "lint", "golangci-lint-kube-api-linter", apiLintModule)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func (t *tree) pins(ctx context.Context) ([]pin, error) {
 		{"controller-runtime", ".", "sigs.k8s.io/controller-runtime", ""},
 		{"kwok, for benchmarks", "toolchain/kwok", kwokModule, ""},
 		{"golangci-lint", "toolchain/lint", lintModule, ""},
+		{"Kubernetes API linter", "toolchain/lint", apiLintModule, ""},
 	} {
 		p := pin{what: source.what, place: source.folder}
 		folder := filepath.Join(t.root, source.folder)
