@@ -98,8 +98,8 @@ func testRemovingFieldsNeverShrinks(t *testing.T, w *workspace) {
 	var m v1alpha2.MiniCluster
 	w.get(t, &m, "minicluster", cluster, "-n", namespace, "--show-managed-fields")
 	for _, manager := range m.ManagedFields {
-		if strings.HasPrefix(manager.Manager, "pulumi") && strings.Contains(string(manager.FieldsV1.Raw), `"f:size":`) {
-			t.Errorf("%s owns the size next to the HPA: %s", manager.Manager, manager.FieldsV1.Raw)
+		if strings.HasPrefix(manager.Manager, "pulumi") && strings.Contains(manager.FieldsV1.GetRawString(), `"f:size":`) {
+			t.Errorf("%s owns the size next to the HPA: %s", manager.Manager, manager.FieldsV1.GetRawString())
 		}
 	}
 	w.run(t, "pulumi", "config", "set", "scaleDownStabilization", "30")

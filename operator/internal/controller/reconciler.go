@@ -71,7 +71,7 @@ func Add(mgr ctrl.Manager, options Options) error {
 	r := &reconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
-		events:   mgr.GetEventRecorderFor(plan.FieldManager),
+		events:   mgr.GetEventRecorderFor(plan.FieldManager), //nolint:staticcheck // The newer events have other fields, and need another permission.
 		settings: options.Settings,
 		key:      options.Key,
 	}
@@ -163,7 +163,7 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 	again, statusErr := r.syncStatus(ctx, observed, p.Report)
 	after := nextLook(p, again)
-	if err := cmp.Or(err, statusErr, noAnswer); err != nil {
+	if err = cmp.Or(err, statusErr, noAnswer); err != nil {
 		// A Result beside an error is not looked at. Of this time and that of the
 		// next try, the queue takes the sooner.
 		if after > 0 {

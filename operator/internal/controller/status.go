@@ -46,7 +46,7 @@ func (r *reconciler) syncStatus(ctx context.Context, o plan.Observed, p plan.Rep
 	config.SetName(mc.Name)
 	// Of a MiniCluster of the same name that was created since, nothing is known.
 	config.SetUID(mc.UID)
-	err = r.client.Status().Patch(ctx, config, client.Apply, client.FieldOwner(statusFieldManager), client.ForceOwnership)
+	err = r.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(config), client.FieldOwner(statusFieldManager), client.ForceOwnership)
 	switch {
 	case apierrors.IsNotFound(err):
 		return 0, nil // deleted meanwhile

@@ -47,8 +47,8 @@ func settled(mc *api.MiniCluster) Observed {
 				Annotations: map[string]string{api.AnnotationTemplateHash: build.TemplateHash(mc, p.Maximum)},
 				ManagedFields: []metav1.ManagedFieldsEntry{{
 					Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "batch/v1",
-					FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(
-						`{"f:spec":{"f:completions":{},"f:parallelism":{},"f:backoffLimit":{}}}`)},
+					FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(
+						`{"f:spec":{"f:completions":{},"f:parallelism":{},"f:backoffLimit":{}}}`),
 				}},
 			},
 			Spec: batchv1.JobSpec{

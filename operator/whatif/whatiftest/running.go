@@ -41,7 +41,7 @@ func Running(t testing.TB, mc *api.MiniCluster) whatif.Live {
 	// What the API server notes of the operator's apply.
 	live.Job.ManagedFields = []metav1.ManagedFieldsEntry{{
 		Manager: plan.FieldManager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "batch/v1",
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:completions":{},"f:parallelism":{}}}`)},
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:completions":{},"f:parallelism":{}}}`),
 	}}
 	for rank := range p.Desired {
 		live.Pods = append(live.Pods, rankPod(live, rank))
