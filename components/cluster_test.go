@@ -92,7 +92,7 @@ func TestClusterOfKindTakesItsObjectsAndImages(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, err := c.LoadImage(ctx, "image", "cluster_test.go"); err != nil {
+		if _, err = c.LoadImage(ctx, "image", "cluster_test.go"); err != nil {
 			return err
 		}
 		_, err = NewMiniCluster(ctx, "sample", sample(), c.ResourceOptions()...)

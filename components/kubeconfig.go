@@ -63,7 +63,7 @@ func selectContext(content, context string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(embedFile(cluster, "certificate-authority"), embedFile(user, "client-certificate"), embedFile(user, "client-key")); err != nil {
+	if err = errors.Join(embedFile(cluster, "certificate-authority"), embedFile(user, "client-certificate"), embedFile(user, "client-key")); err != nil {
 		return "", fmt.Errorf("kubeconfig: %w", err)
 	}
 	selected, err := yaml.Marshal(k)

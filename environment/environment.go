@@ -42,7 +42,7 @@ func New(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
 	}
 	// Only now it is known what the settings mean.
 	for _, warning := range s.Warnings() {
-		if err := ctx.Log.Warn(warning, nil); err != nil {
+		if err = ctx.Log.Warn(warning, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +52,7 @@ func New(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
 		return nil, err
 	}
 	if target.metricsServer {
-		if err := newMetricsServer(ctx, s, target, cluster); err != nil {
+		if err = newMetricsServer(ctx, s, target, cluster); err != nil {
 			return nil, err
 		}
 	}

@@ -101,7 +101,7 @@ func (c cache) logFile(module string) string {
 func (c cache) lock(ctx context.Context, module string, waiting func()) (release func(), err error) {
 	locks := filepath.Join(c.dir, "locks")
 	for _, dir := range []string{c.workDir(module), filepath.Dir(c.logFile(module)), locks} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err = os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make the cache: %w; set GOPHERLOCKS_CACHE to a folder that can be written", err)
 		}
 	}

@@ -135,16 +135,16 @@ func TestLockLetsTheSecondRunWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(c.workDir("m"), "half"), nil, 0o644); err != nil {
+	if err = os.WriteFile(filepath.Join(c.workDir("m"), "half"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	waiting, done := make(chan struct{}), make(chan error)
 	go func() {
-		second, err := c.lock(context.Background(), "m", func() { close(waiting) })
-		if err == nil {
+		second, lockErr := c.lock(context.Background(), "m", func() { close(waiting) })
+		if lockErr == nil {
 			defer second()
 		}
-		done <- err
+		done <- lockErr
 	}()
 	<-waiting
 	// Another module's programs are nobody's concern.

@@ -170,9 +170,9 @@ func (m module) keys(ctx context.Context, progress func(line string)) (map[strin
 	recipe := m.recipe(strings.Join(strings.Fields(goVersion), " "))
 	keys := map[string]string{}
 	if !m.closure {
-		content, err := folder(m.dir, hashFile)
-		if err != nil {
-			return nil, err
+		content, readErr := folder(m.dir, hashFile)
+		if readErr != nil {
+			return nil, readErr
 		}
 		for _, p := range m.programs {
 			keys[p.name] = slices.Concat(recipe, content, ingredients{"program " + p.pkg}).key()

@@ -31,7 +31,7 @@ func provideTools(ctx context.Context, t *tree) error {
 	if plan.unfit != nil {
 		return plan.unfit
 	}
-	if err := os.MkdirAll(filepath.Join(t.state, "pulumi"), 0o755); err != nil {
+	if err = os.MkdirAll(filepath.Join(t.state, "pulumi"), 0o755); err != nil {
 		return fmt.Errorf("make the folder of Pulumi's state: %w", err)
 	}
 	modules := t.catalogue(pinned, plan)

@@ -85,7 +85,7 @@ func (w *watcher) observe(ctx context.Context) (Observation, error) {
 		return Observation{}, err
 	}
 	var hpa autoscalingv2.HorizontalPodAutoscaler
-	if err := w.cache.Get(ctx, w.hpa, &hpa); err != nil {
+	if err = w.cache.Get(ctx, w.hpa, &hpa); err != nil {
 		return Observation{}, fmt.Errorf("HPA %s (is gopherlocks:autoscale on?): %w", w.hpa, err)
 	}
 	pods, err := w.ranks(ctx, selected)

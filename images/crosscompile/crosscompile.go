@@ -42,7 +42,7 @@ func Build(ctx context.Context, folder, architecture string, progress func(packa
 	cmd.WaitDelay = interruptGrace
 	said := &output{progress: progress}
 	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Run(); err != nil {
+	if err = cmd.Run(); err != nil {
 		return nil, fmt.Errorf("compile for linux/%s: %w\n%s", architecture, err, strings.TrimSpace(said.text.String()))
 	}
 	programs := map[string]images.Program{}

@@ -35,7 +35,7 @@ func WriteLayout(folder string, image Image, repository, tag string) (string, er
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err = os.MkdirAll(path, 0o755); err != nil {
 		return "", fmt.Errorf("make a folder for image %s: %w", image.Name, err)
 	}
 	written, err := layout.Write(path, empty.Index)

@@ -40,7 +40,7 @@ func TestLayoutHasTheImageByItsTagAndItsSBOMs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := validate.Index(index); err != nil {
+	if err = validate.Index(index); err != nil {
 		t.Error(err)
 	}
 	manifest, err := index.IndexManifest()

@@ -116,7 +116,7 @@ func pushReferrer(ctx context.Context, pusher *remote.Pusher, repository name.Re
 		return err
 	}
 	for _, layer := range append(layers, config) {
-		if err := pusher.Upload(ctx, repository, layer); err != nil {
+		if err = pusher.Upload(ctx, repository, layer); err != nil {
 			return err
 		}
 	}

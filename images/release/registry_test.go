@@ -116,7 +116,7 @@ func TestPushedImageRunsOnEveryPlatform(t *testing.T) {
 		t.Errorf("the tag is at %s, and what was pushed is %s", got, digest)
 	}
 	// All that it leads to is there, and is what it says.
-	if err := validate.Index(tagged); err != nil {
+	if err = validate.Index(tagged); err != nil {
 		t.Error(err)
 	}
 	manifest, err := tagged.IndexManifest()
@@ -252,7 +252,7 @@ func TestPushGoesOnWhereItWasInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := remote.Head(tag); err == nil {
+	if _, err = remote.Head(tag); err == nil {
 		t.Error("the tag is there before everything is")
 	}
 	digest := push(t, r, image, "v1")

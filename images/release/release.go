@@ -80,7 +80,7 @@ func Build(spec Spec) (Image, error) {
 }
 
 func buildPlatform(spec Spec, architecture string, program images.Program) (image, bill v1.Image, err error) {
-	if err := program.Check(architecture); err != nil {
+	if err = program.Check(architecture); err != nil {
 		return nil, nil, err
 	}
 	image, err = images.Build(images.Spec{

@@ -89,7 +89,7 @@ func checkReplicas(s Stack, _ Settings) []Finding {
 	for _, a := range s.autoscalers() {
 		minimum, maximum, err := a.replicas()
 		m, errTarget := a.of(miniClusters)
-		if err := errors.Join(err, errTarget); err != nil {
+		if err = errors.Join(err, errTarget); err != nil {
 			r.cannotTell(a.Resource, err)
 			continue
 		}

@@ -362,7 +362,7 @@ func TestCredentialsThatDoNotWorkAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Look(t.Context(), preflight.Desired{}, operatorAt); err == nil || !strings.Contains(err.Error(), "refuses the credentials of user") {
+	if _, err = c.Look(t.Context(), preflight.Desired{}, operatorAt); err == nil || !strings.Contains(err.Error(), "refuses the credentials of user") {
 		t.Errorf("error = %v", err)
 	}
 	content = kubeconfigAs(t, func(a *api.AuthInfo) {

@@ -54,7 +54,7 @@ func Connect(kubeconfig string) (*Cluster, error) {
 	if chosen := loaded.Contexts[loaded.CurrentContext]; chosen != nil {
 		c.user = chosen.AuthInfo
 	}
-	if err := c.checkCertificate(config); err != nil {
+	if err = c.checkCertificate(config); err != nil {
 		return nil, err
 	}
 	config.Timeout = requestTimeout

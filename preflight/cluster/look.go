@@ -26,7 +26,7 @@ func (c *Cluster) Look(ctx context.Context, want preflight.Desired, operator pre
 	defer cancel()
 	// The first request is by itself, so that what is wrong with all is said once.
 	version, err := c.typed.Discovery().ServerVersion()
-	if err := c.explain(err); err != nil {
+	if err = c.explain(err); err != nil {
 		return preflight.Facts{}, err
 	}
 	f := preflight.Facts{Namespaces: map[string]preflight.Owned{}, Objects: map[declared.ID]preflight.Owned{}}

@@ -120,7 +120,7 @@ func Inspect(ref Ref) (Cluster, error) {
 // Remembered tells whether this machine remembers a cluster, whole or begun, and
 // where the copy of its kubeconfig is, if anywhere.
 func Remembered(ref Ref) (kubeconfigFile string, known bool, err error) {
-	if err := ref.Validate(); err != nil {
+	if err = ref.Validate(); err != nil {
 		return "", false, err
 	}
 	record, err := state.Load(ref.dir())

@@ -56,7 +56,7 @@ func create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 		progress("removing what an interrupted creation left behind")
 	}
 	// Also without a record: a lost state folder leaves a running node behind.
-	if err := removeAll(ctx, spec.Ref); err != nil {
+	if err = removeAll(ctx, spec.Ref); err != nil {
 		return Cluster{}, err
 	}
 	cluster, err := createNew(ctx, spec, machine, progress)
@@ -81,7 +81,7 @@ func createNew(ctx context.Context, spec Spec, machine machine, progress Progres
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := pki.Write(dir.PKI(), pki.Plan(spec.Name, plan)); err != nil {
+	if err = pki.Write(dir.PKI(), pki.Plan(spec.Name, plan)); err != nil {
 		return Cluster{}, err
 	}
 	if record, err = configure(spec, record, machine); err != nil {
@@ -173,7 +173,7 @@ func configure(spec Spec, record state.Record, machine machine) (state.Record, e
 
 // lockCluster keeps other processes from changing the cluster until unlock.
 func lockCluster(ctx context.Context, ref Ref) (unlock func(), err error) {
-	if err := os.MkdirAll(ref.root(), 0o755); err != nil {
+	if err = os.MkdirAll(ref.root(), 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of clusters: %w", err)
 	}
 	lock, err := flock.Acquire(ctx, ref.dir().OperationLock())

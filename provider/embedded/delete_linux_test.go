@@ -83,7 +83,7 @@ func killRemoval(t *testing.T, dir state.Dir, folder string) (caught bool) {
 		t.Fatal(err)
 	}
 	defer unix.Close(watch)
-	if _, err := unix.InotifyAddWatch(watch, folder, unix.IN_DELETE); err != nil {
+	if _, err = unix.InotifyAddWatch(watch, folder, unix.IN_DELETE); err != nil {
 		t.Fatal(err)
 	}
 	self, err := os.Executable()
@@ -92,14 +92,14 @@ func killRemoval(t *testing.T, dir state.Dir, folder string) (caught bool) {
 	}
 	command := exec.Command(self, removeStateCommand, string(dir))
 	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
+	if err = command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	_, readErr := unix.Read(watch, make([]byte, unix.SizeofInotifyEvent+unix.NAME_MAX+1))
 	killErr := command.Process.Kill()
 	// Its result is that it was killed.
 	_ = command.Wait()
-	if err := errors.Join(readErr, killErr); err != nil {
+	if err = errors.Join(readErr, killErr); err != nil {
 		t.Fatal(err)
 	}
 	_, err = os.Stat(string(dir))

@@ -22,7 +22,8 @@ func findDrift(ref Ref) (Drift, error) {
 	if err != nil {
 		return Drift{}, err
 	}
-	if running, err := flock.IsHeld(dir.NodeLock()); err != nil || !running {
+	running, err := flock.IsHeld(dir.NodeLock())
+	if err != nil || !running {
 		return Drift{}, err
 	}
 	config, err := nodeconfig.New(dir, record)

@@ -217,7 +217,7 @@ func (c *testCluster) requireNewPrograms(t *testing.T) {
 		}
 		// What follows the sections of an executable does not change what it does.
 		_, err = file.WriteString("\n")
-		if err := errors.Join(err, file.Close()); err != nil {
+		if err = errors.Join(err, file.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

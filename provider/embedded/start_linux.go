@@ -38,7 +38,7 @@ func start(ctx context.Context, dir state.Dir, record state.Record, machine mach
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := startNode(ctx, config, machine, progress); err != nil {
+	if err = startNode(ctx, config, machine, progress); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
 		return Cluster{}, errors.Join(err, node.Stop(stopCtx, dir, false))

@@ -53,7 +53,7 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		if record, err = moveKubeconfigCopy(record, spec.KubeconfigFile); err != nil {
 			return Cluster{}, err
 		}
-		if err := errors.Join(writeKubeconfigCopy(dir, record), state.Save(dir, record)); err != nil {
+		if err = errors.Join(writeKubeconfigCopy(dir, record), state.Save(dir, record)); err != nil {
 			return Cluster{}, err
 		}
 		return describe(spec.Ref, record)
@@ -65,7 +65,7 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 	}
 	if running {
 		progress("stopping the node")
-		if err := node.Stop(ctx, dir, true); err != nil {
+		if err = node.Stop(ctx, dir, true); err != nil {
 			return Cluster{}, err
 		}
 	}

@@ -224,7 +224,7 @@ func (c *Client) nodesOf(name string) ([]nodes.Node, error) {
 
 // lock keeps other processes of this user from changing the cluster.
 func (c *Client) lock(ctx context.Context, name string) (unlock func(), err error) {
-	if err := os.MkdirAll(string(c.records), 0o700); err != nil {
+	if err = os.MkdirAll(string(c.records), 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of records: %w", err)
 	}
 	lock, err := flock.Acquire(ctx, c.records.lock(name))

@@ -54,7 +54,7 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 		return c.converge(ctx, spec, config)
 	case decideToReplace:
 		c.progress("removing what an interrupted creation left behind")
-		if err := c.removeContainers(ctx, spec.Name); err != nil {
+		if err = c.removeContainers(ctx, spec.Name); err != nil {
 			return Cluster{}, err
 		}
 	}
@@ -65,7 +65,7 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	if onCgroupV1 {
 		takeCgroupV1(config)
 	}
-	if err := c.remember(spec, phaseCreating, digest); err != nil {
+	if err = c.remember(spec, phaseCreating, digest); err != nil {
 		return Cluster{}, err
 	}
 	made, err := c.createNew(ctx, spec, config)
@@ -184,21 +184,23 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 			continue
 		}
 		c.progress("starting node " + container.Name)
-		if _, err := c.engine.Do(ctx, "start", container.Name); err != nil {
+		if _, err = c.engine.Do(ctx, "start", container.Name); err != nil {
 			return Cluster{}, fmt.Errorf("starting node %s: %w", container.Name, err)
 		}
 	}
-	before := ""
-	if remembered, err := c.records.load(spec.Name); err != nil {
+	remembered, err := c.records.load(spec.Name)
+	if err != nil {
 		return Cluster{}, err
-	} else if remembered != nil {
+	}
+	before := ""
+	if remembered != nil {
 		before = remembered.KubeconfigFile
 	}
 	made, err := c.finish(ctx, spec, config)
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := writeKubeconfig(made, spec.KubeconfigFile, before); err != nil {
+	if err = writeKubeconfig(made, spec.KubeconfigFile, before); err != nil {
 		return Cluster{}, err
 	}
 	digest, err := spec.Digest()
@@ -265,7 +267,8 @@ func DeleteOurs(ctx context.Context, name string, progress Progress) error {
 	if err != nil {
 		return err
 	}
-	if remembered, err := records.load(name); err != nil || remembered == nil {
+	remembered, err := records.load(name)
+	if err != nil || remembered == nil {
 		return err
 	}
 	client, err := NewClient(ctx, name, progress)

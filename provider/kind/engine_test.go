@@ -97,7 +97,7 @@ func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := record{Phase: phaseReady, Engine: "docker", Identity: containerengine.Identity{ID: "id", Host: "laptop", Root: "/machine"}}
-	if err := records.save("demo", made); err != nil {
+	if err = records.save("demo", made); err != nil {
 		t.Fatal(err)
 	}
 	progress := func(string) {}
@@ -115,7 +115,8 @@ func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 			}
 		}
 	}
-	if found, err := records.load("demo"); err != nil || found == nil || *found != made {
+	found, err := records.load("demo")
+	if err != nil || found == nil || *found != made {
 		t.Errorf("what is remembered has become %+v (%v)", found, err)
 	}
 	t.Setenv("DOCKER_HOST", "/machine")
@@ -123,12 +124,12 @@ func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Inspect(t.Context(), "demo"); !errors.Is(err, ErrNotFound) {
+	if _, err = client.Inspect(t.Context(), "demo"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("on its own engine: %v", err)
 	}
 	// The way out that the error names.
 	t.Setenv("DOCKER_HOST", "/ours")
-	if err := os.Remove(records.file("demo")); err != nil {
+	if err = os.Remove(records.file("demo")); err != nil {
 		t.Fatal(err)
 	}
 	if client, err = NewClient(t.Context(), "demo", progress); err != nil {

@@ -38,7 +38,7 @@ var withoutCgroupV1 = version.MustParseGeneric("1.35")
 // ensureImage does that, and says whether kubelet of the image has to be told to
 // take the control groups that it will find.
 func ensureImage(ctx context.Context, on containerengine.Engine, image string, progress Progress) (onCgroupV1 bool, err error) {
-	if err := on.EnsureImage(ctx, image, progress); err != nil {
+	if err = on.EnsureImage(ctx, image, progress); err != nil {
 		return false, err
 	}
 	answer, err := askAbout(ctx, on, image)
@@ -47,7 +47,7 @@ func ensureImage(ctx context.Context, on containerengine.Engine, image string, p
 			"https://github.com/kubernetes-sigs/kind/releases: %w", image, versionFile, err)
 	}
 	says, cgroups, _ := strings.Cut(strings.TrimSpace(answer), "\n")
-	if err := CheckVersion(says); err != nil {
+	if err = CheckVersion(says); err != nil {
 		return false, fmt.Errorf("node image %s: %w", image, err)
 	}
 	parsed, err := version.ParseGeneric(says)

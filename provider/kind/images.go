@@ -30,8 +30,8 @@ func (c *Client) LoadImage(ctx context.Context, name string, image localimage.Im
 		c.progress(fmt.Sprintf("loading %s into %s", image.Reference, node))
 		reader, writer := io.Pipe()
 		go func() {
-			_, err := image.WriteTo(writer)
-			_ = writer.CloseWithError(err)
+			_, writeErr := image.WriteTo(writer)
+			_ = writer.CloseWithError(writeErr)
 		}()
 		err = nodeutils.LoadImageArchive(node, reader)
 		// Whatever ends first, the other side must not wait for it.

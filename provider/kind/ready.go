@@ -47,8 +47,9 @@ func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Clu
 	}
 	// Without a network plugin no node gets ready: that is for the user to bring.
 	if !config.Networking.DisableDefaultCNI {
-		if missing, err := notReadyNodes([]byte(output), nodeNames(config), startTimes(containers)); err != nil || missing != "" {
-			return missing, err
+		missing, readErr := notReadyNodes([]byte(output), nodeNames(config), startTimes(containers))
+		if readErr != nil || missing != "" {
+			return missing, readErr
 		}
 	}
 	_, err = c.kubectl(ctx, control, "get", "serviceaccount", "default", "--namespace=default")

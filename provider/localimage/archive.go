@@ -69,7 +69,7 @@ func (i Image) writeLayout(writer *tar.Writer) error {
 		{blob(digest), manifest},
 		{blob(configName), config},
 	} {
-		if err := writeFile(writer, file.name, int64(len(file.data)), bytes.NewReader(file.data)); err != nil {
+		if err = writeFile(writer, file.name, int64(len(file.data)), bytes.NewReader(file.data)); err != nil {
 			return err
 		}
 	}

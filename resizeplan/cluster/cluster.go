@@ -63,7 +63,7 @@ func Connect(kubeconfig string) (*Cluster, error) {
 	c.major, c.minor = leadingNumber(version.Major), leadingNumber(version.Minor)
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, api.AddToScheme} {
-		if err := add(scheme); err != nil {
+		if err = add(scheme); err != nil {
 			return nil, fmt.Errorf("types of the API: %w", err)
 		}
 	}

@@ -122,7 +122,7 @@ func inWorld(bin, dir string, run func()) (err error) {
 		return err
 	}
 	world.kubeconfig = filepath.Join(dir, "admin.kubeconfig")
-	if err := os.WriteFile(world.kubeconfig, env.KubeConfig, 0o600); err != nil {
+	if err = os.WriteFile(world.kubeconfig, env.KubeConfig, 0o600); err != nil {
 		return err
 	}
 
@@ -140,16 +140,16 @@ func inWorld(bin, dir string, run func()) (err error) {
 		return err
 	}
 	defer world.operators.killAll()
-	if _, err := world.operators.start(); err != nil {
+	if _, err = world.operators.start(); err != nil {
 		return err
 	}
 
 	start := startKubelet
 	if kwok := os.Getenv(kwokVariable); kwok != "" {
 		start = watchPods
-		nodes, err := startSimulation(ctx, bin, kwok, dir, world.kubeconfig)
-		if err != nil {
-			return err
+		nodes, startErr := startSimulation(ctx, bin, kwok, dir, world.kubeconfig)
+		if startErr != nil {
+			return startErr
 		}
 		defer nodes.kill()
 	}

@@ -117,8 +117,8 @@ func (o *operators) start() (*operator, error) {
 			return false, fmt.Errorf("the operator has ended: see %s", o.log)
 		default:
 		}
-		response, err := http.Get("http://" + health + "/readyz")
-		if err != nil {
+		response, getErr := http.Get("http://" + health + "/readyz")
+		if getErr != nil {
 			return false, nil
 		}
 		defer response.Body.Close()

@@ -99,7 +99,7 @@ func (f fluxInstance) forward(t *testing.T) (address string, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err = cmd.Start(); err != nil {
 		cancel()
 		t.Fatal(err)
 	}

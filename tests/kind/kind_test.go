@@ -182,16 +182,16 @@ func testImage(t *testing.T, client *kind.Client) {
 	}
 	has := func() bool {
 		t.Helper()
-		has, err := client.HasImage(t.Context(), "test", image.Reference, image.Digest)
-		if err != nil {
-			t.Fatal(err)
+		has, askErr := client.HasImage(t.Context(), "test", image.Reference, image.Digest)
+		if askErr != nil {
+			t.Fatal(askErr)
 		}
 		return has
 	}
 	if has() {
 		t.Fatal("it is there before it is loaded")
 	}
-	if err := client.LoadImage(t.Context(), "test", image); err != nil {
+	if err = client.LoadImage(t.Context(), "test", image); err != nil {
 		t.Fatal(err)
 	}
 	if !has() {
@@ -201,7 +201,7 @@ func testImage(t *testing.T, client *kind.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := again.LoadImage(t.Context(), "test", image); err != nil {
+	if err = again.LoadImage(t.Context(), "test", image); err != nil {
 		t.Fatal(err)
 	}
 	// What Pulumi does when its repository changes: first the new name, then the old goes.

@@ -54,7 +54,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(home)
 	// What is remembered about clusters is not mixed with the user's.
-	if err := os.Setenv("XDG_STATE_HOME", filepath.Join(home, "state")); err != nil {
+	if err = os.Setenv("XDG_STATE_HOME", filepath.Join(home, "state")); err != nil {
 		return 1, err
 	}
 	if os.Getenv("GOPHERLOCKS_TEST_ENGINE") != "machine" {

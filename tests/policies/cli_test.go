@@ -63,7 +63,7 @@ func newProject(t *testing.T) *project {
 		t.Fatal(err)
 	}
 	p := &project{dir: t.TempDir()}
-	if err := os.Mkdir(filepath.Join(p.dir, "bin"), 0o755); err != nil {
+	if err = os.Mkdir(filepath.Join(p.dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p.pack = p.link(t, self, packName)
@@ -74,8 +74,8 @@ func newProject(t *testing.T) *project {
 		"KUBECONFIG=",
 		"PULUMI_OPTION_POLICY_PACK=", "PULUMI_OPTION_POLICY_PACK_CONFIG=",
 		"PATH="+filepath.Dir(p.pack)+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if out, err := p.pulumi("stack", "init", "test"); err != nil {
-		t.Fatalf("make the stack: %v\n%s", err, out)
+	if out, initErr := p.pulumi("stack", "init", "test"); initErr != nil {
+		t.Fatalf("make the stack: %v\n%s", initErr, out)
 	}
 	config, err := os.ReadFile(filepath.Join(p.dir, "Pulumi.test.yaml"))
 	if err != nil {

@@ -64,14 +64,14 @@ func findProgram(ctx context.Context, info *pulumirpc.ProgramInfo) (path string,
 	options := info.GetOptions().AsMap()
 	if binary, _ := options["binary"].(string); binary != "" {
 		path := absolute(info.GetRootDirectory(), binary)
-		if _, err := os.Stat(path); err != nil {
+		if _, err = os.Stat(path); err != nil {
 			return "", nil, fmt.Errorf("find the runtime option binary: %w; compile it, or take the option out of Pulumi.yaml", err)
 		}
 		return path, keep, nil
 	}
 	if target, _ := options["buildTarget"].(string); target != "" {
 		path := absolute(info.GetRootDirectory(), target)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err = os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return "", nil, fmt.Errorf("make the folder of the runtime option buildTarget: %w", err)
 		}
 		return path, keep, compile(ctx, info, path)

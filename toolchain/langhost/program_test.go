@@ -137,7 +137,7 @@ func TestBinaryIsRunAsItIs(t *testing.T) {
 	if err != nil || response.GetError() != "" {
 		t.Fatal(err, response.GetError())
 	}
-	if _, err := os.Stat(filepath.Join(dir, "ran")); err != nil {
+	if _, err = os.Stat(filepath.Join(dir, "ran")); err != nil {
 		t.Error(err)
 	}
 	response, err = host.Run(t.Context(), requestFor(t, dir, map[string]any{"binary": "missing"}))

@@ -88,7 +88,7 @@ func TestPulumiRunsAProgram(t *testing.T) {
 		t.Errorf("outputs %s (%v), want the greeting of the configuration", out, err)
 	}
 
-	if _, err := pulumi("config", "set", "fail", "true"); err != nil {
+	if _, err = pulumi("config", "set", "fail", "true"); err != nil {
 		t.Fatal(err)
 	}
 	out, err = pulumi("preview")

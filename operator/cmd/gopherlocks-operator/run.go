@@ -31,7 +31,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), api.AddToScheme(scheme)); err != nil {
+	if err = errors.Join(clientgoscheme.AddToScheme(scheme), api.AddToScheme(scheme)); err != nil {
 		return fmt.Errorf("register API types: %w", err)
 	}
 	caches, err := controller.CacheOptions()
@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := controller.Add(mgr, controller.Options{Settings: settings, Key: key}); err != nil {
+	if err = controller.Add(mgr, controller.Options{Settings: settings, Key: key}); err != nil {
 		return err
 	}
 	synced := func(req *http.Request) error {

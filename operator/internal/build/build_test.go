@@ -127,21 +127,21 @@ func TestObjectsAreAsRecorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			mc := &api.MiniCluster{}
-			if err := yaml.UnmarshalStrict(data, mc); err != nil {
+			if err = yaml.UnmarshalStrict(data, mc); err != nil {
 				t.Fatal(err)
 			}
 			var documents []string
 			for _, object := range allObjects(t, mc, mc.Spec.Size, max(mc.Spec.MaxSize, mc.Spec.Size)) {
-				document, err := yaml.Marshal(object)
-				if err != nil {
-					t.Fatal(err)
+				document, failure := yaml.Marshal(object)
+				if failure != nil {
+					t.Fatal(failure)
 				}
 				documents = append(documents, string(document))
 			}
 			got := strings.Join(documents, "---\n")
 			golden := strings.TrimSuffix(input, ".minicluster.yaml") + ".objects.yaml"
 			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				if err = os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

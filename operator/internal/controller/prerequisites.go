@@ -197,7 +197,7 @@ func (r *reconciler) createSecret(ctx context.Context, mc *api.MiniCluster) erro
 		return errors.New("encode the Secret") // The error could hold some of it.
 	}
 	secret := &corev1.Secret{}
-	if err := json.Unmarshal(data, secret); err != nil {
+	if err = json.Unmarshal(data, secret); err != nil {
 		return errors.New("decode the Secret")
 	}
 	err = r.client.Create(ctx, secret, client.FieldOwner(plan.FieldManager))

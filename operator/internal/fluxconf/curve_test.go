@@ -95,7 +95,7 @@ func TestNewCurveMakesWhatFluxReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckCurve(one); err != nil {
+	if err = CheckCurve(one); err != nil {
 		t.Errorf("%v in\n%s", err, one)
 	}
 	if !strings.Contains(one, "\nmetadata\n    name = \"flux-sample\"\ncurve\n") {

@@ -72,11 +72,11 @@ func insert(definition []byte, from string, constants map[string]any) ([]byte, e
 	// Not the API's type: it would write an empty status, and drop what a newer
 	// controller-gen may write.
 	var crd map[string]any
-	if err := yaml.Unmarshal(definition, &crd); err != nil {
+	if err = yaml.Unmarshal(definition, &crd); err != nil {
 		return nil, err
 	}
 	used := map[string]bool{}
-	if err := replace(crd, rules, used); err != nil {
+	if err = replace(crd, rules, used); err != nil {
 		return nil, err
 	}
 	for file := range rules {
@@ -99,11 +99,11 @@ func read(file string, constants map[string]any) ([]any, error) {
 		return nil, err
 	}
 	var filled bytes.Buffer
-	if err := text.Execute(&filled, constants); err != nil {
+	if err = text.Execute(&filled, constants); err != nil {
 		return nil, err
 	}
 	var rules []apiextensionsv1.ValidationRule
-	if err := yaml.UnmarshalStrict(filled.Bytes(), &rules); err != nil {
+	if err = yaml.UnmarshalStrict(filled.Bytes(), &rules); err != nil {
 		return nil, err
 	}
 	for i := range rules {

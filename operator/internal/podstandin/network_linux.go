@@ -82,7 +82,7 @@ func inThread(do func() error) error {
 
 func (p *Pods) makeNetwork() error {
 	return inThread(func() (err error) {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("a new namespace: %w", err)
 		}
 		if p.network, err = os.Open("/proc/thread-self/ns/net"); err != nil {

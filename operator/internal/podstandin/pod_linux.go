@@ -113,10 +113,10 @@ func (pod *Pod) start(spec Spec, number int) error {
 	}
 	started := make(chan error, 1)
 	go pod.run(started)
-	if err := <-started; err != nil {
+	if err = <-started; err != nil {
 		return fmt.Errorf("a process in new namespaces: %w", err)
 	}
-	if err := pod.pods.connect(pod.cmd.Process.Pid, number); err != nil {
+	if err = pod.pods.connect(pod.cmd.Process.Pid, number); err != nil {
 		return err
 	}
 	_, err = connect.Write([]byte{1})

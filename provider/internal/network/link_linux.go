@@ -140,7 +140,7 @@ func ConfigureNode(plan Plan) error {
 	if err != nil {
 		return fmt.Errorf("looking for the loopback interface: %w", err)
 	}
-	if err := netlink.LinkSetUp(loopback); err != nil {
+	if err = netlink.LinkSetUp(loopback); err != nil {
 		return fmt.Errorf("bringing the loopback interface up: %w", err)
 	}
 	link, err := netlink.LinkByName(NodeInterface)

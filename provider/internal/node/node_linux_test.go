@@ -58,15 +58,15 @@ func TestStopLeavesAnotherProcessOfThatPIDAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Start(); err != nil {
+	if err = lock.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = input.Close(); _ = lock.Wait() }()
-	if _, err := io.WriteString(input, "x"); err != nil {
+	if _, err = io.WriteString(input, "x"); err != nil {
 		t.Fatal(err)
 	}
 	// Echoed once the lock is held.
-	if _, err := io.ReadFull(output, make([]byte, 1)); err != nil {
+	if _, err = io.ReadFull(output, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	identity, err := ReadIdentity(lock.Process.Pid)

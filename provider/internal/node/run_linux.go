@@ -71,7 +71,7 @@ func run(ctx context.Context, dir state.Dir, control *os.File, events *events, l
 	if err != nil {
 		return err
 	}
-	if err := cgroup.NewBranch(hierarchies, cluster.CgroupName()).Join(); err != nil {
+	if err = cgroup.NewBranch(hierarchies, cluster.CgroupName()).Join(); err != nil {
 		return err
 	}
 	// Before /proc becomes the namespace's own, where every node's PID is 1.

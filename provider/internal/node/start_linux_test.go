@@ -40,14 +40,15 @@ func TestSupervisorGetsNoFilesAndSecretsOfItsMaker(t *testing.T) {
 		t.Fatalf("its files are %v (%v)", files, err)
 	}
 	for _, file := range files {
-		if target, err := os.Readlink(file); err == nil && target == lockFile {
+		if target, readErr := os.Readlink(file); readErr == nil && target == lockFile {
 			t.Errorf("it has %s of its maker", target)
 		}
 	}
-	if err := lock.Release(); err != nil {
+	if err = lock.Release(); err != nil {
 		t.Fatal(err)
 	}
-	if held, err := flock.IsHeld(lockFile); err != nil || held {
+	held, err := flock.IsHeld(lockFile)
+	if err != nil || held {
 		t.Errorf("the lock is held on: %t (%v)", held, err)
 	}
 	environment, err := os.ReadFile(processDir + "/environ")

@@ -30,19 +30,21 @@ func Stop(ctx context.Context, dir state.Dir, graceful bool) error {
 	}
 	defer unix.Close(process)
 	// Checked after the handle was opened: from now on it can't be another process.
-	if current, err := ReadIdentity(identity.PID); err != nil || current != identity {
+	current, err := ReadIdentity(identity.PID)
+	if err != nil || current != identity {
 		return nil
 	}
 	if graceful {
 		const stopAll = 20 * time.Second
-		if err := unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err = unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("stopping the supervisor: %w", err)
 		}
-		if ended, err := awaitEnd(ctx, process, stopAll); err != nil || ended {
-			return err
+		ended, waitErr := awaitEnd(ctx, process, stopAll)
+		if waitErr != nil || ended {
+			return waitErr
 		}
 	}
-	if err := unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err = unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("killing the supervisor: %w", err)
 	}
 	// The kernel lets PID 1 of a namespace end after all others in it.
@@ -65,9 +67,9 @@ func find(ctx context.Context, dir state.Dir) (identity Identity, alive bool, er
 		if alive, lockErr = flock.IsHeld(dir.NodeLock()); !alive {
 			return nil
 		}
-		report, err := LoadReport(dir)
+		report, loadErr := LoadReport(dir)
 		identity = report.Identity
-		return err
+		return loadErr
 	})
 	return identity, alive, errors.Join(lockErr, err)
 }

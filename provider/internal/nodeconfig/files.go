@@ -122,7 +122,7 @@ func (c Cluster) adminKubeconfig() ([]byte, error) {
 		"client-certificate-data": read(pki.CertFile(c.Dir.PKI(), pki.Admin)),
 		"client-key-data":         read(pki.KeyFile(c.Dir.PKI(), pki.Admin)),
 	}))
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("rendering the administrator's kubeconfig: %w", err)
 	}
 	return data, nil

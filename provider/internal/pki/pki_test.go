@@ -78,7 +78,7 @@ func TestEtcdTrustsNoCertificateOfTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(folder, Plan("node0", plan)); err != nil {
+	if err = Write(folder, Plan("node0", plan)); err != nil {
 		t.Fatal(err)
 	}
 	pair, err := tls.LoadX509KeyPair(CertFile(folder, Admin), KeyFile(folder, Admin))

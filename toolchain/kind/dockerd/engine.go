@@ -240,7 +240,7 @@ func (e Engine) empty(ctx context.Context) error {
 		return err
 	}
 	if ids := strings.Fields(containers); len(ids) > 0 {
-		if _, err := e.docker(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
+		if _, err = e.docker(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
 			return err
 		}
 	}

@@ -28,10 +28,10 @@ func TestOnlyPortsFromBeforeAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	addPort(t, "living", ours)
-	if err := removePorts(ours.Name, before); err != nil {
+	if err = removePorts(ours.Name, before); err != nil {
 		t.Fatal(err)
 	}
-	if err := removePorts("br-none", before); err != nil {
+	if err = removePorts("br-none", before); err != nil {
 		t.Errorf("a bridge that is not there: %v", err)
 	}
 	links, err := netlink.LinkList()

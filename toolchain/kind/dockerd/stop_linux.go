@@ -48,7 +48,7 @@ func (e Engine) end(ctx context.Context) error {
 		// It is ending already.
 		return awaitExit(ctx, process, stopTimeout)
 	}
-	if err := sendSignal(process, unix.SIGTERM); err != nil {
+	if err = sendSignal(process, unix.SIGTERM); err != nil {
 		return err
 	}
 	err = awaitExit(ctx, process, stopTimeout)

@@ -29,7 +29,7 @@ func TestEndWaitsForAllProcessesOfTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(e.init(), shell, 0o755); err != nil {
+	if err = os.WriteFile(e.init(), shell, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	held := filepath.Join(e.Dir, "held")
@@ -41,19 +41,19 @@ func TestEndWaitsForAllProcessesOfTheEngine(t *testing.T) {
 	command := exec.Command(e.init(), "-c", `trap "exit 0" TERM; flock "$0" sh -c "echo ready; exec sleep 600" & while :; do wait; done`, held)
 	command.Stdout = writer
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
-	if err := command.Start(); err != nil {
+	if err = command.Start(); err != nil {
 		t.Skipf("no namespace of processes can be made: %v", err)
 	}
 	writer.Close()
 	go func() { _ = command.Wait() }()
 	t.Cleanup(func() { _ = command.Process.Kill() })
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
+	if _, err = ready.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(e.pidFile(), []byte(strconv.Itoa(command.Process.Pid)), 0o600); err != nil {
+	if err = os.WriteFile(e.pidFile(), []byte(strconv.Itoa(command.Process.Pid)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.end(t.Context()); err != nil {
+	if err = e.end(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(held)

@@ -23,10 +23,10 @@ func Unpack(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	folder := filepath.Join(cache, version)
-	if _, err := os.Stat(folder); err == nil {
+	if _, err = os.Stat(folder); err == nil {
 		return folder, nil
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	if err = os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("making the cache of Docker: %w", err)
 	}
 	work, err := os.MkdirTemp(cache, ".unpack-*")
@@ -35,7 +35,7 @@ func Unpack(ctx context.Context, cache string) (string, error) {
 	}
 	defer os.RemoveAll(work)
 	// apt-get downloads into the working folder.
-	if _, err := run(ctx, work, "apt-get", append([]string{"-q", "download"}, packages...)...); err != nil {
+	if _, err = run(ctx, work, "apt-get", append([]string{"-q", "download"}, packages...)...); err != nil {
 		return "", fmt.Errorf("downloading Debian's Docker: %w", err)
 	}
 	files, err := filepath.Glob(filepath.Join(work, "*.deb"))

@@ -76,11 +76,11 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 	}
 	// Where an engine works, it has not been installed: mostly a released image is
 	// to be had.
-	if _, err := exec.LookPath("debootstrap"); err != nil {
+	if _, err = exec.LookPath("debootstrap"); err != nil {
 		return Image{}, errors.New("building a node image needs debootstrap: run `apt-get install debootstrap`, " +
 			"or let the container engine reach the registry of the released image")
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	if err = os.MkdirAll(cache, 0o755); err != nil {
 		return Image{}, fmt.Errorf("making the cache of node images: %w", err)
 	}
 	// What others have begun is removed below: nobody else may be at it.

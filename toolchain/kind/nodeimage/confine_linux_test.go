@@ -38,7 +38,7 @@ func TestInterruptedProgramLeavesNeitherMountsNorProcesses(t *testing.T) {
 	}
 	defer lock.Close()
 	locked := func() bool {
-		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 			return true
 		}
 		_ = unix.Flock(int(lock.Fd()), unix.LOCK_UN)
@@ -50,7 +50,7 @@ func TestInterruptedProgramLeavesNeitherMountsNorProcesses(t *testing.T) {
 		}
 	}
 	cancel()
-	if err := <-ended; err == nil {
+	if err = <-ended; err == nil {
 		t.Fatal("it was not interrupted")
 	}
 	for deadline := time.Now().Add(20 * time.Second); locked(); time.Sleep(10 * time.Millisecond) {

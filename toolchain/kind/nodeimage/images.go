@@ -254,9 +254,9 @@ func (l *layerWriter) copy(root rootfs, file string) error {
 		return err
 	}
 	if info.Mode()&os.ModeSymlink != 0 {
-		target, err := os.Readlink(root.path(name))
-		if err != nil {
-			return err
+		target, readErr := os.Readlink(root.path(name))
+		if readErr != nil {
+			return readErr
 		}
 		l.symlink(name, target)
 		return nil

@@ -115,7 +115,7 @@ func TestPackagesFilesKeepTheirRealPlace(t *testing.T) {
 	if err != nil || !slices.Equal(files, []string{"/lib/libx.so.1", "/lib/libx.so"}) {
 		t.Fatalf("the files are %v (%v)", files, err)
 	}
-	if _, err := root.packageFiles("y"); err == nil {
+	if _, err = root.packageFiles("y"); err == nil {
 		t.Error("a package that is not installed is no error")
 	}
 	layer, err := root.packageLayer([]string{"x"})

@@ -127,7 +127,7 @@ func (r rootfs) install(source, path string) error {
 		return fmt.Errorf("installing %s: %w", path, err)
 	}
 	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Close()); err != nil {
+	if err = errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("installing %s: %w", path, err)
 	}
 	return nil

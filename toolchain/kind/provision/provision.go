@@ -33,15 +33,15 @@ func Up(ctx context.Context, folders Folders) error {
 	// A cluster stays where it is, also when an engine has come meanwhile.
 	if err == nil && !folders.usesOwn() {
 		fmt.Printf("container engine: using %s of this machine\n", engine.Program)
-		image, err := provideImage(ctx, folders, engine)
-		if err != nil {
-			return err
+		image, imageErr := provideImage(ctx, folders, engine)
+		if imageErr != nil {
+			return imageErr
 		}
 		return containerengine.Provided{NodeImage: image}.Save(folders.state)
 	}
 	if err != nil {
-		if err := containerengine.WithoutOwn().CheckOwn(folders.state, err); err != nil {
-			return err
+		if taken := containerengine.WithoutOwn().CheckOwn(folders.state, err); taken != nil {
+			return taken
 		}
 		fmt.Printf("container engine: none that works (%v); using Debian's Docker, unpacked, in %s\n", err, ownEngine.Dir)
 	} else {
@@ -52,7 +52,7 @@ func Up(ctx context.Context, folders Folders) error {
 		if err != nil {
 			return err
 		}
-		if err := usersOf(ownEngine.Dir).add(folders.state); err != nil {
+		if err = usersOf(ownEngine.Dir).add(folders.state); err != nil {
 			return err
 		}
 		image, err := provideImage(ctx, folders, engine)

@@ -177,8 +177,8 @@ func TestUpdatesDoNotGetLost(t *testing.T) {
 		go func() {
 			var failed error
 			for range 10 {
-				if _, err := folder.Update(func(s *State) bool { s.NextID++; return true }); err != nil {
-					failed = err
+				if _, failure := folder.Update(func(s *State) bool { s.NextID++; return true }); failure != nil {
+					failed = failure
 				}
 			}
 			errs <- failed
@@ -186,8 +186,8 @@ func TestUpdatesDoNotGetLost(t *testing.T) {
 	}
 	var failures []error
 	for range 8 {
-		if err := <-errs; err != nil {
-			failures = append(failures, err)
+		if failure := <-errs; failure != nil {
+			failures = append(failures, failure)
 		}
 	}
 	state, err := folder.Read()

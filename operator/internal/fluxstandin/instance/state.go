@@ -181,7 +181,7 @@ func (f Folder) Update(change func(*State) bool) (*State, error) {
 		return nil, err
 	}
 	defer func() { _ = lock.Close() }() // which frees the lock
-	if err := flock(lock, syscall.LOCK_EX); err != nil {
+	if err = flock(lock, syscall.LOCK_EX); err != nil {
 		return nil, err
 	}
 	state, err := f.Read()

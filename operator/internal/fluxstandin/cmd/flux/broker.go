@@ -319,7 +319,7 @@ func (b *broker) end() error {
 		return err
 	}
 	b.tasks.stop()
-	if err := b.awaitFollowers(); err != nil {
+	if err = b.awaitFollowers(); err != nil {
 		return err
 	}
 	s, err := b.folder.Update(func(s *instance.State) bool { // no follower is there to note it

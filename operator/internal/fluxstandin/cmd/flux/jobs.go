@@ -163,9 +163,9 @@ func cancel(args []string) (int, error) {
 	}
 	var ids []instance.ID
 	for _, text := range o.rest {
-		id, err := instance.ParseID(text)
-		if err != nil {
-			return 1, err
+		id, invalid := instance.ParseID(text)
+		if invalid != nil {
+			return 1, invalid
 		}
 		ids = append(ids, id)
 	}

@@ -25,9 +25,9 @@ func drain(args []string) (int, error) {
 	}
 	var refused error
 	err = update(func(s *instance.State) {
-		ranks, err := targets(s, o.rest[0])
-		if err != nil {
-			refused = err
+		ranks, invalid := targets(s, o.rest[0])
+		if invalid != nil {
+			refused = invalid
 			return
 		}
 		if already := drainedOf(s, ranks); already.Len() > 0 && !o.has("update") && !o.has("force") {
@@ -57,9 +57,9 @@ func undrain(args []string) (int, error) {
 	}
 	var refused error
 	err = update(func(s *instance.State) {
-		ranks, err := targets(s, o.rest[0])
-		if err != nil {
-			refused = err
+		ranks, invalid := targets(s, o.rest[0])
+		if invalid != nil {
+			refused = invalid
 			return
 		}
 		if others := ranks.Minus(drainedOf(s, ranks)); others.Len() > 0 && !o.has("update") && !o.has("force") {

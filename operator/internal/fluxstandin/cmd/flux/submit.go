@@ -184,7 +184,7 @@ func attach(args []string) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	if _, err := o.arguments(1, "a JOBID"); err != nil {
+	if _, err = o.arguments(1, "a JOBID"); err != nil {
 		return 2, err
 	}
 	id, err := instance.ParseID(o.rest[0])
