@@ -110,11 +110,11 @@ type kindClusterArgs struct {
 	FeatureGates map[string]bool `pulumi:"featureGates"`
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile *string `pulumi:"kubeconfigFile"`
-	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
+	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.30.
 	KubernetesVersion *string `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`
-	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
+	// Image of all nodes, of Kubernetes 1.30 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
 	NodeImage *string `pulumi:"nodeImage"`
 	// The nodes one by one, in place of `controlPlanes` and `workers`.
 	Nodes []KindNode `pulumi:"nodes"`
@@ -134,11 +134,11 @@ type KindClusterArgs struct {
 	FeatureGates pulumi.BoolMapInput
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile pulumi.StringPtrInput
-	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.27.
+	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.30.
 	KubernetesVersion pulumi.StringPtrInput
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringInput
-	// Image of all nodes. Its Kubernetes must be 1.27 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
+	// Image of all nodes, of Kubernetes 1.30 or later. Default: the environment variable GOPHERLOCKS_KIND_NODE_IMAGE, else kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5.
 	NodeImage pulumi.StringPtrInput
 	// The nodes one by one, in place of `controlPlanes` and `workers`.
 	Nodes KindNodeArrayInput
