@@ -3,10 +3,10 @@ STACK     ?= dev
 # CLUSTER=kind, embedded or existing is what the stack's cluster becomes. Without, it
 # is what the stack's configuration says, what it is already, or what suits the machine.
 export GOPHERLOCKS_CLUSTER := $(CLUSTER)
-TOOLCHAIN := go run ./toolchain
+TOOLCHAIN := go run ./standalone/toolchain
 # What every command that uses the tools begins with.
 WITH_ENV  := set -e; eval "$$($(TOOLCHAIN) env)";
-# One set of flags for all compilation, so that it is shared: see toolchain.
+# One set of flags for all compilation, so that it is shared: see standalone/toolchain.
 GO        := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" go
 # Many tests run programs that they build or are given, which go test does not know
 # of: a result that it remembers would stand for programs that have changed.
@@ -34,15 +34,15 @@ endif
 # With its preview, so that what a policy or the API server refuses fails before anything is made.
 up: cluster tools ## Provide the tools, then make the environment of stack $(STACK); CLUSTER=kind on nodes in containers
 	@$(WITH_ENV) pulumi stack select --create $(STACK); \
-	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind resume; fi; \
+	if $(HAS_ENGINE); then $(GO) run ./standalone/kind resume; fi; \
 	pulumi up --yes; \
-	if [ "$$GOPHERLOCKS_CLUSTER_PROVIDER" != kind ] && $(HAS_ENGINE); then $(GO) run ./toolchain/kind down; fi
+	if [ "$$GOPHERLOCKS_CLUSTER_PROVIDER" != kind ] && $(HAS_ENGINE); then $(GO) run ./standalone/kind down; fi
 
 destroy: tools ## Remove everything that `make up` made but the tools
 	@$(WITH_ENV) pulumi stack select $(STACK); \
-	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind resume; fi; \
+	if $(HAS_ENGINE); then $(GO) run ./standalone/kind resume; fi; \
 	pulumi destroy --yes --skip-preview; \
-	if $(HAS_ENGINE); then $(GO) run ./toolchain/kind down; fi
+	if $(HAS_ENGINE); then $(GO) run ./standalone/kind down; fi
 
 # Neither packages nor a container engine: a plan needs none. A stack that is not there yet is an empty record.
 # Make itself fails with 2 whatever went wrong: scripts call gopherlocks-plan.
@@ -54,7 +54,7 @@ cluster: ## Say where the stack's Kubernetes comes from, and why
 	@$(TOOLCHAIN) cluster
 
 tools: packages programs ## Install or compile the programs that are needed (cached outside this folder)
-	@$(WITH_ENV) case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./toolchain/kind up;; esac
+	@$(WITH_ENV) case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in kind) $(GO) run ./standalone/kind up;; esac
 
 packages:
 	@$(TOOLCHAIN) packages
@@ -97,12 +97,12 @@ test: test-unit test-node test-e2e ## All tests but those of kind
 # More tests at once than there are processors: those of the operator wait for the API
 # server most of the time.
 test-unit: tools-tests ## Unit tests, and the operator against a real API server
-	@$(WITH_ENV) $(GO_TEST) -parallel 8 -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /provider/embedded)
+	@$(WITH_ENV) $(GO_TEST) -parallel 8 -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /standalone/embedded)
 
 # These look at the whole machine for what a cluster left behind, so nothing
 # else may start or stop one meanwhile.
 test-node: tools-tests ## Embedded clusters, from their plans to their removal
-	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./provider/embedded
+	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./standalone/embedded
 
 test-oldest: tools-tests ## The operator against the oldest Kubernetes that it works on
 	@$(WITH_ENV) oldest=$$($(TOOLCHAIN) oldest); GOPHERLOCKS_CONTROL_PLANE=$$oldest $(GO_TEST) -parallel 8 -timeout 20m ./tests/api
@@ -145,7 +145,7 @@ fuzz: ## Fuzz each target for FUZZTIME (30s), then try a million cases on all wh
 	@GOPHERLOCKS_BOUNDS_CASES=$${GOPHERLOCKS_BOUNDS_CASES:-1000000} $(GO) test -v -timeout 60m -run AnySizes ./tests/bounds
 
 generate: ## Write the generated files anew
-	@$(GO) generate ./operator/... ./provider/... ./toolchain
+	@$(GO) generate ./operator/... ./provider/... ./standalone/toolchain
 
 verify: ## Fail when a generated file is not what its source makes
 	@$(MAKE) --no-print-directory generate

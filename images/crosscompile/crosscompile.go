@@ -96,7 +96,7 @@ func Read(file string) (images.Program, error) {
 }
 
 // arguments are, but for the linker's, those of all compilation in the project,
-// so that what was compiled already serves here too (see toolchain).
+// so that what was compiled already serves here too (see standalone/toolchain).
 func arguments(out string) []string {
 	return []string{
 		"build", "-v", "-trimpath", "-buildvcs=false",

@@ -11,7 +11,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// Provided is what clusters of kind run on that `go run ./toolchain/kind up` has made
+// Provided is what clusters of kind run on that `go run ./standalone/kind up` has made
 // for a work tree. The zero value is all official: an engine of the machine, and a
 // released node image.
 type Provided struct {

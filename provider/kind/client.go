@@ -16,10 +16,10 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/exec"
 
+	"github.com/gopherlocks/gopherlocks/provider/atomicfile"
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 	"github.com/gopherlocks/gopherlocks/provider/flock"
-	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
-	"github.com/gopherlocks/gopherlocks/provider/internal/state"
+	"github.com/gopherlocks/gopherlocks/provider/kubeconfig"
 )
 
 // adminKubeconfig is the administrator's kubeconfig inside a control plane.
@@ -251,7 +251,7 @@ func writeKubeconfig(made Cluster, wanted, before string) error {
 	if err := os.MkdirAll(filepath.Dir(wanted), 0o755); err != nil {
 		return fmt.Errorf("making the folder of the kubeconfig: %w", err)
 	}
-	if err := state.WriteFile(wanted, made.Kubeconfig); err != nil {
+	if err := atomicfile.Write(wanted, made.Kubeconfig); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return nil

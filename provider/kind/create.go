@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
 
-	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
+	"github.com/gopherlocks/gopherlocks/provider/kubeconfig"
 )
 
 // cleanupTimeout bounds what is undone after a failure, also when the context

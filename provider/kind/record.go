@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gopherlocks/gopherlocks/provider/atomicfile"
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
-	"github.com/gopherlocks/gopherlocks/provider/internal/state"
 )
 
 // phase says how far the making of a cluster came.
@@ -78,7 +78,7 @@ func (r records) save(name string, what record) error {
 	if err := os.MkdirAll(string(r), 0o700); err != nil {
 		return fmt.Errorf("making the folder of records: %w", err)
 	}
-	if err := state.WriteJSON(r.file(name), what); err != nil {
+	if err := atomicfile.WriteJSON(r.file(name), what); err != nil {
 		return fmt.Errorf("writing the record of kind cluster %s: %w", name, err)
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 
-	"github.com/gopherlocks/gopherlocks/provider/embedded"
+	"github.com/gopherlocks/gopherlocks/standalone/embedded"
 )
 
 // ClusterReservation is the resource gopherlocks:index:ClusterReservation.

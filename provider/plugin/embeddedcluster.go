@@ -13,8 +13,8 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 
-	"github.com/gopherlocks/gopherlocks/provider/embedded"
 	"github.com/gopherlocks/gopherlocks/stackcluster"
+	"github.com/gopherlocks/gopherlocks/standalone/embedded"
 )
 
 // EmbeddedCluster is the resource gopherlocks:index:EmbeddedCluster.

@@ -9,8 +9,8 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 
-	"github.com/gopherlocks/gopherlocks/provider/embedded"
-	"github.com/gopherlocks/gopherlocks/provider/internal/kubeconfig"
+	"github.com/gopherlocks/gopherlocks/provider/kubeconfig"
+	"github.com/gopherlocks/gopherlocks/standalone/embedded"
 )
 
 // observation is what the machine says about a cluster.

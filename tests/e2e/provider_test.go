@@ -137,7 +137,7 @@ func (w *workspace) watchMachine(t testing.TB) {
 	before := observeMachine(t)
 	t.Cleanup(func() {
 		if w.provider == kind {
-			w.run(t, "go", "run", "./toolchain/kind", "down")
+			w.run(t, "go", "run", "./standalone/kind", "down")
 		}
 		after := observeMachine(t)
 		if w.provider == kind && !w.hasOwnEngine() {

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/dockerd"
-	"github.com/gopherlocks/gopherlocks/toolchain/kind/provision"
+	"github.com/gopherlocks/gopherlocks/standalone/kind/dockerd"
+	"github.com/gopherlocks/gopherlocks/standalone/kind/provision"
 )
 
 // nodeImage is the image of all nodes.

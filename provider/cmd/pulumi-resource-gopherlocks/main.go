@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/gopherlocks/gopherlocks/provider/embedded"
 	"github.com/gopherlocks/gopherlocks/provider/plugin"
+	"github.com/gopherlocks/gopherlocks/standalone/embedded"
 	"github.com/gopherlocks/gopherlocks/version"
 )
 
