@@ -34,16 +34,13 @@ type program struct {
 var kubernetesLinks = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"}
 
 const (
-	pulumiModule    = "github.com/pulumi/pulumi/pkg/v3"
-	pulumiPackage   = pulumiModule + "/cmd/pulumi"
-	pulumiVersion   = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-	pluginModule    = "github.com/pulumi/pulumi-kubernetes/provider/v4"
-	pluginVersion   = pluginModule + "/pkg/version.Version"
-	pluginSDKModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4"
-	policyPack      = "gopherlocks-policies"
-	// policyPackPlugin is what a Pulumi looks for that takes policy packs as
-	// folders only; policies/PulumiPolicy.yaml names it.
-	policyPackPlugin = "pulumi-analyzer-policy-gopherlocks"
+	pulumiModule     = "github.com/pulumi/pulumi/pkg/v3"
+	pulumiPackage    = pulumiModule + "/cmd/pulumi"
+	pulumiVersion    = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+	pluginModule     = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+	pluginVersion    = pluginModule + "/pkg/version.Version"
+	pluginSDKModule  = "github.com/pulumi/pulumi-kubernetes/sdk/v4"
+	policyPack       = "gopherlocks-policies"
 	kubernetesModule = "k8s.io/kubernetes"
 	stripped         = "-s -w" // No symbol tables: smaller files and faster linking.
 )
@@ -63,7 +60,7 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 			{name: "gopherlocks-agent", pkg: "./operator/cmd/gopherlocks-agent"},
 			{name: "gopherlocks-demo-workload", pkg: "./demo/cmd/gopherlocks-demo-workload"},
 			{name: "gopherlocks-demo", pkg: "./demo/cmd/gopherlocks-demo"},
-			{name: policyPack, pkg: "./policies/cmd/gopherlocks-policies", links: []string{policyPackPlugin}},
+			{name: policyPack, pkg: "./policies/cmd/gopherlocks-policies"},
 			{name: "gopherlocks-plan", pkg: "./resizeplan/cmd/gopherlocks-plan"},
 			{name: "pause", pkg: "./standalone/cmd/pause"},
 		},

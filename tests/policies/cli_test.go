@@ -29,7 +29,7 @@ const packName = "gopherlocks-policies"
 
 func TestMain(m *testing.M) {
 	switch {
-	case strings.HasSuffix(os.Args[0], packName), strings.HasSuffix(os.Args[0], folderPlugin):
+	case strings.HasSuffix(os.Args[0], packName):
 		if err := pack.Serve(context.Background(), os.Stdout, os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -20,7 +20,6 @@ func TestPolicyPack(t *testing.T) {
 		{"mistakes in the configuration are refused", testMistakes},
 		{"the stack says that the cluster has metrics-server", testStackConfiguration},
 		{"the component is checked where the object keeps an old size", testOldSize},
-		{"a Pulumi without executable packs takes the folder", testFolder},
 		{"the environment switches it on beside other packs", testEnvironment},
 		{"an update is refused before anything is made", testUpdate},
 		{"sizes are clamped on demand", testClamping},

@@ -72,21 +72,6 @@ func testOldSize(t *testing.T, p *project) {
 	got.expect(t, `mandatory minicluster-size wish: size 9 must be at most maxSize 4 (SizeAboveMaximum)`)
 }
 
-// folderPlugin is what Pulumi looks for on PATH to run the folder policies.
-const folderPlugin = "pulumi-analyzer-policy-gopherlocks"
-
-func testFolder(t *testing.T, p *project) {
-	p.link(t, p.pack, folderPlugin)
-	folder, err := filepath.Abs("../../policies")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.declare(t, []declared{tooLarge}, nil)
-	got := p.run(t, "preview", "--policy-pack", folder)
-	got.fails(t)
-	got.expect(t, "mandatory"+sizeOfTooLarge, "advisory"+imageOfTooLarge)
-}
-
 // testEnvironment is what `make env` does. A pack of the user's on the command
 // line comes in addition.
 func testEnvironment(t *testing.T, p *project) {
