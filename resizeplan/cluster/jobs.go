@@ -12,11 +12,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/transport/spdy"
 	utilexec "k8s.io/client-go/util/exec"
-	"k8s.io/streaming/pkg/httpstream"
+	streamhttp "k8s.io/streaming/pkg/httpstream"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/whatif"
@@ -75,13 +78,31 @@ func newExecutor(config *rest.Config, target *url.URL) (remotecommand.Executor, 
 	if err != nil {
 		return nil, err
 	}
-	spdy, err := remotecommand.NewSPDYExecutor(config, http.MethodPost, target)
+	transport, upgrader, err := spdy.RoundTripperFor(config)
 	if err != nil {
 		return nil, err
 	}
-	return remotecommand.NewFallbackExecutor(webSocket, spdy, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	overSPDY, err := remotecommand.NewSPDYExecutorForTransports(transport, upgradeWithStatus{upgrader}, http.MethodPost, target)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(webSocket, overSPDY, func(err error) bool {
+		return streamhttp.IsUpgradeFailure(err) || streamhttp.IsHTTPSProxyError(err)
 	})
+}
+
+// upgradeWithStatus tells by its type that the API server forbids an upgrade.
+// client-go has nothing but its text from 0.37 on.
+type upgradeWithStatus struct{ spdy.Upgrader }
+
+func (u upgradeWithStatus) NewConnection(response *http.Response) (httpstream.Connection, error) {
+	connection, err := u.Upgrader.NewConnection(response)
+	if err != nil && response.StatusCode == http.StatusForbidden {
+		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: err.Error(),
+		}}
+	}
+	return connection, err
 }
 
 // explain says what went wrong with a command.

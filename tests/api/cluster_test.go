@@ -9,8 +9,13 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gopherlocks/gopherlocks/operator/kubeversion"
 )
 
 // auditPolicy logs each request of the operator once, when it is answered.
@@ -63,6 +68,28 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 		return env, fmt.Errorf("start the API server: %w", err)
 	}
 	return env, nil
+}
+
+// serverVersion asks the API server for its version. Where it is to be the oldest that
+// is supported, it must be.
+func serverVersion(config *rest.Config) (*version.Version, error) {
+	answering, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	info, err := answering.ServerVersion()
+	if err != nil {
+		return nil, fmt.Errorf("ask the API server for its version: %w", err)
+	}
+	found, err := version.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return nil, err
+	}
+	oldest := version.MustParseGeneric(kubeversion.Minimum)
+	if os.Getenv(controlPlaneVariable) != "" && (found.Major() != oldest.Major() || found.Minor() != oldest.Minor()) {
+		return nil, fmt.Errorf("%s has Kubernetes %s, and the oldest that is supported is %s", controlPlaneVariable, info.GitVersion, kubeversion.Minimum)
+	}
+	return found, nil
 }
 
 // startControllerManager starts the controllers that the operator builds upon.

@@ -19,6 +19,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/version"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,6 +42,7 @@ const (
 var world struct {
 	missing    string // what the tests cannot run without; empty if all is there
 	client     client.Client
+	version    *version.Version // of the API server
 	kubectl    string
 	kubeconfig string // of an administrator
 	operators  *operators
@@ -119,6 +121,9 @@ func inWorld(bin, dir string, run func()) (err error) {
 		return err
 	}
 	if world.client, err = client.New(env.Config, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	if world.version, err = serverVersion(env.Config); err != nil {
 		return err
 	}
 	world.kubeconfig = filepath.Join(dir, "admin.kubeconfig")
