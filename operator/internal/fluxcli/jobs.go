@@ -55,10 +55,13 @@ const jobFormat = "{id.f58} {ranks}"
 func parseJobs(output string) ([]Job, error) {
 	var jobs []Job
 	for line := range strings.Lines(output) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.TrimSpace(line) == "" {
 			continue
 		}
+		// A job that was canceled before it had ranks is cleaned up without any: they
+		// are empty.
+		fields := strings.Split(line, " ")
 		if len(fields) != 2 {
 			return nil, fmt.Errorf("output of flux jobs: %q has %d fields, want 2: ID and ranks", shorten(line), len(fields))
 		}

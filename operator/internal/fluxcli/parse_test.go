@@ -127,11 +127,11 @@ func TestDrainsAreChosenByReason(t *testing.T) {
 }
 
 func TestParseJobs(t *testing.T) {
-	got, err := parseJobs("ƒ2oVNnKfP9 0-1\nfABC 3\nƒ3 2\n\nƒ4 0\n")
+	got, err := parseJobs("ƒ2oVNnKfP9 0-1\nfABC 3\nƒ3 2\n\nƒ4 0\nƒ5 \n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"ƒ2oVNnKfP9|0-1", "fABC|3", "ƒ3|2", "ƒ4|0"}
+	want := []string{"ƒ2oVNnKfP9|0-1", "fABC|3", "ƒ3|2", "ƒ4|0", "ƒ5|"}
 	var text []string
 	for _, job := range got {
 		text = append(text, job.ID+"|"+job.Ranks.String())
