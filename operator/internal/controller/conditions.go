@@ -66,7 +66,7 @@ func endCondition(conditionType string, isTrue bool, generation int64, p plan.Re
 // them.
 var needAttention = map[string]string{
 	api.ReasonLeadLost:     "Lost the lead, which is being replaced",
-	api.ReasonNameConflict: "Left everything alone: an object of a name that is needed has another owner",
+	api.ReasonNameConflict: "Cannot use a name that is needed: an object of another owner has it",
 	api.ReasonInvalidSpec:  "Cannot follow the spec",
 	api.ReasonApplyFailed:  "Failed to apply what the spec asks for",
 }

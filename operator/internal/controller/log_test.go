@@ -143,7 +143,7 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 			`"Cannot follow the spec" "state"="InvalidSpec" "reason"="pod.dnsPolicy`,
 		}},
 		"a name conflict": {func(o *plan.Observed) { o.Service.OwnerReferences = nil }, []string{
-			`"Left everything alone: an object of a name that is needed has another owner" "state"="NameConflict" "reason"="a Service called`,
+			`"Cannot use a name that is needed: an object of another owner has it" "state"="NameConflict" "reason"="a Service called`,
 		}},
 		"the lead is lost": {func(o *plan.Observed) { o.Pods = o.Pods[1:] }, []string{
 			`"Lost the lead, which is being replaced" "state"="LeadLost" "reason"="3 of 4 ranks are ready; the lead is lost and is being replaced"`,
