@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	"k8s.io/utils/ptr"
 
@@ -22,7 +23,7 @@ type facts struct {
 	violations []bounds.Violation
 	// completions and parallelism of the Job, 0 without one.
 	completions, parallelism int32
-	// ranks are counted from the pods of the Job.
+	// ranks are counted from the pods of the Job, unless it has another owner.
 	ranks Ranks
 	// flux tells whether the ranks are an instance of Flux.
 	flux bool
@@ -64,13 +65,15 @@ func look(o Observed) facts {
 		before:     drainBefore(mc),
 	}
 	f.desired = int32(f.bounds.Clamp(sizes.Size)) // at most bounds.Limit
+	if f.foreign == nil || o.Job != nil && metav1.IsControlledBy(o.Job, mc) {
+		f.ranks = countRanks(o.Job, o.Pods, f.desired, o.Now)
+	}
 	if f.foreign != nil {
 		return f // Nothing is done about the rest.
 	}
 	if o.Job != nil {
 		f.completions, f.parallelism = ptr.Deref(o.Job.Spec.Completions, 0), ptr.Deref(o.Job.Spec.Parallelism, 0)
 	}
-	f.ranks = countRanks(o.Job, o.Pods, f.desired, o.Now)
 	f.end = findEnd(o, f.told)
 	f.changed = templateChanged(o, f.told, f.maximum())
 	f.wanted, f.obstacle = f.wantedJob()

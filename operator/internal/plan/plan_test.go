@@ -270,6 +270,11 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 		p := Make(o)
 		quiet(t, p)
 		wantState(t, p, api.ReasonNameConflict, kind)
+		// Those of our Job still run. Pods of a Job that is not ours are no ranks.
+		want := map[string]int32{"Service": 2, "Job": 0}[kind]
+		if p.Ranks.Existing != want || p.Ranks.Ready != want {
+			t.Errorf("%s: ranks %+v, want %d that are ready", kind, p.Ranks, want)
+		}
 	}
 }
 
