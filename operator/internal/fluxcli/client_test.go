@@ -190,6 +190,22 @@ func TestReasonsForgeNoDrains(t *testing.T) {
 	}
 }
 
+// TestEqualFailuresSayTheSame: the operator tells of each other text anew.
+func TestEqualFailuresSayTheSame(t *testing.T) {
+	for said, want := range map[string]string{
+		"echo no instance >&2; exit 1": "flux resource drain --no-header --format {ranks} {reason}: exit status 1: no instance",
+		"echo a warning":               `output of flux resource drain: a line begins with "a warning", not as we asked for`,
+	} {
+		program := filepath.Join(t.TempDir(), "flux")
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+said+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (&Client{program: program}).Drained(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", said, err, want)
+		}
+	}
+}
+
 func TestRanksOutOfRangeAreAnErrorThatNamesTheCommand(t *testing.T) {
 	f := newInstance(t)
 	err := f.Drain(t.Context(), ranks(t, "3-4"), "ours: going")

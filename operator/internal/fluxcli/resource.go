@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -85,8 +86,12 @@ func (d Drains) Because(prefix string) idset.Set {
 
 // Drained lists the drained ranks, online or not.
 func (c *Client) Drained(ctx context.Context) (Drains, error) {
-	mark := newMark()
-	output, err := c.run(ctx, "resource", "drain", "--no-header", "--format", mark+"{ranks} {reason}")
+	mark, format := newMark(), "{ranks} {reason}"
+	output, err := c.run(ctx, "resource", "drain", "--no-header", "--format", mark+format)
+	if failed, ok := errors.AsType[*CommandError](err); ok {
+		// Failures that are equal say the same: see parseDrains.
+		failed.Args[len(failed.Args)-1] = format
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +103,8 @@ func (c *Client) Drained(ctx context.Context) (Drains, error) {
 // Nobody can put a mark behind those that did not exist when he wrote it.
 func newMark() string { return rand.Text() + "=" }
 
+// parseDrains leaves the mark out of its errors. The operator takes another text for
+// another failure, and writes a status for each.
 func parseDrains(output, mark string) (Drains, error) {
 	var drains Drains
 	for line := range strings.Lines(output) {
@@ -111,7 +118,7 @@ func parseDrains(output, mark string) (Drains, error) {
 			if strings.TrimSpace(line) == "" {
 				continue
 			}
-			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not with %q", shorten(line), mark)
+			return nil, fmt.Errorf("output of flux resource drain: a line begins with %q, not as we asked for", shorten(line))
 		}
 		ranksText, reason, _ := strings.Cut(text, " ")
 		ranks, err := idset.Parse(ranksText)
