@@ -11,8 +11,8 @@ package controller
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
-// Of what the ranks stand on, only the metadata of objects of the right name are
-// read: see foundations. It is deleted by its labels, for which deletecollection is
+// Of what the ranks need, only the metadata of objects of the right name are read:
+// see applyPrerequisites. It is deleted by its labels, for which deletecollection is
 // enough. A Secret is only ever created; not even applied, since the answer to that
 // holds the content.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create

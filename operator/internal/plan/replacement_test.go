@@ -84,7 +84,7 @@ func TestInvalidServiceKeepsNoRanksFromComingAndGoing(t *testing.T) {
 	o.MiniCluster.Spec.Services = services
 	p := Make(o)
 	if p.Job == nil || *p.Job.Spec.Completions != 3 || p.Prerequisites || p.DeleteJob != nil {
-		t.Errorf("Job %+v, foundation %t, deletes %v", p.Job, p.Prerequisites, p.DeleteJob)
+		t.Errorf("Job %+v, prerequisites %t, deletes %v", p.Job, p.Prerequisites, p.DeleteJob)
 	}
 	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
 
