@@ -16,12 +16,16 @@ import (
 // versionFile is where a node image says its version of Kubernetes.
 const versionFile = "/kind/version"
 
-// askImage prints the version of a node image, and then whether the nodes that it
-// is run on have control groups of version 2. Where these are mounted as one
-// hierarchy, this file is in its root.
-const askImage = "cat " + versionFile + " && if test -e /sys/fs/cgroup/cgroup.controllers; then echo " + cgroupV2 + "; fi"
+// askImage prints which control groups the nodes find that the image is run as, and
+// then the version: the last, since released images have no line break behind it.
+// Where the hierarchies of version 2 are mounted as one, this file is in its root.
+const askImage = "if test -e " + unifiedFile + "; then echo " + cgroupV2 + "; else echo " + cgroupV1 + "; fi && cat " + versionFile
 
-const cgroupV2 = "cgroup2"
+const (
+	unifiedFile = "/sys/fs/cgroup/cgroup.controllers"
+	cgroupV1    = "cgroup"
+	cgroupV2    = "cgroup2"
+)
 
 // EnsureImage makes sure that a container engine has a node image, that it is one,
 // and that it is new enough.
@@ -46,7 +50,8 @@ func ensureImage(ctx context.Context, on containerengine.Engine, image string, p
 		return false, fmt.Errorf("%s is no node image of kind: it has no file %s. Take one of "+
 			"https://github.com/kubernetes-sigs/kind/releases: %w", image, versionFile, err)
 	}
-	says, cgroups, _ := strings.Cut(strings.TrimSpace(answer), "\n")
+	cgroups, says, _ := strings.Cut(answer, "\n")
+	says = strings.TrimSpace(says)
 	if err = CheckVersion(says); err != nil {
 		return false, fmt.Errorf("node image %s: %w", image, err)
 	}
@@ -54,7 +59,7 @@ func ensureImage(ctx context.Context, on containerengine.Engine, image string, p
 	if err != nil {
 		return false, fmt.Errorf("node image %s: %w", image, err)
 	}
-	return cgroups != cgroupV2 && parsed.AtLeast(withoutCgroupV1), nil
+	return cgroups == cgroupV1 && parsed.AtLeast(withoutCgroupV1), nil
 }
 
 // ensureImages does that for all nodes.

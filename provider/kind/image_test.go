@@ -2,7 +2,11 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,7 +24,7 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 				cancel()
 				interrupted = ctx.Err() != nil
 			}
-			return "v1.37.2", nil
+			return cgroupV2 + "\nv1.37.2", nil
 		},
 		Getenv: func(string) string { return "" },
 	}
@@ -32,8 +36,8 @@ func TestContainersAreNotLeftHalfMade(t *testing.T) {
 
 func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 	for answer, want := range map[string]string{
-		"v1.37.0\n": "",
-		"v1.29.0\n": "at least 1.30",
+		"cgroup2\nv1.37.0":                        "",
+		"cgroup2\nv1.29.0\n":                      "at least 1.30",
 		"error: cat: /kind/version: No such file": "no node image",
 	} {
 		_, err := askImageThatSays(t, answer)
@@ -47,13 +51,42 @@ func TestOnlyNodeImagesThatAreNewEnoughAreUsed(t *testing.T) {
 // field, and refuse a configuration that has it.
 func TestKubeletIsToldToTakeCgroupV1WhereItWouldRefuse(t *testing.T) {
 	for answer, want := range map[string]bool{
-		"v1.37.0\n":          true,
-		"v1.35.0\n":          true,
-		"v1.34.3\n":          false,
-		"v1.37.0\ncgroup2\n": false,
+		"cgroup\nv1.37.0":   true,
+		"cgroup\nv1.35.0\n": true,
+		"cgroup\nv1.34.3":   false,
+		"cgroup2\nv1.37.0":  false,
 	} {
 		if got, err := askImageThatSays(t, answer); err != nil || got != want {
 			t.Errorf("%q: %v (%v), want %v", answer, got, err, want)
+		}
+	}
+}
+
+// TestImagesAreAskedInAShell: released images have no line break behind the version,
+// and others may have one.
+func TestImagesAreAskedInAShell(t *testing.T) {
+	for _, version := range []string{"v1.37.0", "v1.37.0\n"} {
+		for _, unified := range []bool{true, false} {
+			root := t.TempDir()
+			write := func(file, content string) {
+				t.Helper()
+				path := filepath.Join(root, file)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(versionFile, version)
+			if unified {
+				write(unifiedFile, "cpu memory")
+			}
+			script := strings.NewReplacer(versionFile, root+versionFile, unifiedFile, root+unifiedFile).Replace(askImage)
+			answer, err := exec.CommandContext(t.Context(), "sh", "-c", script).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if onV1, err := askImageThatSays(t, string(answer)); err != nil || onV1 == unified {
+				t.Errorf("%q: version 1 is %v (%v), want %v", answer, onV1, err, !unified)
+			}
 		}
 	}
 }
