@@ -84,7 +84,11 @@ func applyPatches(ctx context.Context, folder, target string) error {
 	if err != nil || len(patches) == 0 {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "git", append([]string{"apply"}, patches...)...)
+	git, err := exec.LookPath("git")
+	if err != nil {
+		return fmt.Errorf("%w; install it (on Debian: apt-get install -y git) and run the command again, what was compiled until here is kept", err)
+	}
+	cmd := exec.CommandContext(ctx, git, append([]string{"apply"}, patches...)...)
 	cmd.Dir = target
 	// Inside of a repository, git leaves out what is not below its own folder.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(target))

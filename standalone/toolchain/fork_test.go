@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +26,15 @@ func TestPatchesMustFit(t *testing.T) {
 	}
 	if err := applyPatches(t.Context(), folder, target); err == nil {
 		t.Error("a patch that does not fit must fail")
+	}
+}
+
+func TestWithoutGitItIsToldToInstallIt(t *testing.T) {
+	folder := t.TempDir()
+	writeFile(t, filepath.Join(folder, "a.patch"), "--- a/x\n+++ b/x\n")
+	t.Setenv("PATH", t.TempDir())
+	if err := applyPatches(t.Context(), folder, t.TempDir()); err == nil || !strings.Contains(err.Error(), "install -y git") {
+		t.Errorf("error = %v", err)
 	}
 }
 
