@@ -162,6 +162,21 @@ func TestPinsThatAreWrittenTwiceAgree(t *testing.T) {
 		}
 	}
 
+	nodes, err := constant("../../provider/kind", "DefaultNodeImage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"../../Pulumi.yaml", "../../docs/components.md"} {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := regexp.MustCompile(`released one of\s+Kubernetes (1\.\d+)`).FindSubmatch(content)
+		if said == nil || !strings.HasPrefix(tag(nodes), "v"+string(said[1])+".") {
+			t.Errorf("%s says %q of kind's released node image, which is %s", page, said, nodes)
+		}
+	}
+
 	images := regexp.MustCompile(`"registry\.k8s\.io/metrics-server/metrics-server:(v[\w.-]+)"`)
 	for file, content := range projectFiles(t, ".go") {
 		for _, match := range images.FindAllStringSubmatch(content, -1) {
