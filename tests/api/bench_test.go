@@ -153,7 +153,7 @@ func createByHand(b *testing.B, number int, like parts) moments {
 		status.SetGroupVersionKind(api.GroupVersion.WithKind(api.Kind))
 		status.SetNamespace(namespace)
 		status.SetName(mc.Name)
-		return world.client.Status().Patch(ctx, status, client.Apply, client.FieldOwner("bench"), client.ForceOwnership)
+		return world.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(status), client.FieldOwner("bench"), client.ForceOwnership)
 	})
 	took := world.kubelet.waitForPods(b, namespace, number*int(*like.job.Spec.Completions), began)
 	// The Jobs first: nobody owns them, and with them go the pods.

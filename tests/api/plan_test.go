@@ -63,7 +63,7 @@ func (m miniCluster) declared(spec map[string]any) map[string]any {
 func (m miniCluster) dryRun(object map[string]any) map[string]any {
 	m.t.Helper()
 	answer := &unstructured.Unstructured{Object: asMap(m.t, object)}
-	err := world.client.Patch(m.t.Context(), answer, client.Apply, client.FieldOwner("pulumi"), client.ForceOwnership, client.DryRunAll)
+	err := world.client.Apply(m.t.Context(), client.ApplyConfigurationFromUnstructured(answer), client.FieldOwner("pulumi"), client.ForceOwnership, client.DryRunAll)
 	if err != nil {
 		m.t.Fatal(err)
 	}

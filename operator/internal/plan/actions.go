@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -87,8 +88,11 @@ func (f facts) replacement() *batchv1ac.JobApplyConfiguration {
 // change the template of a running Job.
 func editJob(observed *batchv1.Job, edit func(*batchv1ac.JobSpecApplyConfiguration)) (*batchv1ac.JobApplyConfiguration, error) {
 	job, err := batchv1ac.ExtractJob(observed, FieldManager)
-	if err != nil || job.Spec == nil {
-		return nil, fmt.Errorf("the Job's managed fields cannot be read (%v); delete the Job to have it made anew", err)
+	if err == nil && job.Spec == nil {
+		err = errors.New("none of the spec is ours")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the Job's managed fields cannot be read (%w); delete the Job to have it made anew", err)
 	}
 	edit(job.Spec)
 	pin(observed, job)
