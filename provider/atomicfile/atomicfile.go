@@ -1,5 +1,6 @@
-// Package atomicfile writes files whole or not at all, as records must be that
-// another process may read, or that a killed one leaves behind.
+// Package atomicfile writes files whole or not at all. Another process may read a
+// record at any time, and a process that is killed must not leave half of one
+// behind.
 package atomicfile
 
 import (

@@ -20,8 +20,8 @@ import (
 // its users choose the engine.
 const Variable = "KIND_EXPERIMENTAL_PROVIDER"
 
-// The engine that the toolchain starts for want of another is none of the
-// machine's own, though it may be reached in the same way.
+// The toolchain starts an engine if none of the machine works. It does not count as
+// the machine's own, though it may be reached in the same way.
 const (
 	// OwnDir is its folder.
 	OwnDir = "/var/lib/gopherlocks-docker"
@@ -29,7 +29,7 @@ const (
 	OwnHost = "unix://" + OwnDir + "/docker.sock"
 )
 
-// Docker is the engine that OwnHost is one of.
+// Docker is the kind of engine at OwnHost.
 const Docker = "docker"
 
 // answerTimeout bounds how long one engine may take to say that it works.
@@ -77,8 +77,8 @@ func (m Machine) Find(ctx context.Context) (Engine, error) {
 	return Engine{}, none
 }
 
-// Installed returns the engine of a program that answers as itself, be it that it
-// works or not.
+// Installed returns the engine of a program that answers as itself. The engine need
+// not work.
 func (m Machine) Installed(ctx context.Context, program string) (Engine, bool) {
 	for _, candidate := range candidates {
 		if candidate.program == program {
@@ -119,7 +119,7 @@ func (e Engine) Do(ctx context.Context, args ...string) (string, error) {
 	return e.Run(ctx, nil, e.Program, args...)
 }
 
-// hints are what starts an engine that is installed, and what lets a user use it.
+// hints say how to start an installed engine, and how to let a user use it.
 var hints = map[string]struct{ start, permit string }{
 	Docker: {
 		"start it with `sudo systemctl start docker`, or Docker Desktop",

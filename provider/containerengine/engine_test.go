@@ -23,9 +23,9 @@ const (
 	foreign = "error: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
 )
 
-// answers is a machine on which each command line gives a fixed answer, an
-// error where it begins with "error: ", and others are not found. Engines that
-// greet work unless `info` answers otherwise.
+// answers is a machine on which each command line gives a fixed answer. One that
+// begins with "error: " is an error. Other programs are not found. An engine that
+// answers `-v` works, unless `info` answers otherwise.
 func answers(answers map[string]string, env ...string) Machine {
 	m := machine(env)
 	m.Run = func(_ context.Context, _ io.Reader, program string, args ...string) (string, error) {

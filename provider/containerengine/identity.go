@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// Identity tells an engine from others that the same command line may lead to: a
-// machine can have several Dockers, and DOCKER_HOST, a context, and what happens to
-// run decide which one answers.
+// Identity tells engines apart that one command line may lead to. A machine can
+// have several Dockers. DOCKER_HOST, the context and what happens to run decide
+// which one answers.
 type Identity struct {
 	// ID is what the engine goes by.
 	ID string `json:"id,omitempty"`
-	// Host is the name of the machine that it runs on, be it a virtual one.
+	// Host is the name of the machine that it runs on, which may be a virtual one.
 	Host string `json:"host,omitempty"`
 	// Root is the folder of its data there; nerdctl tells none.
 	Root string `json:"root,omitempty"`
 }
 
-// Identify asks an engine that works who it is.
+// Identify asks a working engine for its identity.
 func (e Engine) Identify(ctx context.Context) (Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -31,7 +31,7 @@ func (e Engine) Identify(ctx context.Context) (Identity, error) {
 	}
 	var said struct {
 		ID, Name, DockerRootDir string
-		// With a format, versions of Docker succeed also where nothing answers.
+		// With a format, some versions of Docker succeed even if no engine answers.
 		ServerErrors []string
 		// Podman's words.
 		Host  struct{ Hostname string }
@@ -48,11 +48,11 @@ func (e Engine) Identify(ctx context.Context) (Identity, error) {
 	}, nil
 }
 
-// Matches says whether two identities can be one engine's; the empty one can be
-// anybody's. An ID alone tells too much and too little: Dockers up to version 20.10
-// of one machine share theirs, which is in /etc, and Podman has none, or behind
-// Docker's API another one each time. An engine in the same place of the same
-// machine is the same, also when it has lost its data.
+// Matches says whether two identities can be of one engine. The empty one matches
+// all. An ID alone does not decide it. All Dockers of a machine up to version 20.10
+// share one ID, which is in /etc. Podman has no ID; behind Docker's API it has
+// another one each time. An engine in the same place of the same machine is the
+// same, even if it has lost its data.
 func (i Identity) Matches(other Identity) bool {
 	if i == (Identity{}) || other == (Identity{}) {
 		return true

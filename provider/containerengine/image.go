@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// PullTimeout bounds the download of kind's node image, about 400 MB, where another
-// can take its place.
+// PullTimeout bounds the download of kind's node image, about 400 MB, if another
+// image can take its place.
 const PullTimeout = 15 * time.Minute
 
 // EnsureImage makes sure that the engine has a node image. progress is told of a
@@ -26,9 +26,9 @@ func (e Engine) EnsureImage(ctx context.Context, image string, progress func(mes
 	return nil
 }
 
-// Reference is what the engine knows an image by. Podman does not take a name
-// without a registry for one of Docker Hub, as the others and kind do: it asks which
-// one is meant, and fails where there is nobody to ask.
+// Reference is the name by which the engine knows an image. The other engines and
+// kind look for a name without a registry on Docker Hub. Podman asks which registry
+// is meant, and fails without a terminal.
 func (e Engine) Reference(image string) string {
 	first, _, hasPath := strings.Cut(image, "/")
 	switch {

@@ -26,8 +26,8 @@ type Machine struct {
 // Here is this machine as this process sees it.
 func Here() Machine { return machine(os.Environ()) }
 
-// WithoutOwn is this machine without the engine that the toolchain has started,
-// and without the command line that it has linked for that.
+// WithoutOwn is this machine without the engine that the toolchain has started. The
+// link to that engine's command line is left out too.
 func WithoutOwn() Machine { return machine(withoutOwn(os.Environ())) }
 
 func withoutOwn(env []string) []string {
@@ -78,8 +78,8 @@ func machine(env []string) Machine {
 	}}
 }
 
-// find looks for a program in the folders of a PATH, which need not be this
-// process's.
+// find looks for a program in the folders of a given PATH. exec.LookPath knows the
+// PATH of this process only.
 func find(program, path string) (string, error) {
 	for _, folder := range filepath.SplitList(path) {
 		file := filepath.Join(folder, program)

@@ -20,15 +20,15 @@ type Cause struct {
 	Err     error
 }
 
-// Is makes it [stackcluster.ErrNoEngine] where no engine is there at all, and none
-// was chosen.
+// Is reports [stackcluster.ErrNoEngine] if no engine is installed and the user has
+// chosen none.
 func (e *NoneError) Is(target error) bool {
 	_, missing := e.split()
 	return target == stackcluster.ErrNoEngine && e.Chosen == "" && len(missing) == len(e.Causes)
 }
 
-// split returns what is wrong with the engines that are there, and the names of
-// those that are not.
+// split returns what is wrong with the installed engines, and the names of the
+// missing ones.
 func (e *NoneError) split() (broken, missing []string) {
 	for _, cause := range e.Causes {
 		if isMissing(cause.Err) {

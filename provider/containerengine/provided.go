@@ -11,18 +11,19 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// Provided is what clusters of kind run on that `go run ./standalone/kind up` has made
-// for a work tree. The zero value is all official: an engine of the machine, and a
-// released node image.
+// Provided is what `go run ./standalone/kind up` has made for the clusters of kind
+// of a work tree. The zero value means an engine of the machine and a released node
+// image.
 type Provided struct {
-	// DockerHost reaches the engine that was started for want of another.
+	// DockerHost reaches the engine that was started because none of the machine
+	// works.
 	DockerHost string `json:"dockerHost,omitempty"`
-	// NodeImage was built for want of a registry.
+	// NodeImage was built because the released one could not be pulled.
 	NodeImage string `json:"nodeImage,omitempty"`
 }
 
-// LoadProvided returns what was provided for the work tree with a state folder, the
-// zero value where nothing was.
+// LoadProvided returns what was provided for the work tree of a state folder. It is
+// the zero value if nothing was.
 func LoadProvided(state string) Provided {
 	var p Provided
 	content, err := os.ReadFile(stackcluster.ProvidedFile(state))
@@ -32,7 +33,7 @@ func LoadProvided(state string) Provided {
 	return p
 }
 
-// Save leaves the note.
+// Save writes it for later runs, and for the Makefile.
 func (p Provided) Save(state string) error {
 	content, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
@@ -44,7 +45,7 @@ func (p Provided) Save(state string) error {
 	return nil
 }
 
-// KindStacks are the stacks of a work tree whose cluster is one of kind.
+// KindStacks are the stacks of a work tree that have a cluster of kind.
 func KindStacks(state string) []string {
 	files := stackcluster.RecordFiles(state)
 	var stacks []string
@@ -56,11 +57,10 @@ func KindStacks(state string) []string {
 	return stacks
 }
 
-// CheckOwn says why no engine that the toolchain starts may take the place of those
-// of the machine, none of which works; nil when one may. It may not where the user
-// has chosen another kind of engine, nor where clusters of the work tree are on an
-// engine of the machine: a cluster stays where it is. The error goes on from cause,
-// which is why none works.
+// CheckOwn is asked when no engine of the machine works, for the reason cause. It
+// returns nil if the toolchain may start one instead, and otherwise cause, perhaps
+// with more words. The user may have chosen another kind of engine. Or clusters of
+// the work tree are on an engine of the machine: a cluster stays where it is.
 func (m Machine) CheckOwn(state string, cause error) error {
 	if chosen := m.Getenv(Variable); chosen != "" && chosen != Docker {
 		return cause
@@ -74,6 +74,6 @@ func (m Machine) CheckOwn(state string, cause error) error {
 		files = append(files, stackcluster.RecordFile(state, stack))
 	}
 	return fmt.Errorf("%w; clusters of this folder are on an engine of the machine (stack %s), and no other takes its place. "+
-		"Where that engine is gone for good, so are they: remove %s and run the command again with CLUSTER=kind",
+		"If that engine is gone for good, they are gone too: remove %s and run the command again with CLUSTER=kind",
 		cause, enumerate(stacks), strings.Join(files, " "))
 }

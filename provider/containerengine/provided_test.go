@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// stateWith makes the state folder of a work tree whose stacks have the given
+// stateWith makes the state folder of a work tree. Its stacks have the given
 // cluster providers.
 func stateWith(t *testing.T, stacks map[string]string) string {
 	t.Helper()

@@ -1,6 +1,6 @@
-// Package flock locks files and folders between processes with flock(2). Such
-// a lock ends with the process that holds it, however it ends, so it never has
-// to be broken by hand and tells reliably whether its holder lives.
+// Package flock locks files and folders between processes with flock(2). Such a
+// lock ends with its process, however that ends. So nobody has to break it by hand,
+// and it tells reliably whether its holder lives.
 package flock
 
 import (
@@ -20,9 +20,8 @@ type Lock struct {
 	remove bool
 }
 
-// Acquire takes the exclusive lock of the file path, which it makes when it is
-// missing, and waits for another holder until ctx ends. Release removes the
-// file again.
+// Acquire takes the exclusive lock of the file path, and waits for another holder
+// until ctx ends. It makes a missing file. Release removes the file again.
 func Acquire(ctx context.Context, path string) (*Lock, error) {
 	return AcquireTelling(ctx, path, func() {})
 }
@@ -92,7 +91,8 @@ func IsHeld(path string) (bool, error) {
 		return false, fmt.Errorf("opening lock file: %w", err)
 	}
 	defer file.Close()
-	// A shared lock, so that two who ask at once do not take each other for the holder.
+	// A shared lock: two processes that ask at once must not take each other for
+	// the holder.
 	err = unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return true, nil
@@ -106,7 +106,8 @@ func IsHeld(path string) (bool, error) {
 // Release gives the lock up.
 func (l *Lock) Release() error {
 	if l.remove {
-		// Removed while held: who waits for it notices and makes a new file.
+		// Removed while held: a process that waits for it notices, and makes a new
+		// file.
 		if err := os.Remove(l.file.Name()); err != nil && !errors.Is(err, os.ErrNotExist) {
 			l.file.Close()
 			return fmt.Errorf("removing lock file: %w", err)

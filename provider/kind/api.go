@@ -1,11 +1,11 @@
-// Package kind makes Kubernetes clusters whose nodes are containers, with
-// kind's library (https://kind.sigs.k8s.io), on the container engine of this
-// machine: Docker, nerdctl, Finch or Podman.
+// Package kind makes Kubernetes clusters with kind's library
+// (https://kind.sigs.k8s.io). Their nodes are containers of this machine's Docker,
+// nerdctl, Finch or Podman.
 //
-// What the library leaves open is decided here: a creation that was interrupted
-// is told from a cluster that somebody else made, what the engine says becomes
-// an error with the next step in it, and a cluster counts as made when all of
-// its nodes are ready. The user's own kubeconfig is never touched.
+// The library leaves three things open, which are decided here. An interrupted
+// creation is told from a cluster that somebody else made. Errors of the engine
+// become errors that name the next step. A cluster counts as made when all of its
+// nodes are ready. The user's own kubeconfig is never touched.
 package kind
 
 import (
@@ -30,7 +30,7 @@ type Spec struct {
 	// Name is unique on the engine: lower-case letters, digits, dots and
 	// hyphens, 50 characters at most.
 	Name string
-	// NodeImage is the image of all nodes. It overrides those of RawConfig.
+	// NodeImage is the image of all nodes. It overrides the images in RawConfig.
 	// Default: DefaultNodeImage.
 	NodeImage string
 	// Nodes are the cluster's nodes, one control plane at least. Default: one
@@ -81,10 +81,10 @@ type PortMapping struct {
 
 // NodeStatus is a node as it is.
 type NodeStatus struct {
-	// Name is that of the container, and of the node in Kubernetes.
+	// Name is the name of the container, and of the node in Kubernetes.
 	Name string
-	// Role is empty of a container that is no node: the load balancer in front
-	// of several control planes.
+	// Role is empty for the load balancer in front of several control planes, which
+	// is no node.
 	Role    Role
 	Image   string
 	Running bool
@@ -97,16 +97,16 @@ type Cluster struct {
 	Name string
 	// Containers are the nodes, and the load balancer of several control planes.
 	Containers []NodeStatus
-	// Kubeconfig is the administrator's, with credentials inside; nil while not all
-	// control planes run, with the load balancer of several.
+	// Kubeconfig is the administrator's, with credentials inside. It is nil until
+	// all control planes run, and the load balancer if there are several.
 	Kubeconfig []byte
 	// Context is the name of the only context in Kubeconfig.
 	Context string
 	// Endpoint is the URL of the API server, reachable from this machine; empty
 	// where Kubeconfig is nil.
 	Endpoint string
-	// KubernetesVersion is that of the nodes, such as v1.37.0; empty while no
-	// control plane runs.
+	// KubernetesVersion is the version of the nodes, such as v1.37.0. It is empty
+	// while no control plane runs.
 	KubernetesVersion string
 }
 

@@ -33,9 +33,9 @@ type Client struct {
 	progress Progress
 }
 
-// NewClient finds the container engine of the cluster of a name, which need not
-// be there yet. Its error says what to install or to start where none works, or not
-// the one that the cluster was made on.
+// NewClient finds the container engine for the cluster of a name. The cluster need
+// not exist yet. If no engine works, or not the one that the cluster was made on,
+// the error says what to install or to start.
 func NewClient(ctx context.Context, name string, progress Progress) (*Client, error) {
 	records, err := defaultRecords(os.Getenv)
 	if err != nil {
@@ -146,12 +146,12 @@ func (c *Client) containers(ctx context.Context, name string) ([]NodeStatus, err
 	return containers, nil
 }
 
-// readContainer reads what `container inspect` says of a container. It is asked for
-// all: an engine refuses a format with a field that it does not have, and versions
-// of nerdctl lack some that Docker has.
+// readContainer reads the whole output of `container inspect`. A format would be
+// shorter, but an engine refuses one with a field that it does not have, and some
+// versions of nerdctl lack fields that Docker has.
 func readContainer(output string) (NodeStatus, error) {
 	var said []struct {
-		// Image is the name of the image to nerdctl, an ID to the others.
+		// Image is a name from nerdctl, an ID from the others.
 		Image  string
 		Config struct{ Image string }
 		State  struct {
@@ -176,8 +176,8 @@ func readContainer(output string) (NodeStatus, error) {
 	return container, nil
 }
 
-// naturalOrder makes names sort by the number at their end: the second worker
-// before the tenth, and the first, which has none, before both.
+// naturalOrder makes names sort by the number at their end: worker, worker2,
+// worker10.
 func naturalOrder(name string) string {
 	stem := strings.TrimRight(name, "0123456789")
 	return fmt.Sprintf("%s%8s", stem, strings.TrimPrefix(name, stem))
@@ -192,8 +192,9 @@ func runningControlPlane(containers []NodeStatus) (string, bool) {
 	return "", false
 }
 
-// isServed says that all control planes run, and the load balancer that several have:
-// where one is stopped or gone, kind may find neither the kubeconfig nor its address.
+// isServed says that all control planes run, and the load balancer if there are
+// several. If one is stopped or gone, kind may fail to find the kubeconfig or its
+// address.
 func isServed(containers []NodeStatus) bool {
 	controlPlanes, balancers := 0, 0
 	for _, container := range containers {
@@ -232,13 +233,14 @@ func (c *Client) lock(ctx context.Context, name string) (unlock func(), err erro
 		return nil, err
 	}
 	return func() {
-		// What could not be removed is an empty file, used again next time.
+		// If it cannot be removed, an empty file stays, and is used again next
+		// time.
 		_ = lock.Release()
 	}, nil
 }
 
-// writeKubeconfig keeps the copy of a cluster's kubeconfig where it is wanted now,
-// and not where it was wanted before.
+// writeKubeconfig writes the copy of a cluster's kubeconfig to where it is wanted
+// now, and removes the copy from where it was wanted before.
 func writeKubeconfig(made Cluster, wanted, before string) error {
 	if before != wanted {
 		if err := kubeconfig.RemoveCopy(before, made.Context); err != nil {
@@ -257,8 +259,8 @@ func writeKubeconfig(made Cluster, wanted, before string) error {
 	return nil
 }
 
-// withOutput adds what a failed command has said, which kind's errors keep to
-// themselves: the last lines, as kubeadm says hundreds.
+// withOutput adds the output of a failed command, which kind's errors leave out. It
+// adds the last lines only: kubeadm prints hundreds.
 func withOutput(err error) error {
 	failed := exec.RunErrorForError(err)
 	if failed == nil || len(failed.Output) == 0 {

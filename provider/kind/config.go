@@ -26,8 +26,8 @@ var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 // configVersion is the version of kind's configuration that RawConfig must have.
 const configVersion = "kind.x-k8s.io/v1alpha4"
 
-// controlPlaneTaint is the one that Kubernetes gives control planes. kind takes
-// it away from a cluster's only node, and fails where it is missing.
+// controlPlaneTaint is the one that Kubernetes gives control planes. kind removes
+// it from a cluster's only node, and fails if it is missing.
 var controlPlaneTaint = Taint{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"}
 
 // Validate checks what can be checked without an engine.
@@ -46,8 +46,8 @@ func (s Spec) NodeNames() ([]string, error) {
 	return nodeNames(config), nil
 }
 
-// Missing returns the names of the containers that a cluster of this Spec has, and
-// found has not: nodes, and the load balancer of several control planes.
+// Missing returns the names of the containers that this Spec asks for and found
+// lacks: nodes, and the load balancer of several control planes.
 func (s Spec) Missing(found Cluster) ([]string, error) {
 	config, err := s.config()
 	if err != nil {
@@ -67,8 +67,8 @@ func (s Spec) Missing(found Cluster) ([]string, error) {
 	}), nil
 }
 
-// Digest identifies what the nodes are made from: equal ones make equal
-// clusters, however they were asked for.
+// Digest identifies what the nodes are made from. Specs with equal digests make
+// equal clusters, even if they are written differently.
 func (s Spec) Digest() (string, error) {
 	config, err := s.config()
 	if err != nil {
@@ -121,7 +121,7 @@ func (s Spec) ownConfig() (*v1alpha4.Cluster, error) {
 		return s.builtConfig()
 	}
 	if len(s.Nodes) > 0 || len(s.FeatureGates) > 0 {
-		return nil, errors.New("rawConfig is a whole configuration: nodes and feature gates belong into it")
+		return nil, errors.New("rawConfig is a whole configuration: nodes and feature gates belong in it")
 	}
 	config, err := parseConfig(s.RawConfig)
 	if err != nil {
@@ -210,8 +210,8 @@ func (m PortMapping) config() (v1alpha4.PortMapping, error) {
 	}, nil
 }
 
-// taintPatches gives a node its taints through kubeadm, which knows two ways in:
-// init is the first control plane's, join everybody else's.
+// taintPatches gives a node its taints through kubeadm. The first control plane
+// needs a patch of InitConfiguration, all other nodes one of JoinConfiguration.
 func taintPatches(node Node) ([]string, error) {
 	if len(node.Taints) == 0 {
 		return nil, nil
@@ -246,9 +246,9 @@ func taintPatches(node Node) ([]string, error) {
 	return patches, nil
 }
 
-// takeCgroupV1 lets kubelet run on control groups of version 1. It is no part of
-// what the cluster is made from: on another machine the same cluster is without. A
-// patch of rawConfig comes later, and is the one that counts.
+// takeCgroupV1 lets kubelet run on control groups of version 1. It does not count
+// as an input of the cluster: the same cluster on another machine may not need it.
+// Patches of rawConfig come later, and win.
 func takeCgroupV1(config *v1alpha4.Cluster) {
 	patch := "kind: KubeletConfiguration\nfailCgroupV1: false\n"
 	config.KubeadmConfigPatches = slices.Insert(config.KubeadmConfigPatches, 0, patch)
@@ -286,7 +286,7 @@ func nodeNames(config *v1alpha4.Cluster) []string {
 	return names
 }
 
-// roleOf returns the role that a container's label says, empty for none of ours.
+// roleOf returns the role in a container's label, empty for one that is not ours.
 func roleOf(label string) Role {
 	if label == constants.ControlPlaneNodeRoleValue || label == constants.WorkerNodeRoleValue {
 		return Role(label)

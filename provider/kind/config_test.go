@@ -118,7 +118,7 @@ func TestUnusableSpecsAreRefused(t *testing.T) {
 		"an unknown protocol":      {node(func(n *Node) { n.PortMappings = []PortMapping{{ContainerPort: 1, Protocol: "http"}} }), `"http"`},
 		"a taint without a key":    {node(func(n *Node) { n.Taints = []Taint{{Effect: "NoSchedule"}} }), "taints[0] has no key"},
 		"a taint's unknown effect": {node(func(n *Node) { n.Taints = []Taint{{Key: "a", Effect: "Never"}} }), `effect "Never"`},
-		"raw config and nodes":     {Spec{Name: "demo", RawConfig: rawTwoNodes, Nodes: []Node{{Role: ControlPlane}}}, "belong into it"},
+		"raw config and nodes":     {Spec{Name: "demo", RawConfig: rawTwoNodes, Nodes: []Node{{Role: ControlPlane}}}, "belong in it"},
 		"raw config, unknown key":  {Spec{Name: "demo", RawConfig: rawTwoNodes + "node: 1\n"}, "field node not found"},
 		"raw config, old version":  {Spec{Name: "demo", RawConfig: "kind: Cluster\napiVersion: v1alpha3\n"}, "v1alpha3"},
 		"raw config, other name":   {Spec{Name: "demo", RawConfig: rawTwoNodes + "name: other\n"}, `"other"`},

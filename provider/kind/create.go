@@ -15,15 +15,15 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/kubeconfig"
 )
 
-// cleanupTimeout bounds what is undone after a failure, also when the context
-// of the operation has ended.
+// cleanupTimeout bounds the cleanup after a failure, which also runs when the
+// context of the operation has ended.
 const cleanupTimeout = 2 * time.Minute
 
 // Create makes the cluster of spec and returns when all of its nodes are ready.
-// What an interrupted Create left behind is removed first; a whole cluster of
-// the same name is adopted when it was made by a Create from an equal spec, and
-// else refused. After a failure nothing is left but the nodes' logs, in a
-// folder that the error names.
+// First it removes what an interrupted Create left behind. It adopts a whole
+// cluster of the same name if a Create made it from an equal spec, and refuses any
+// other. After a failure only the nodes' logs stay, in a folder that the error
+// names.
 func (c *Client) Create(ctx context.Context, spec Spec) (Cluster, error) {
 	config, err := spec.config()
 	if err != nil {
@@ -105,8 +105,8 @@ func (c *Client) createNew(ctx context.Context, spec Spec, config *v1alpha4.Clus
 	return made, writeKubeconfig(made, spec.KubeconfigFile, "")
 }
 
-// untilCanceled runs a creation, which kind's library does not let anyone
-// interrupt: when ctx ends, its nodes are taken from it until it gives up.
+// untilCanceled runs a creation. kind's library cannot be interrupted: when ctx
+// ends, its nodes are removed until it gives up.
 func (c *Client) untilCanceled(ctx context.Context, name string, create func() error) error {
 	var err error
 	done := make(chan struct{})
@@ -122,7 +122,7 @@ func (c *Client) untilCanceled(ctx context.Context, name string, create func() e
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
-		// What fails is tried again, and once more by abandon.
+		// An error is ignored here: it is tried again, and once more by abandon.
 		_ = c.deleteOnce(name)
 		select {
 		case <-done:
@@ -149,9 +149,9 @@ func (c *Client) finish(ctx context.Context, spec Spec, config *v1alpha4.Cluster
 	return made, nil
 }
 
-// Update makes what can be changed of an existing cluster what spec says: it
-// starts what does not run, and keeps the copy of the kubeconfig. After a
-// failure all state stays.
+// Update changes of an existing cluster what can be changed: it starts stopped
+// containers, and writes the copy of the kubeconfig. After a failure all state
+// stays.
 func (c *Client) Update(ctx context.Context, spec Spec) (Cluster, error) {
 	config, err := spec.config()
 	if err != nil {
@@ -207,7 +207,7 @@ func (c *Client) converge(ctx context.Context, spec Spec, config *v1alpha4.Clust
 	if err != nil {
 		return Cluster{}, err
 	}
-	// Also of an imported cluster, which is ours from now on.
+	// An imported cluster gets a record too: it is ours from now on.
 	return made, c.remember(spec, phaseReady, digest)
 }
 
@@ -222,7 +222,8 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 		errs = append(errs, err)
 	}
 	if !interrupted {
-		// Some logs are better than none: a node may lack one of the programs.
+		// An error is ignored: a node may lack one of the programs, and some logs
+		// are better than none.
 		_ = c.kind.CollectLogs(spec.Name, logs)
 		if entries, err := os.ReadDir(logs); err == nil && len(entries) > 0 {
 			errs = append(errs, fmt.Errorf("the logs of its nodes are in %s", logs))
@@ -236,8 +237,8 @@ func (c *Client) abandon(ctx context.Context, spec Spec) error {
 	return errors.Join(errs...)
 }
 
-// Delete removes the cluster with all that it made, in whatever state it is.
-// That there is none is no error.
+// Delete removes the cluster with all that it made, in whatever state it is. It is
+// no error if there is none.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	unlock, err := c.lock(ctx, name)
 	if err != nil {
@@ -260,8 +261,8 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	return c.records.remove(name)
 }
 
-// DeleteOurs removes the cluster of a name that a Create of this user has made or
-// begun. Where nothing is remembered of one it asks no engine, which may be gone.
+// DeleteOurs removes the cluster of a name if a Create of this user has made or
+// begun it. Without a record it asks no engine: the engine may be gone.
 func DeleteOurs(ctx context.Context, name string, progress Progress) error {
 	records, err := defaultRecords(os.Getenv)
 	if err != nil {
@@ -278,8 +279,8 @@ func DeleteOurs(ctx context.Context, name string, progress Progress) error {
 	return client.Delete(ctx, name)
 }
 
-// removeContainers removes the nodes with their volumes, also those that a
-// command which outlived an interrupted creation adds meanwhile.
+// removeContainers removes the nodes with their volumes. A command may outlive an
+// interrupted creation and add nodes meanwhile; those are removed too.
 func (c *Client) removeContainers(ctx context.Context, name string) error {
 	for {
 		if err := c.deleteOnce(name); err != nil {
@@ -299,8 +300,8 @@ func (c *Client) deleteOnce(name string) error {
 	return withScratchKubeconfig(func(path string) error { return c.kind.Delete(name, path) })
 }
 
-// withScratchKubeconfig gives kind a kubeconfig to change: it always changes
-// one, and by default that is the user's own.
+// withScratchKubeconfig gives kind a kubeconfig to change. kind always changes one,
+// by default the user's own.
 func withScratchKubeconfig(do func(path string) error) error {
 	scratch, err := os.MkdirTemp("", "gopherlocks-kind-*")
 	if err != nil {

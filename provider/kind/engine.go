@@ -13,14 +13,15 @@ import (
 // clusterLabel is the label of a cluster's containers, with its name for a value.
 const clusterLabel = "io.x-k8s.kind.cluster"
 
-// engine is a container engine that works, with what kind needs of it.
+// engine is a working container engine, with what kind needs to know of it.
 type engine struct {
 	containerengine.Engine
 	identity containerengine.Identity
 }
 
-// findEngine returns the engine of a cluster: that of the program which made it, be
-// it that another works better now, else the one to make it on.
+// findEngine returns the engine of a cluster. A remembered cluster keeps the engine
+// of the program that made it, even if another works better now. Otherwise it is
+// the engine to make the cluster on.
 func findEngine(ctx context.Context, machine containerengine.Machine, remembered *record) (engine, error) {
 	var program string
 	if remembered != nil {
@@ -43,15 +44,15 @@ func findEngine(ctx context.Context, machine containerengine.Machine, remembered
 	return engine{found, identity}, nil
 }
 
-// check refuses the engine for a cluster that was made on another one: that the
-// cluster is not there says nothing about it. file is that of what is remembered.
+// check refuses the engine if the cluster was made on another one: the cluster is
+// missing here, but may still exist there. file is the file of the record.
 func (e engine) check(name string, remembered *record, file string) error {
 	if remembered == nil || remembered.Identity.Matches(e.identity) {
 		return nil
 	}
-	return fmt.Errorf("kind cluster %s is on another container engine: it was made on %s %s, and what answers now is %s %s. "+
-		"Start that engine and let it answer, by DOCKER_HOST or `docker context use` where it is a Docker, and run the command again. "+
-		"Where it is gone for good, so is the cluster: remove %s and run the command again",
+	return fmt.Errorf("kind cluster %s is on another container engine: it was made on %s %s, and now %s %s answers. "+
+		"Start that engine and let it answer (a Docker by DOCKER_HOST or `docker context use`), and run the command again. "+
+		"If it is gone for good, the cluster is gone too: remove %s and run the command again",
 		name, remembered.Engine, remembered.Identity, e.Program, e.identity, file)
 }
 
@@ -61,7 +62,7 @@ func (e engine) removal(name string) string {
 	switch host := e.Getenv("DOCKER_HOST"); {
 	case e.Program != containerengine.Docker || host == "":
 	case host == containerengine.OwnHost:
-		// Nor is its program on everybody's PATH.
+		// Its program is not on every user's PATH.
 		before = `eval "$(make -s env)"; `
 	default:
 		program += " --host " + host
@@ -81,8 +82,8 @@ func (e engine) option() cluster.ProviderOption {
 	}
 }
 
-// CheckEngine says what to do about container engines that are not there or do
-// not work; nil when clusters can be made on one.
+// CheckEngine returns nil if clusters can be made on a container engine. Its error
+// says what to do about the engines that are missing or do not work.
 func CheckEngine(ctx context.Context) error {
 	_, err := containerengine.Here().Find(ctx)
 	return err

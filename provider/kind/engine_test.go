@@ -18,8 +18,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// answers is a machine on which each command line gives a fixed answer, an
-// error where it begins with "error: ", and others are not found.
+// answers is a machine on which each command line gives a fixed answer. One that
+// begins with "error: " is an error. Other programs are not found.
 type answers map[string]string
 
 func (a answers) run(_ context.Context, _ io.Reader, program string, args ...string) (string, error) {
@@ -66,8 +66,8 @@ func TestClusterKeepsTheEngineThatItWasMadeOn(t *testing.T) {
 	}
 }
 
-// installDocker puts a docker on PATH that is stopped where DOCKER_HOST is stopped,
-// and else has its data in the folder of that name, and no containers.
+// installDocker puts a docker on PATH. With DOCKER_HOST=stopped it does not answer.
+// Otherwise its data is in the folder DOCKER_HOST, and it has no containers.
 func installDocker(t *testing.T) {
 	t.Helper()
 	const program = `#!/bin/sh
@@ -87,8 +87,8 @@ esac
 	t.Setenv(containerengine.Variable, "")
 }
 
-// TestClusterOnAnotherEngineIsNotTakenForGone: the command line is the same, and the
-// engine that answers has no such cluster.
+// TestClusterOnAnotherEngineIsNotTakenForGone: the command line is the same, but
+// another engine answers, which has no such cluster.
 func TestClusterOnAnotherEngineIsNotTakenForGone(t *testing.T) {
 	installDocker(t)
 	t.Setenv("XDG_STATE_HOME", t.TempDir())

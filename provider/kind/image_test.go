@@ -13,8 +13,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// TestContainersAreNotLeftHalfMade: Docker removes by itself what has run, and not
-// what was only made.
+// TestContainersAreNotLeftHalfMade: with --rm Docker removes a container that has
+// run, but not one that was only made.
 func TestContainersAreNotLeftHalfMade(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	interrupted := true

@@ -34,7 +34,7 @@ func (c *Client) LoadImage(ctx context.Context, name string, image localimage.Im
 			_ = writer.CloseWithError(writeErr)
 		}()
 		err = nodeutils.LoadImageArchive(node, reader)
-		// Whatever ends first, the other side must not wait for it.
+		// Whichever side ends first, the other one must not wait for it.
 		_ = reader.Close()
 		if err != nil {
 			return fmt.Errorf("loading image %s into node %s: %w", image.Reference, node, withOutput(err))
@@ -79,9 +79,9 @@ func (c *Client) RemoveImage(ctx context.Context, name, reference, digest string
 	return nil
 }
 
-// namesToRemove are those of the names that one digest has on a node by which the
-// image of a reference goes. Names that containerd has made up go with the last
-// image of the digest: until then they are the other's too.
+// namesToRemove picks, of all names of one digest on a node, those to remove with
+// the image of a reference. Names that containerd has made up go with the last
+// image of the digest: until then another image needs them.
 func namesToRemove(names []string, reference string) []string {
 	isOther := func(name string) bool { return name != reference && !isMadeUp(name, reference) }
 	if slices.ContainsFunc(names, isOther) {
@@ -90,9 +90,9 @@ func namesToRemove(names []string, reference string) []string {
 	return names
 }
 
-// isMadeUp says whether a name is none that anybody gave: the ID by which the
-// container runtime knows an image, or its digest, behind the name of an import
-// or behind that of the reference without its tag.
+// isMadeUp says whether containerd made a name up. It is then the ID of the image,
+// or the digest behind the name of an import, or the digest behind the reference
+// without its tag.
 func isMadeUp(name, reference string) bool {
 	repository, _, hasDigest := strings.Cut(name, "@")
 	isImport := strings.HasPrefix(repository, "import-") && !strings.Contains(repository, "/")

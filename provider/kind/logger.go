@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/kind/pkg/log"
 )
 
-// logger shows kind's steps as progress. What it warns of or complains about is
-// shown too; its errors come back as errors.
+// logger shows kind's steps as progress, and its warnings. kind returns its errors
+// as errors.
 type logger struct{ progress Progress }
 
 var _ log.Logger = logger{}
@@ -18,7 +18,7 @@ func (l logger) Warnf(format string, args ...any)  { l.show(fmt.Sprintf(format, 
 func (l logger) Error(message string)              { l.show(message) }
 func (l logger) Errorf(format string, args ...any) { l.show(fmt.Sprintf(format, args...)) }
 
-// V returns a logger of steps; those of higher levels are for kind's developers.
+// V returns a logger of steps. Higher levels are for kind's developers.
 func (l logger) V(level log.Level) log.InfoLogger {
 	if level > 0 {
 		return log.NoopInfoLogger{}

@@ -31,7 +31,7 @@ func (c *Client) waitReady(ctx context.Context, spec Spec, config *v1alpha4.Clus
 	}
 }
 
-// notReady says what is missing until the cluster can be used, or "".
+// notReady says what a cluster still lacks before it can be used, or "".
 func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Cluster) (string, error) {
 	containers, err := c.containers(ctx, name)
 	if err != nil {
@@ -45,7 +45,8 @@ func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Clu
 	if err != nil {
 		return "", err
 	}
-	// Without a network plugin no node gets ready: that is for the user to bring.
+	// Without a network plugin no node gets ready. The user has chosen to bring
+	// one.
 	if !config.Networking.DisableDefaultCNI {
 		missing, readErr := notReadyNodes([]byte(output), nodeNames(config), startTimes(containers))
 		if readErr != nil || missing != "" {
@@ -56,8 +57,8 @@ func (c *Client) notReady(ctx context.Context, name string, config *v1alpha4.Clu
 	return "", err
 }
 
-// kubectl runs in a control plane, so that it needs neither kubectl here nor a
-// way to the API server.
+// kubectl runs in a control plane. So this machine needs no kubectl, and no way to
+// the API server.
 func (c *Client) kubectl(ctx context.Context, control string, args ...string) (string, error) {
 	return c.engine.Do(ctx, append([]string{"exec", control, "kubectl", "--kubeconfig=" + adminKubeconfig}, args...)...)
 }
@@ -71,10 +72,10 @@ func startTimes(containers []NodeStatus) map[string]time.Time {
 	return times
 }
 
-// notReadyNodes reads a list of nodes and names those of names that are not
-// ready, or "". What a node has said before it was started says nothing: the API
-// keeps that up to 50 seconds after it was stopped, and then kubelet and
-// containerd are not there yet.
+// notReadyNodes reads a list of nodes and returns those of names that are not
+// ready, or "". A status from before the node was started does not count. The API
+// keeps it up to 50 seconds after the node was stopped; kubelet and containerd may
+// not run yet.
 func notReadyNodes(list []byte, names []string, started map[string]time.Time) (string, error) {
 	var nodes struct {
 		Items []struct {

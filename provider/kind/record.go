@@ -15,8 +15,8 @@ import (
 type phase string
 
 const (
-	// phaseCreating is a cluster that is being made; found by a later process,
-	// one whose making was interrupted.
+	// phaseCreating is a cluster that is being made. If a later process finds it,
+	// its creation was interrupted.
 	phaseCreating phase = "creating"
 	// phaseReady is a cluster that was ready once.
 	phaseReady phase = "ready"
@@ -26,13 +26,13 @@ const (
 // cannot tell a half-made cluster from a whole one, or ours from another's.
 type record struct {
 	Phase phase `json:"phase"`
-	// Digest is that of the Spec.
+	// Digest is the digest of the Spec.
 	Digest string `json:"digest"`
 	// KubeconfigFile is where a copy of the kubeconfig was written, if anywhere.
 	KubeconfigFile string `json:"kubeconfigFile,omitempty"`
 	// Engine is the program of the container engine that it is made on.
 	Engine string `json:"engine,omitempty"`
-	// Identity is which one of that program: it can lead to several. Records of
+	// Identity says which engine it is: one program can lead to several. Records of
 	// earlier versions have none.
 	Identity containerengine.Identity `json:"identity,omitzero"`
 }
@@ -100,8 +100,8 @@ func (r records) remove(name string) error {
 	return nil
 }
 
-// Remembered tells whether this user's records have a cluster of the name, whole or
-// begun, and where the copy of its kubeconfig is, if anywhere. It asks no engine.
+// Remembered tells whether this user has a record of the cluster, whole or begun,
+// and where the copy of its kubeconfig is, if anywhere. It asks no engine.
 func Remembered(name string) (kubeconfigFile string, known bool, err error) {
 	records, err := defaultRecords(os.Getenv)
 	if err != nil {

@@ -38,8 +38,8 @@ func CheckVersion(version string) error {
 	return kubeversion.Check(version)
 }
 
-// checkImage refuses an image whose tag says that it is too old. Of a tag that
-// is no version, the image itself is asked before nodes are made from it.
+// checkImage refuses an image if its tag says that it is too old. If the tag is no
+// version, the image itself is asked before nodes are made from it.
 func checkImage(image string) error {
 	if tag := imageTag(image); versionPattern.MatchString(tag) {
 		return CheckVersion(tag)

@@ -12,8 +12,8 @@ import (
 )
 
 // RemoveCopy removes the copy at path of a cluster's kubeconfig, if there is one.
-// The file is left alone where another cluster has written its own meanwhile: one
-// that takes a cluster's place is made before the old one goes.
+// It leaves the file alone if another cluster has written its own meanwhile: a
+// replacement is made before the old cluster goes.
 func RemoveCopy(path, cluster string) error {
 	if path == "" {
 		return nil
@@ -66,8 +66,8 @@ func Leads(path string, kubeconfig []byte) bool {
 	return true
 }
 
-// isOf tells whether a kubeconfig leads to a cluster: users may have renamed
-// contexts and added clusters. What leads nowhere is nobody else's.
+// isOf tells whether a kubeconfig leads to a cluster. Users may have renamed
+// contexts and added clusters. A file that leads nowhere counts as the cluster's.
 func isOf(file []byte, cluster string) bool {
 	var kubeconfig content
 	if err := yaml.Unmarshal(file, &kubeconfig); err != nil || len(kubeconfig.Clusters) == 0 {

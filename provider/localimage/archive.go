@@ -13,8 +13,8 @@ import (
 )
 
 // WriteTo writes the image as a tar of an OCI image layout
-// (https://github.com/opencontainers/image-spec/blob/main/image-layout.md),
-// from which containerd takes the manifest as it is, so that its digest stays ours.
+// (https://github.com/opencontainers/image-spec/blob/main/image-layout.md).
+// containerd takes the manifest from it as it is, so the digest stays ours.
 func (i Image) WriteTo(out io.Writer) (int64, error) {
 	counter := &countingWriter{out: out}
 	writer := tar.NewWriter(counter)
@@ -52,7 +52,7 @@ func (i Image) writeLayout(writer *tar.Writer) error {
 			MediaType: types.OCIManifestSchema1,
 			Digest:    digest,
 			Size:      int64(len(manifest)),
-			// By this annotation containerd gives the image its whole name.
+			// containerd reads the image's whole name from this annotation.
 			Annotations: map[string]string{"io.containerd.image.name": i.Reference},
 		}},
 	})

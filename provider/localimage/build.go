@@ -16,10 +16,10 @@ import (
 // Image is a built image: the same repository and Spec always give the same
 // Digest.
 type Image struct {
-	// Reference is REPOSITORY:TAG with a tag that follows from the content, so
-	// that a changed image is never taken for an older one on the node.
+	// Reference is REPOSITORY:TAG. The tag follows from the content, so a node
+	// never takes a changed image for an older one.
 	Reference string
-	// Digest is that of the image's manifest, such as sha256:0123….
+	// Digest is the digest of the image's manifest, such as sha256:0123….
 	Digest string
 	image  v1.Image
 }

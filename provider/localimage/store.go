@@ -38,7 +38,7 @@ func (s Store) Load(ctx context.Context, image Image) error {
 		_, err := image.WriteTo(writer)
 		_ = writer.CloseWithError(err)
 	}()
-	// Whatever ends first, the other side must not wait for it.
+	// Whichever side ends first, the other one must not wait for it.
 	defer reader.Close()
 	cmd := s.command(ctx, "images", "import", "-")
 	cmd.Stdin = reader
@@ -88,7 +88,7 @@ func (s Store) run(ctx context.Context, args ...string) (string, error) {
 	return string(output), nil
 }
 
-// check tells a containerd that is not there from a failure: ctr waits long for one.
+// check reports at once that no containerd listens: ctr would wait long for one.
 func (s Store) check() error {
 	connection, err := net.DialTimeout("unix", s.Address, time.Second)
 	if err != nil {

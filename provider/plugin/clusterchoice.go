@@ -91,7 +91,7 @@ func (*ClusterChoice) Check(ctx context.Context, req infer.CheckRequest) (infer.
 	if args.Wish != stackcluster.Auto && !slices.Contains(stackcluster.Providers, args.Wish) {
 		fail("wish", "%q is neither %s nor one of %s", args.Wish, stackcluster.Auto, strings.Join(stackcluster.Providers, ", "))
 	}
-	// An existing cluster is nothing that a machine can propose.
+	// A machine cannot propose an existing cluster.
 	if args.Proposal != nil && !stackcluster.IsOfThisMachine(*args.Proposal) {
 		fail("proposal", "%q is neither %s nor %s", *args.Proposal, stackcluster.Embedded, stackcluster.Kind)
 	}
@@ -101,8 +101,8 @@ func (*ClusterChoice) Check(ctx context.Context, req infer.CheckRequest) (infer.
 	return response, nil
 }
 
-// WireDependencies tells that the choice is known as soon as it is made, which a
-// preview does too: a program cannot go on without it.
+// WireDependencies tells that the choice is always known. A preview chooses too:
+// the program cannot go on without it.
 func (*ClusterChoice) WireDependencies(f infer.FieldSelector, _ *ClusterChoiceArgs, state *ClusterChoiceState) {
 	f.OutputField(&state.ClusterProvider).AlwaysKnown()
 	f.OutputField(&state.Reason).AlwaysKnown()
@@ -129,7 +129,7 @@ func (*ClusterChoice) Create(
 	return response, response.Output.record()
 }
 
-// choose decides, of a stack that has the recorded provider by now or none.
+// choose decides for a stack. recorded is the provider that it has now, or empty.
 func (args ClusterChoiceArgs) choose(recorded string, checkEngine func() error) stackcluster.Choice {
 	return stackcluster.Choose(stackcluster.Inputs{
 		Requested:   stackcluster.Choice{Provider: args.Wish, Reason: valueOr(args.Reason, "it was asked for")},
@@ -139,9 +139,8 @@ func (args ClusterChoiceArgs) choose(recorded string, checkEngine func() error) 
 	})
 }
 
-// Diff sees nothing but another provider or name that is asked for, or that the file
-// of the record is not what it should be: what proposals say once there is a choice
-// does not matter.
+// Diff sees only another provider or name that is asked for, and a wrong file of
+// the record. Once there is a choice, proposals do not matter.
 func (*ClusterChoice) Diff(
 	_ context.Context, req infer.DiffRequest[ClusterChoiceArgs, ClusterChoiceState],
 ) (infer.DiffResponse, error) {
@@ -178,7 +177,7 @@ func (*ClusterChoice) Update(
 	return response, response.Output.record()
 }
 
-// follow is the choice under other inputs: auto stays with what there is.
+// follow is the choice under other inputs: auto keeps what was chosen.
 func (s ClusterChoiceState) follow(args ClusterChoiceArgs) ClusterChoiceState {
 	s.RecordFile = args.RecordFile
 	if chosen := args.choose(s.ClusterProvider, nil); chosen.Replaces != "" {
@@ -188,7 +187,7 @@ func (s ClusterChoiceState) follow(args ClusterChoiceArgs) ClusterChoiceState {
 	return s
 }
 
-// name gives the cluster the name that is asked for, or the proposed one where it has
+// name gives the cluster the name that is asked for, or the proposed one if it has
 // none yet.
 func (s *ClusterChoiceState) name(args ClusterChoiceArgs) {
 	switch {
@@ -214,7 +213,7 @@ func (s ClusterChoiceState) isRecorded() bool {
 	return err == nil && strings.TrimSpace(string(content)) == s.ClusterProvider
 }
 
-// record writes the file of the record, if there is to be one.
+// record writes the file of the record, if the inputs ask for one.
 func (s ClusterChoiceState) record() error {
 	if s.RecordFile == nil {
 		return nil

@@ -130,8 +130,8 @@ func TestChoiceOfAClusterStays(t *testing.T) {
 	mustRecord("")
 }
 
-// TestNameOfAClusterStays: what is proposed later, as from another folder, changes
-// nothing; a name that is wished does, and stays too.
+// TestNameOfAClusterStays: a later proposal, as from another folder, changes
+// nothing. A name that is asked for does, and stays too.
 func TestNameOfAClusterStays(t *testing.T) {
 	server := newProvider(t)
 	inputs := func(name, proposal string) property.Map {

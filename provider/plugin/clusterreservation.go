@@ -12,10 +12,10 @@ import (
 
 // ClusterReservation is the resource gopherlocks:index:ClusterReservation.
 //
-// Pulumi records a resource when it has been made. Of a cluster whose creation
-// took the whole of a `pulumi up` that was killed, the stack's state knows
-// nothing, and a `pulumi destroy` would leave it running. The reservation takes no
-// time to make, so that it is on record before the cluster begins to be.
+// Pulumi records a resource once it is made. If `pulumi up` is killed while it
+// makes a cluster, the stack's state does not know the cluster, and `pulumi
+// destroy` would leave it running. The reservation takes no time to make, so it is
+// recorded before the cluster is begun.
 type ClusterReservation struct{}
 
 var (
@@ -83,7 +83,7 @@ func (*ClusterReservation) Check(ctx context.Context, req infer.CheckRequest) (i
 	return response, nil
 }
 
-// Create makes nothing: to be on record is all.
+// Create makes nothing: the record in the stack's state is all.
 func (*ClusterReservation) Create(
 	_ context.Context, req infer.CreateRequest[ClusterReservationArgs],
 ) (infer.CreateResponse[ClusterReservationState], error) {
@@ -110,8 +110,8 @@ func (*ClusterReservation) Diff(
 	return infer.DiffResponse{HasChanges: len(changes) > 0, DetailedDiff: changes}, nil
 }
 
-// Delete removes a cluster of the name, which there is only where Pulumi did not
-// get to know it.
+// Delete removes a cluster of the name. There is one only if Pulumi never recorded
+// it: otherwise it was deleted before.
 func (*ClusterReservation) Delete(ctx context.Context, req infer.DeleteRequest[ClusterReservationState]) (infer.DeleteResponse, error) {
 	ref := parseID(req.ID)
 	if err := embedded.Delete(ctx, ref, status(ctx)); err != nil {

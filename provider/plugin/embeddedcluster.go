@@ -121,11 +121,12 @@ func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
 // WireDependencies says which outputs a preview knows.
 func (*EmbeddedCluster) WireDependencies(f infer.FieldSelector, args *EmbeddedClusterArgs, state *EmbeddedClusterState) {
 	f.OutputField(&state.Kubeconfig).AlwaysSecret()
-	// No input but those that replace the cluster changes its identity.
+	// Only inputs that replace the cluster change its identity.
 	identity := []infer.InputField{f.InputField(&args.Name), f.InputField(&args.StateRoot)}
 	if args.Subnet != nil {
-		// One that was chosen differs from no input, and would make the kubeconfig
-		// unknown: the preview of any update would replace all that is in the cluster.
+		// Without the input, the chosen subnet would count as a change and make the
+		// kubeconfig unknown. The preview of any update would then replace all that
+		// is in the cluster.
 		identity = append(identity, f.InputField(&args.Subnet))
 	}
 	for _, output := range []any{
@@ -188,8 +189,8 @@ func (args EmbeddedClusterArgs) spec() (embedded.Spec, error) {
 	return spec, nil
 }
 
-// binDir is resolved when it is used and not kept with the inputs: another
-// clone of a project has another folder with the same programs.
+// binDir is resolved when it is used, not kept with the inputs: another clone of
+// the project has the same programs in another folder.
 func (args EmbeddedClusterArgs) binDir() string {
 	if args.BinDir != nil {
 		return *args.BinDir
@@ -233,7 +234,7 @@ func (*EmbeddedCluster) Update(
 		state := req.State
 		state.BinDir, state.KubeconfigFile = req.Inputs.BinDir, req.Inputs.KubeconfigFile
 		state.HPASyncPeriodSeconds, state.Running = req.Inputs.HPASyncPeriodSeconds, true
-		state.mend(findDrift(ctx, parseID(req.ID)))
+		state.clearDrift(findDrift(ctx, parseID(req.ID)))
 		return infer.UpdateResponse[EmbeddedClusterState]{Output: state}, nil
 	}
 	spec, err := req.Inputs.spec()
@@ -293,8 +294,8 @@ func warnOfNameServers(ctx context.Context, cluster embedded.Cluster) {
 	}
 }
 
-// buildID returns the cluster's name, or the path of its state where that is
-// not in the default folder.
+// buildID returns the cluster's name, or the path of its state if that is not in
+// the default folder.
 func buildID(ref embedded.Ref) string {
 	if filepath.Dir(ref.StateDir()) == embedded.DefaultStateRoot {
 		return ref.Name
@@ -328,7 +329,7 @@ func copyArgs(args EmbeddedClusterArgs) EmbeddedClusterState {
 	}
 }
 
-// previewState has what a preview knows of a cluster that is not there yet.
+// previewState has what a preview knows of a cluster that does not exist yet.
 func previewState(args EmbeddedClusterArgs) EmbeddedClusterState {
 	state := copyArgs(args)
 	if args.Name != "" && args.StateRoot != "" {
@@ -355,8 +356,8 @@ func buildState(args EmbeddedClusterArgs, cluster embedded.Cluster) EmbeddedClus
 	return state
 }
 
-// mend is what an update does about drift.
-func (s *EmbeddedClusterState) mend(drift embedded.Drift) {
+// clearDrift sets the outputs that an update brings back in line.
+func (s *EmbeddedClusterState) clearDrift(drift embedded.Drift) {
 	open := true
 	s.NetworkOpen = &open
 	if len(drift.NameServers) > 0 {

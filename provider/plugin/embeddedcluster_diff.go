@@ -18,8 +18,8 @@ type observation struct {
 	// exists is false when the cluster's state is lost.
 	exists  bool
 	running bool
-	// programsChanged says that the programs in binDir are not those that the
-	// cluster was made from.
+	// programsChanged says that the programs in binDir have changed since the
+	// cluster was made from them.
 	programsChanged bool
 	// drift is what the surroundings of a running cluster have changed.
 	drift embedded.Drift
@@ -28,8 +28,8 @@ type observation struct {
 	kubeconfigLost bool
 }
 
-// Diff also looks at the machine, so that a plain `pulumi up` brings a cluster
-// back that died with the machine, and follows a machine to another network.
+// Diff also looks at the machine. So a plain `pulumi up` restarts a cluster after a
+// reboot, and adapts it to another network.
 func (*EmbeddedCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[EmbeddedClusterArgs, EmbeddedClusterState],
 ) (infer.DiffResponse, error) {
@@ -60,7 +60,8 @@ func observe(ctx context.Context, ref embedded.Ref, args EmbeddedClusterArgs) (o
 	warnOfNameServers(ctx, cluster)
 	changed, err := embedded.ProgramsChanged(ref, args.binDir())
 	if err != nil {
-		// A cluster runs on without the folder that it was made from.
+		// A warning is enough: a cluster runs on without the folder that it was
+		// made from.
 		p.GetLogger(ctx).Warningf("can't tell whether the cluster's programs changed: %v", err)
 	}
 	return observation{
@@ -72,7 +73,8 @@ func observe(ctx context.Context, ref embedded.Ref, args EmbeddedClusterArgs) (o
 func findDrift(ctx context.Context, ref embedded.Ref) embedded.Drift {
 	drift, err := embedded.FindDrift(ref)
 	if err != nil {
-		// Whatever it is, the cluster can be read, changed and removed without.
+		// A warning is enough: the cluster can be read, changed and removed without
+		// this.
 		p.GetLogger(ctx).Warningf("can't tell whether the network around cluster %s changed: %v", ref.Name, err)
 		return embedded.Drift{}
 	}
@@ -86,11 +88,12 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 	if args.Name != state.Name {
 		input("name", p.UpdateReplace)
 	}
-	// An import has it from the cluster, whatever words the program has for it.
+	// An import takes the path from the cluster; the program may spell it
+	// differently.
 	if filepath.Clean(args.StateRoot) != filepath.Clean(state.StateRoot) {
 		input("stateRoot", p.UpdateReplace)
 	}
-	// Without the input, whatever was chosen is right.
+	// Without the input, the chosen subnet is right.
 	if args.Subnet != nil && *args.Subnet != state.Subnet {
 		input("subnet", p.UpdateReplace)
 	}
@@ -123,8 +126,8 @@ func diffCluster(state EmbeddedClusterState, args EmbeddedClusterArgs, seen obse
 	}
 }
 
-// kubeconfigLost tells whether the copy of a kubeconfig must be written anew.
-// Nothing is known of one of a cluster that does not run.
+// kubeconfigLost tells whether the copy of a kubeconfig must be written anew. It
+// cannot tell while the cluster does not run.
 func kubeconfigLost(file *string, is []byte) bool {
 	return file != nil && *file != "" && len(is) > 0 && !kubeconfig.Leads(*file, is)
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/localimage"
 )
 
-// errNoNodes says that there are no nodes any more that could have an image.
+// errNoNodes says that the nodes are gone, and the image with them.
 var errNoNodes = errors.New("there are no nodes")
 
-// imageStore is where a LocalImage is loaded into.
+// imageStore is what a LocalImage is loaded into.
 type imageStore interface {
 	// Load makes sure that the image is there.
 	Load(ctx context.Context, image localimage.Image) error
 	// Has says whether the image of a reference and digest is there.
 	Has(ctx context.Context, reference, digest string) (bool, error)
-	// Remove removes the image. Its error is errNoNodes where it went with its
+	// Remove removes the image. Its error is errNoNodes if the image went with its
 	// cluster.
 	Remove(ctx context.Context, reference, digest string) error
 }

@@ -85,8 +85,8 @@ func (args KindClusterArgs) validate() (property string, err error) {
 	return "", args.spec(args.nodeImage("")).Validate()
 }
 
-// spec returns what the inputs ask for, with an image that overrides all others
-// unless it is empty.
+// spec returns what the inputs ask for. An image that is not empty overrides all
+// others.
 func (args KindClusterArgs) spec(image string) kind.Spec {
 	spec := kind.Spec{
 		Name:         args.Name,
@@ -114,9 +114,9 @@ func (args KindClusterArgs) spec(image string) kind.Spec {
 	return spec
 }
 
-// nodeImage is the image that the inputs ask for; images of a rawConfig are
-// left as they are. used is the image of the nodes, where there are any: without
-// the input, whatever was chosen is right.
+// nodeImage is the image that the inputs ask for, or "" to leave the images of a
+// rawConfig as they are. used is the image of existing nodes, if any: without an
+// input they keep it.
 func (args KindClusterArgs) nodeImage(used string) string {
 	switch {
 	case args.NodeImage != nil:
@@ -232,8 +232,8 @@ func kindStatus(ctx context.Context) kind.Progress {
 	return func(message string) { logger.InfoStatus(message) }
 }
 
-// importKind are the inputs that a cluster shows to have been made from: how
-// many nodes of each role, not their labels, taints, mounts and ports.
+// importKind are the inputs as far as a cluster shows them: how many nodes it has
+// of each role. Labels, taints, mounts and ports are not among them.
 func importKind(found kind.Cluster) KindClusterArgs {
 	args := KindClusterArgs{Name: found.Name, WaitSeconds: defaultWaitSeconds}
 	controlPlanes, workers := 0, 0
@@ -257,7 +257,7 @@ func copyInputs(args KindClusterArgs, state KindClusterState) KindClusterState {
 	return state
 }
 
-// previewKind has what a preview knows of a cluster that is not there yet.
+// previewKind has what a preview knows of a cluster that does not exist yet.
 func previewKind(args KindClusterArgs, spec kind.Spec) KindClusterState {
 	state := copyInputs(args, KindClusterState{NodeImage: spec.NodeImage, Running: true})
 	if args.Name != "" {
@@ -269,8 +269,8 @@ func previewKind(args KindClusterArgs, spec kind.Spec) KindClusterState {
 	return state
 }
 
-// kindState has what is; what only a running control plane tells stays as it
-// was before.
+// kindState is the state of the cluster as found. What only a running control plane
+// tells is taken from before.
 func kindState(args KindClusterArgs, before KindClusterState, found kind.Cluster) KindClusterState {
 	state := copyInputs(args, before)
 	state.Context, state.Running, state.NodeNames = found.Context, found.Running(), found.NodeNames()

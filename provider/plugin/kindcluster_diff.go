@@ -19,15 +19,15 @@ type kindObservation struct {
 	// exists is false when there is no container of the cluster.
 	exists  bool
 	running bool
-	// lost are the nodes that the cluster was made with and has no more, and the
-	// load balancer likewise.
+	// lost are the nodes, and the load balancer, that the cluster was made with and
+	// no longer has.
 	lost []string
 	// kubeconfigLost is as in observation.
 	kubeconfigLost bool
 }
 
-// Diff also asks the engine, so that a plain `pulumi up` starts nodes that were
-// stopped and makes a cluster anew that is gone.
+// Diff also asks the engine. So a plain `pulumi up` starts stopped nodes, and makes
+// a cluster anew if it is gone.
 func (*KindCluster) Diff(
 	ctx context.Context, req infer.DiffRequest[KindClusterArgs, KindClusterState],
 ) (infer.DiffResponse, error) {
@@ -119,9 +119,9 @@ func sameNodes(a, b kind.Spec) (bool, error) {
 	return digestA == digestB, errors.Join(errA, errB)
 }
 
-// spec is what the nodes were made from, but for their image, which is the one that
-// the inputs ask for. It follows from the inputs of then: the output nodeNames says
-// only which nodes there are, and after a refresh it lacks those that were lost.
+// spec is what the nodes were made from, with the image that the inputs ask for
+// now. It is made from the old inputs. The output nodeNames would not do: after a
+// refresh it lacks lost nodes.
 func (s KindClusterState) spec(args KindClusterArgs) kind.Spec {
 	return KindClusterArgs{
 		Name: s.Name, ControlPlanes: s.ControlPlanes, Workers: s.Workers, Nodes: s.Nodes,

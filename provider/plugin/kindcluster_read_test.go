@@ -9,8 +9,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 )
 
-// docker plays the command line of a Docker on which there are the containers of one
-// kind cluster: a folder with a file for each, which says whether it runs.
+// docker plays the command line of a Docker with the containers of one kind
+// cluster. It is a folder with a file for each container, which says whether it
+// runs.
 type docker struct {
 	*testing.T
 	folder string

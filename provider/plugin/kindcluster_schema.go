@@ -179,8 +179,8 @@ func (*KindCluster) WireDependencies(f infer.FieldSelector, args *KindClusterArg
 	} {
 		f.OutputField(output).DependsOn(made...)
 		if state.Kubeconfig != "" {
-			// An update, which changes none of them. Inputs that are left out differ from
-			// what was chosen in their place, so that this must be said.
+			// An update changes none of them. It must be said, since an input that
+			// is left out differs from what was chosen in its place.
 			f.OutputField(output).AlwaysKnown()
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/kind"
 )
 
-// KindClusterReservation is the resource gopherlocks:index:KindClusterReservation,
-// for a KindCluster what a ClusterReservation is for an EmbeddedCluster.
+// KindClusterReservation is the resource gopherlocks:index:KindClusterReservation.
+// It does for a KindCluster what a ClusterReservation does for an EmbeddedCluster.
 type KindClusterReservation struct{}
 
 var (
@@ -51,7 +51,7 @@ func (s *KindClusterReservationState) Annotate(a infer.Annotator) {
 	a.Describe(&s.Name, describeKindName)
 }
 
-// Create makes nothing: to be on record is all.
+// Create makes nothing: the record in the stack's state is all.
 func (*KindClusterReservation) Create(
 	_ context.Context, req infer.CreateRequest[KindClusterReservationArgs],
 ) (infer.CreateResponse[KindClusterReservationState], error) {
@@ -74,7 +74,7 @@ func (*KindClusterReservation) Diff(
 	}}, nil
 }
 
-// Delete removes a cluster of ours that Pulumi did not get to know.
+// Delete removes a cluster of ours that Pulumi never recorded.
 func (*KindClusterReservation) Delete(
 	ctx context.Context, req infer.DeleteRequest[KindClusterReservationState],
 ) (infer.DeleteResponse, error) {

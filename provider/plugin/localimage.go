@@ -171,7 +171,7 @@ func (*LocalImage) Create(
 	return infer.CreateResponse[LocalImageState]{ID: state.Reference, Output: state}, err
 }
 
-// Update loads an image again that a node has lost.
+// Update loads the image again if a node has lost it.
 func (*LocalImage) Update(
 	ctx context.Context, req infer.UpdateRequest[LocalImageArgs, LocalImageState],
 ) (infer.UpdateResponse[LocalImageState], error) {
@@ -199,9 +199,8 @@ func load(ctx context.Context, args LocalImageArgs, dryRun bool) (LocalImageStat
 }
 
 // Diff compares content: the same binary in another folder is no change. A new
-// image replaces the old one, which goes only after what refers to it was
-// updated. The engine sends an asset's hash here and neither path nor content,
-// so that the image can't be built to be compared.
+// image replaces the old one, which goes after its users were updated. The image
+// cannot be built here and compared: the engine sends only the hash of an asset.
 func (*LocalImage) Diff(
 	ctx context.Context, req infer.DiffRequest[LocalImageArgs, LocalImageState],
 ) (infer.DiffResponse, error) {
@@ -230,8 +229,8 @@ func diffImage(state LocalImageState, args LocalImageArgs) map[string]p.Property
 	return changes
 }
 
-// isLost says whether a node has lost the image. Of a node that does not run
-// nothing can be said; it has its images when it is started again.
+// isLost says whether a node has lost the image. A node that does not run cannot be
+// asked; it still has its images when it is started again.
 func isLost(ctx context.Context, state LocalImageState) bool {
 	has, err := storeOf(ctx, state.ContainerdAddress, state.KindCluster).Has(ctx, state.Reference, state.Digest)
 	return err == nil && !has

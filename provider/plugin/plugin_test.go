@@ -347,8 +347,8 @@ func TestMissingBinaryIsNamed(t *testing.T) {
 	}
 }
 
-// TestUpdatesKeepTheWayToTheCluster: where a preview did not know the kubeconfig of
-// an update, all that lives in the cluster would show as replaced.
+// TestUpdatesKeepTheWayToTheCluster: if the preview of an update did not know the
+// kubeconfig, all that is in the cluster would show as replaced.
 func TestUpdatesKeepTheWayToTheCluster(t *testing.T) {
 	text := func(value string) property.Value { return property.New(value) }
 	state := map[string]property.Value{

@@ -11,13 +11,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
-// secretReads is a resource whose Read answers with the secrets of its schema as
-// secrets. Of an answer infer makes secret what was so in the state before, and
-// neither an import nor a look-up by ID has such a state: Pulumi would keep the
-// kubeconfig of the cluster's administrator in plain text.
+// secretReads is a resource that marks the secrets of its schema in what Read
+// returns. infer marks only what was secret in the state before. An import or a
+// look-up by ID has no such state: Pulumi would keep the administrator's kubeconfig
+// in plain text.
 type secretReads struct{ infer.InferredResource }
 
-// Read is that of the resource.
+// Read is the resource's own, with the secrets marked.
 func (r secretReads) Read(ctx context.Context, req p.ReadRequest) (p.ReadResponse, error) {
 	response, err := r.InferredResource.Read(ctx, req)
 	spec, schemaErr := r.GetSchema(func(tokens.Type, schema.ComplexTypeSpec) bool { return false })
@@ -32,12 +32,12 @@ func (r secretReads) Read(ctx context.Context, req p.ReadRequest) (p.ReadRespons
 	return response, err
 }
 
-// declaredReads is a resource that nothing but the stack's state knows: there is
-// nothing to make its inputs from when it is imported or looked up by its ID. infer
-// answers then with empty ones, and Pulumi takes them for what is there.
+// declaredReads is a resource that only the stack's state knows. It cannot be
+// imported or looked up by its ID: nothing tells its inputs. infer would return
+// empty ones, and Pulumi would take them for the real ones.
 type declaredReads struct{ infer.InferredResource }
 
-// Read is that of the resource where the state knows it.
+// Read is the resource's own if the state has it, and else an error.
 func (r declaredReads) Read(ctx context.Context, req p.ReadRequest) (p.ReadResponse, error) {
 	if req.Properties.Len() == 0 {
 		return p.ReadResponse{}, fmt.Errorf("a %s cannot be imported or looked up: declare it in the program", req.Urn.Type().Name())

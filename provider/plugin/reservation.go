@@ -5,15 +5,15 @@ import "fmt"
 const describeTakeOver = "Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. " +
 	"Without it such a cluster is refused, since it may be another stack's. Default: false."
 
-// remembered tells whether this machine remembers a cluster, whole or begun, and
-// where the copy of its kubeconfig is, if anywhere.
+// remembered tells whether this machine has a record of a cluster, whole or begun,
+// and where the copy of its kubeconfig is, if anywhere.
 type remembered func() (kubeconfigFile string, known bool, err error)
 
-// refuseTaken refuses to reserve the name of a cluster that is remembered: a stack's
-// own has not begun before its reservation is on record. Whoever holds the
-// reservation adopts the cluster, and deletes it in the end.
+// refuseTaken refuses to reserve the name of a remembered cluster. It cannot be the
+// stack's own, which begins after its reservation. The holder of the reservation
+// would adopt the cluster, and delete it in the end.
 func refuseTaken(name string, takeOver bool, cluster remembered) error {
-	if takeOver || name == "" { // A name that a preview does not know yet is looked at later.
+	if takeOver || name == "" { // A preview may not know the name yet; it is checked later.
 		return nil
 	}
 	kubeconfigFile, known, err := cluster()
