@@ -54,19 +54,19 @@ type ClusterChoiceState struct {
 // Annotate documents the resource.
 func (c *ClusterChoice) Annotate(a infer.Annotator) {
 	a.SetToken(module, "ClusterChoice")
-	a.Describe(&c, "Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes "+
-		"kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. "+
-		"A name for the cluster is remembered likewise, wherever the project's folder goes. The choice is known in previews already. Let the cluster depend on it.")
+	a.Describe(&c, "Where a stack's Kubernetes comes from. It is chosen once, and remembered as long as the stack has this resource. "+
+		"`auto` takes kind if a container engine works, else an embedded cluster, and stays with that when engines come and go. "+
+		"The cluster's name is remembered too, even if the project's folder moves. Previews know the choice already. Let the cluster depend on it.")
 }
 
 // Annotate documents the inputs.
 func (args *ClusterChoiceArgs) Annotate(a infer.Annotator) {
-	a.Describe(&args.Wish, "`embedded`, `kind` or `existing`, or `auto`: what was chosen before, and the first time the proposal.")
-	a.Describe(&args.Proposal, "What `auto` takes the first time. Default: kind where a container engine works, else embedded.")
-	a.Describe(&args.Reason, "Why that is the wish, or the proposal, as a clause.")
-	a.Describe(&args.RecordFile, "Absolute path of a file that bears the choice as long as the resource exists, for programs "+
-		"that cannot ask Pulumi.")
-	a.Describe(&args.ClusterName, "Name of the cluster. Default: the one that it has, and the first time the proposal.")
+	a.Describe(&args.Wish, "`embedded`, `kind` or `existing`; or `auto`, which keeps what was chosen before, and takes the proposal the first time.")
+	a.Describe(&args.Proposal, "What `auto` takes the first time. Default: kind if a container engine works, else embedded.")
+	a.Describe(&args.Reason, "Why this provider is asked for or proposed, as a clause.")
+	a.Describe(&args.RecordFile, "Absolute path of a file with the choice, for programs that cannot ask Pulumi. It exists as long "+
+		"as the resource.")
+	a.Describe(&args.ClusterName, "Name of the cluster. Default: the name that it has, or the proposal the first time.")
 	a.Describe(&args.NameProposal, "Name that the cluster takes the first time.")
 }
 
@@ -74,8 +74,8 @@ func (args *ClusterChoiceArgs) Annotate(a infer.Annotator) {
 func (s *ClusterChoiceState) Annotate(a infer.Annotator) {
 	a.Describe(&s.ClusterProvider, "`embedded`, `kind` or `existing`.")
 	a.Describe(&s.Reason, "Why, as a clause.")
-	a.Describe(&s.RecordFile, "Path of the file that bears the choice.")
-	a.Describe(&s.ClusterName, "Name of the cluster; empty where nobody has given one.")
+	a.Describe(&s.RecordFile, "Path of the file with the choice.")
+	a.Describe(&s.ClusterName, "Name of the cluster; empty if it was given none.")
 }
 
 // Check validates the inputs.

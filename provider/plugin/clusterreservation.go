@@ -42,8 +42,8 @@ type ClusterReservationState struct {
 func (r *ClusterReservation) Annotate(a infer.Annotator) {
 	a.SetToken(module, "ClusterReservation")
 	a.Describe(&r, "The name of an `EmbeddedCluster`, reserved before the cluster is made: let the cluster depend on it. "+
-		"Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the "+
-		"reservation removes whatever there is of a cluster of the name; so a name that already has one is refused.")
+		"If `pulumi up` is killed while it makes the cluster, Pulumi does not know the cluster yet. Deleting the reservation "+
+		"then removes what there is of it. So a name that already has a cluster is refused.")
 }
 
 // Annotate documents the inputs.

@@ -112,7 +112,7 @@ func (s *EmbeddedClusterState) Annotate(a infer.Annotator) {
 	a.Describe(&s.StateDir, "Folder of the cluster's state, with its logs in `logs`.")
 	a.Describe(&s.ContainerdAddress, "Path of the socket of the node's containerd.")
 	a.Describe(&s.Running, "Whether the node runs. An update starts a node that does not, with its state.")
-	a.Describe(&s.NameServers, "Name servers that the cluster's DNS asks about the world: the machine's. An update follows the "+
+	a.Describe(&s.NameServers, "The machine's name servers, which the cluster's DNS asks about all other names. An update follows the "+
 		"machine to another network while the node runs on.")
 	a.Describe(&s.NetworkOpen, "Whether the machine lets the packets of a running cluster through. An update adds firewall rules "+
 		"that are lost, and turns forwarding on again.")

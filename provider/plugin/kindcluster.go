@@ -31,10 +31,10 @@ var (
 func (c *KindCluster) Annotate(a infer.Annotator) {
 	a.SetToken(module, "KindCluster")
 	a.Describe(&c, "A Kubernetes cluster whose nodes are containers, made by kind (https://kind.sigs.k8s.io) on the Docker, "+
-		"nerdctl, Finch or Podman of this machine: the first of these that works, or what `KIND_EXPERIMENTAL_PROVIDER` names. Neither the program kind nor kubectl is needed, and the "+
-		"user's own kubeconfig is left alone. Nodes cannot be changed: whatever they are made from replaces the cluster. A "+
-		"creation that was interrupted is begun anew, and stopped nodes are started by an update. To import a cluster, "+
-		"whoever made it, give its name as the ID.")
+		"nerdctl, Finch or Podman of this machine: the first of these that works, or what `KIND_EXPERIMENTAL_PROVIDER` names. The programs kind and kubectl are not needed, and the "+
+		"user's own kubeconfig is left alone. Nodes cannot be changed: a change of what they are made from replaces the cluster. "+
+		"An interrupted creation is begun anew, and an update starts stopped nodes. To import a cluster, whoever made it, "+
+		"give its name as the ID.")
 }
 
 // Check validates the inputs before anything is made.

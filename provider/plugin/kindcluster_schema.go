@@ -95,8 +95,8 @@ func (args *KindClusterArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Name, describeKindName)
 	a.Describe(&args.NodeImage, "Image of all nodes, of Kubernetes "+kubeversion.Minimum+" or later. Default: the environment variable "+
 		stackcluster.NodeImageVariable+", else "+kind.DefaultNodeImage+".")
-	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in "+
-		"place of `nodeImage`. At least "+kubeversion.Minimum+".")
+	a.Describe(&args.KubernetesVersion, "Version of Kubernetes, such as v1.37.0, in place of `nodeImage`. At least "+
+		kubeversion.Minimum+"; kind must have released a node image for it.")
 	a.Describe(&args.ControlPlanes, describeControlPlanes)
 	a.Describe(&args.Workers, describeWorkers)
 	a.Describe(&args.Nodes, describeNodes)
@@ -160,7 +160,7 @@ func (s *KindClusterState) Annotate(a infer.Annotator) {
 	a.Describe(&s.Context, "Name of the only context in the kubeconfig.")
 	a.Describe(&s.Endpoint, "URL of the API server, reachable from this machine.")
 	a.Describe(&s.NodeNames, "Names of the nodes, and of their containers; control planes first.")
-	a.Describe(&s.NodeImage, "Image that the nodes were made from; with a `rawConfig` of several, that of the first.")
+	a.Describe(&s.NodeImage, "Image that the nodes were made from. If a `rawConfig` has several, the first node's.")
 	a.Describe(&s.KubernetesVersion, "Version of Kubernetes on the nodes, such as v1.37.0.")
 	a.Describe(&s.Running, "Whether all nodes run. An update starts those that do not.")
 }

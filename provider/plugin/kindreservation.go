@@ -34,10 +34,10 @@ type KindClusterReservationState struct {
 // Annotate documents the resource.
 func (r *KindClusterReservation) Annotate(a infer.Annotator) {
 	a.SetToken(module, "KindClusterReservation")
-	a.Describe(&r, "The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where "+
-		"`pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the "+
-		"reservation removes what there is of it, but no cluster of the name that somebody else has made; a name that already has one of "+
-		"this machine's is refused.")
+	a.Describe(&r, "The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. If "+
+		"`pulumi up` is killed while it makes the cluster, Pulumi does not know the cluster yet. Deleting the reservation "+
+		"then removes what there is of it, but no cluster that somebody else has made. So a name that already has a cluster "+
+		"of this machine is refused.")
 }
 
 // Annotate documents the inputs.

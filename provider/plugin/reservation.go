@@ -2,8 +2,8 @@ package plugin
 
 import "fmt"
 
-const describeTakeOver = "Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. " +
-	"Without it such a cluster is refused, since it may be another stack's. Default: false."
+const describeTakeOver = "Takes over a cluster of this name that this machine remembers, after the state of its stack was lost. " +
+	"Without it such a cluster is refused: it may be another stack's. Default: false."
 
 // remembered tells whether this machine has a record of a cluster, whole or begun,
 // and where the copy of its kubeconfig is, if anywhere.

@@ -12,17 +12,17 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Where a stack's Kubernetes comes from, chosen once and remembered as long as the stack has it: `auto` takes kind where a container engine works and an embedded cluster elsewhere, and stays with that when engines come and go. A name for the cluster is remembered likewise, wherever the project's folder goes. The choice is known in previews already. Let the cluster depend on it.
+// Where a stack's Kubernetes comes from. It is chosen once, and remembered as long as the stack has this resource. `auto` takes kind if a container engine works, else an embedded cluster, and stays with that when engines come and go. The cluster's name is remembered too, even if the project's folder moves. Previews know the choice already. Let the cluster depend on it.
 type ClusterChoice struct {
 	pulumi.CustomResourceState
 
-	// Name of the cluster; empty where nobody has given one.
+	// Name of the cluster; empty if it was given none.
 	ClusterName pulumi.StringPtrOutput `pulumi:"clusterName"`
 	// `embedded`, `kind` or `existing`.
 	ClusterProvider pulumi.StringOutput `pulumi:"clusterProvider"`
 	// Why, as a clause.
 	Reason pulumi.StringOutput `pulumi:"reason"`
-	// Path of the file that bears the choice.
+	// Path of the file with the choice.
 	RecordFile pulumi.StringPtrOutput `pulumi:"recordFile"`
 }
 
@@ -75,33 +75,33 @@ func ClusterChoiceExists(ctx *pulumi.Context,
 }
 
 type clusterChoiceArgs struct {
-	// Name of the cluster. Default: the one that it has, and the first time the proposal.
+	// Name of the cluster. Default: the name that it has, or the proposal the first time.
 	ClusterName *string `pulumi:"clusterName"`
 	// Name that the cluster takes the first time.
 	NameProposal *string `pulumi:"nameProposal"`
-	// What `auto` takes the first time. Default: kind where a container engine works, else embedded.
+	// What `auto` takes the first time. Default: kind if a container engine works, else embedded.
 	Proposal *string `pulumi:"proposal"`
-	// Why that is the wish, or the proposal, as a clause.
+	// Why this provider is asked for or proposed, as a clause.
 	Reason *string `pulumi:"reason"`
-	// Absolute path of a file that bears the choice as long as the resource exists, for programs that cannot ask Pulumi.
+	// Absolute path of a file with the choice, for programs that cannot ask Pulumi. It exists as long as the resource.
 	RecordFile *string `pulumi:"recordFile"`
-	// `embedded`, `kind` or `existing`, or `auto`: what was chosen before, and the first time the proposal.
+	// `embedded`, `kind` or `existing`; or `auto`, which keeps what was chosen before, and takes the proposal the first time.
 	Wish string `pulumi:"wish"`
 }
 
 // The set of arguments for constructing a ClusterChoice resource.
 type ClusterChoiceArgs struct {
-	// Name of the cluster. Default: the one that it has, and the first time the proposal.
+	// Name of the cluster. Default: the name that it has, or the proposal the first time.
 	ClusterName pulumi.StringPtrInput
 	// Name that the cluster takes the first time.
 	NameProposal pulumi.StringPtrInput
-	// What `auto` takes the first time. Default: kind where a container engine works, else embedded.
+	// What `auto` takes the first time. Default: kind if a container engine works, else embedded.
 	Proposal pulumi.StringPtrInput
-	// Why that is the wish, or the proposal, as a clause.
+	// Why this provider is asked for or proposed, as a clause.
 	Reason pulumi.StringPtrInput
-	// Absolute path of a file that bears the choice as long as the resource exists, for programs that cannot ask Pulumi.
+	// Absolute path of a file with the choice, for programs that cannot ask Pulumi. It exists as long as the resource.
 	RecordFile pulumi.StringPtrInput
-	// `embedded`, `kind` or `existing`, or `auto`: what was chosen before, and the first time the proposal.
+	// `embedded`, `kind` or `existing`; or `auto`, which keeps what was chosen before, and takes the proposal the first time.
 	Wish pulumi.StringInput
 }
 
@@ -192,7 +192,7 @@ func (o ClusterChoiceOutput) ToClusterChoiceOutputWithContext(ctx context.Contex
 	return o
 }
 
-// Name of the cluster; empty where nobody has given one.
+// Name of the cluster; empty if it was given none.
 func (o ClusterChoiceOutput) ClusterName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *ClusterChoice) pulumi.StringPtrOutput { return v.ClusterName }).(pulumi.StringPtrOutput)
 }
@@ -207,7 +207,7 @@ func (o ClusterChoiceOutput) Reason() pulumi.StringOutput {
 	return o.ApplyT(func(v *ClusterChoice) pulumi.StringOutput { return v.Reason }).(pulumi.StringOutput)
 }
 
-// Path of the file that bears the choice.
+// Path of the file with the choice.
 func (o ClusterChoiceOutput) RecordFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *ClusterChoice) pulumi.StringPtrOutput { return v.RecordFile }).(pulumi.StringPtrOutput)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// The name of an `EmbeddedCluster`, reserved before the cluster is made: let the cluster depend on it. Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the reservation removes whatever there is of a cluster of the name; so a name that already has one is refused.
+// The name of an `EmbeddedCluster`, reserved before the cluster is made: let the cluster depend on it. If `pulumi up` is killed while it makes the cluster, Pulumi does not know the cluster yet. Deleting the reservation then removes what there is of it. So a name that already has a cluster is refused.
 type ClusterReservation struct {
 	pulumi.CustomResourceState
 
@@ -78,7 +78,7 @@ type clusterReservationArgs struct {
 	Name string `pulumi:"name"`
 	// Absolute path of the folder that has a folder for each cluster.
 	StateRoot *string `pulumi:"stateRoot"`
-	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	// Takes over a cluster of this name that this machine remembers, after the state of its stack was lost. Without it such a cluster is refused: it may be another stack's. Default: false.
 	TakeOver *bool `pulumi:"takeOver"`
 }
 
@@ -88,7 +88,7 @@ type ClusterReservationArgs struct {
 	Name pulumi.StringInput
 	// Absolute path of the folder that has a folder for each cluster.
 	StateRoot pulumi.StringPtrInput
-	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	// Takes over a cluster of this name that this machine remembers, after the state of its stack was lost. Without it such a cluster is refused: it may be another stack's. Default: false.
 	TakeOver pulumi.BoolPtrInput
 }
 

@@ -34,7 +34,7 @@ type EmbeddedCluster struct {
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on this machine: 1 to 40 lower-case letters, digits and hyphens.
 	Name pulumi.StringOutput `pulumi:"name"`
-	// Name servers that the cluster's DNS asks about the world: the machine's. An update follows the machine to another network while the node runs on.
+	// The machine's name servers, which the cluster's DNS asks about all other names. An update follows the machine to another network while the node runs on.
 	NameServers pulumi.StringArrayOutput `pulumi:"nameServers"`
 	// Whether the machine lets the packets of a running cluster through. An update adds firewall rules that are lost, and turns forwarding on again.
 	NetworkOpen pulumi.BoolPtrOutput `pulumi:"networkOpen"`
@@ -268,7 +268,7 @@ func (o EmbeddedClusterOutput) Name() pulumi.StringOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringOutput { return v.Name }).(pulumi.StringOutput)
 }
 
-// Name servers that the cluster's DNS asks about the world: the machine's. An update follows the machine to another network while the node runs on.
+// The machine's name servers, which the cluster's DNS asks about all other names. An update follows the machine to another network while the node runs on.
 func (o EmbeddedClusterOutput) NameServers() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v *EmbeddedCluster) pulumi.StringArrayOutput { return v.NameServers }).(pulumi.StringArrayOutput)
 }

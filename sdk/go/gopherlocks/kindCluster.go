@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// A Kubernetes cluster whose nodes are containers, made by kind (https://kind.sigs.k8s.io) on the Docker, nerdctl, Finch or Podman of this machine: the first of these that works, or what `KIND_EXPERIMENTAL_PROVIDER` names. Neither the program kind nor kubectl is needed, and the user's own kubeconfig is left alone. Nodes cannot be changed: whatever they are made from replaces the cluster. A creation that was interrupted is begun anew, and stopped nodes are started by an update. To import a cluster, whoever made it, give its name as the ID.
+// A Kubernetes cluster whose nodes are containers, made by kind (https://kind.sigs.k8s.io) on the Docker, nerdctl, Finch or Podman of this machine: the first of these that works, or what `KIND_EXPERIMENTAL_PROVIDER` names. The programs kind and kubectl are not needed, and the user's own kubeconfig is left alone. Nodes cannot be changed: a change of what they are made from replaces the cluster. An interrupted creation is begun anew, and an update starts stopped nodes. To import a cluster, whoever made it, give its name as the ID.
 type KindCluster struct {
 	pulumi.CustomResourceState
 
@@ -32,7 +32,7 @@ type KindCluster struct {
 	KubernetesVersion pulumi.StringOutput `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringOutput `pulumi:"name"`
-	// Image that the nodes were made from; with a `rawConfig` of several, that of the first.
+	// Image that the nodes were made from. If a `rawConfig` has several, the first node's.
 	NodeImage pulumi.StringOutput `pulumi:"nodeImage"`
 	// Names of the nodes, and of their containers; control planes first.
 	NodeNames pulumi.StringArrayOutput `pulumi:"nodeNames"`
@@ -110,7 +110,7 @@ type kindClusterArgs struct {
 	FeatureGates map[string]bool `pulumi:"featureGates"`
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile *string `pulumi:"kubeconfigFile"`
-	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.30.
+	// Version of Kubernetes, such as v1.37.0, in place of `nodeImage`. At least 1.30; kind must have released a node image for it.
 	KubernetesVersion *string `pulumi:"kubernetesVersion"`
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`
@@ -134,7 +134,7 @@ type KindClusterArgs struct {
 	FeatureGates pulumi.BoolMapInput
 	// Absolute path where a copy of the administrator's kubeconfig is kept, readable by its owner alone. Default: none.
 	KubeconfigFile pulumi.StringPtrInput
-	// Version of Kubernetes, such as v1.37.0, of which kind has released a node image; in place of `nodeImage`. At least 1.30.
+	// Version of Kubernetes, such as v1.37.0, in place of `nodeImage`. At least 1.30; kind must have released a node image for it.
 	KubernetesVersion pulumi.StringPtrInput
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringInput
@@ -277,7 +277,7 @@ func (o KindClusterOutput) Name() pulumi.StringOutput {
 	return o.ApplyT(func(v *KindCluster) pulumi.StringOutput { return v.Name }).(pulumi.StringOutput)
 }
 
-// Image that the nodes were made from; with a `rawConfig` of several, that of the first.
+// Image that the nodes were made from. If a `rawConfig` has several, the first node's.
 func (o KindClusterOutput) NodeImage() pulumi.StringOutput {
 	return o.ApplyT(func(v *KindCluster) pulumi.StringOutput { return v.NodeImage }).(pulumi.StringOutput)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. Where `pulumi up` was killed while it made the cluster, Pulumi does not know the cluster yet. The deletion of the reservation removes what there is of it, but no cluster of the name that somebody else has made; a name that already has one of this machine's is refused.
+// The name of a `KindCluster`, reserved before the cluster is made: let the cluster depend on it. If `pulumi up` is killed while it makes the cluster, Pulumi does not know the cluster yet. Deleting the reservation then removes what there is of it, but no cluster that somebody else has made. So a name that already has a cluster of this machine is refused.
 type KindClusterReservation struct {
 	pulumi.CustomResourceState
 
@@ -71,7 +71,7 @@ func KindClusterReservationExists(ctx *pulumi.Context,
 type kindClusterReservationArgs struct {
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name string `pulumi:"name"`
-	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	// Takes over a cluster of this name that this machine remembers, after the state of its stack was lost. Without it such a cluster is refused: it may be another stack's. Default: false.
 	TakeOver *bool `pulumi:"takeOver"`
 }
 
@@ -79,7 +79,7 @@ type kindClusterReservationArgs struct {
 type KindClusterReservationArgs struct {
 	// Name of the cluster, unique on the container engine: 1 to 50 lower-case letters, digits, dots and hyphens.
 	Name pulumi.StringInput
-	// Takes over a cluster of the name that this machine remembers: one of a stack whose state was lost. Without it such a cluster is refused, since it may be another stack's. Default: false.
+	// Takes over a cluster of this name that this machine remembers, after the state of its stack was lost. Without it such a cluster is refused: it may be another stack's. Default: false.
 	TakeOver pulumi.BoolPtrInput
 }
 

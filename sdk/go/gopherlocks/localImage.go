@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// A container image with one static binary and nothing else, built without Docker and loaded into the containerd of an `EmbeddedCluster`, or of each node of a `KindCluster`, without a registry. What has it already, by digest, is left alone. A changed binary is a new image with a new reference; the old one is removed when nothing in the program refers to it any more.
+// A container image with one static binary and nothing else, built without Docker and loaded into the containerd of an `EmbeddedCluster`, or of each node of a `KindCluster`, without a registry. A node that has the image already, by digest, is left alone. A changed binary is a new image with a new reference. The old image is removed when nothing in the program refers to it any more.
 type LocalImage struct {
 	pulumi.CustomResourceState
 
