@@ -10,7 +10,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/policies/rules"
 )
 
-// wire says how properties travel: what is unknown or secret stays so.
+// wire says how properties are sent: what is unknown or secret stays so.
 var wire = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true, KeepOutputValues: true}
 
 func decode(properties *structpb.Struct) (resource.PropertyMap, error) {
@@ -29,7 +29,7 @@ func encode(properties resource.PropertyMap) (*structpb.Struct, error) {
 	return encoded, nil
 }
 
-// plainMap makes the values that rules know of properties.
+// plainMap turns properties into the values that rules read.
 func plainMap(properties resource.PropertyMap) map[string]any {
 	all := make(map[string]any, len(properties))
 	for key, value := range properties {
@@ -38,8 +38,8 @@ func plainMap(properties resource.PropertyMap) map[string]any {
 	return all
 }
 
-// plain makes a value that rules know of a property. What no rule looks at
-// (assets, references to resources) becomes the name of its type.
+// plain turns a property into a value that rules read. No rule looks at assets and
+// references to resources: they become the name of their type.
 func plain(value resource.PropertyValue) any {
 	switch {
 	case value.IsNull():

@@ -44,8 +44,8 @@ func TestPropertiesBecomePlain(t *testing.T) {
 	}
 }
 
-// TestPropertiesSurviveTheWire: what is corrected goes back to Pulumi with all
-// that is beside it.
+// TestPropertiesSurviveTheWire: a corrected property goes back to Pulumi together
+// with all others.
 func TestPropertiesSurviveTheWire(t *testing.T) {
 	encoded, err := encode(properties(t))
 	if err != nil {

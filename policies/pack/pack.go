@@ -1,11 +1,10 @@
 // Package pack serves the rules to Pulumi as a policy pack.
 //
-// It speaks Pulumi's analyzer protocol itself: the Go SDK's policyx, as of
-// 3.256, answers the analysis of a whole stack with nothing, and several rules
-// need just that. What the pack adds to the rules is a memory of the inputs of
-// the resources that were registered. With it a rule about two resources can
-// refuse the second before it is made, and a rule about the whole stack sees
-// inputs beside outputs.
+// It speaks Pulumi's analyzer protocol itself. policyx of the Go SDK, as of 3.256,
+// does not analyze whole stacks, and several rules need that. The pack also
+// remembers the inputs of registered resources. So a rule about two resources can
+// refuse the second before it is made, and a rule about the whole stack sees inputs
+// beside outputs.
 package pack
 
 import (
@@ -29,14 +28,14 @@ type policies struct {
 	levels   map[string]rules.Level
 	settings map[string]rules.Settings
 	stack    rules.Stack
-	// reported are the findings that Pulumi knows already, and causes what a
-	// resource was reported for by any of them.
+	// reported are the findings that Pulumi knows already. causes are the same
+	// without their messages.
 	reported map[reported]bool
 	causes   map[cause]bool
 }
 
-// cause is what a rule holds against a resource, and reported what it has said
-// about it.
+// cause is a rule's reason to object to a resource. reported is a cause with its
+// message.
 type (
 	cause    struct{ rule, urn, reason string }
 	reported struct {
@@ -56,14 +55,14 @@ func newPolicies() *policies {
 	return p
 }
 
-// diagnostic is a finding, the rule that it is of, and what it means.
+// diagnostic is a finding with its rule and the level of that.
 type diagnostic struct {
 	rules.Finding
 	rule  rules.Rule
 	level rules.Level
 }
 
-// everyRule is how the configuration calls all rules at once.
+// everyRule stands for all rules in the configuration.
 const everyRule = "all"
 
 // configure sets the level and the settings of a rule.
@@ -87,7 +86,7 @@ func (p *policies) configure(name string, level rules.Level, given rules.Setting
 		strings.Join(slices.Sorted(maps.Keys(p.levels)), ", "))
 }
 
-// analyze remembers a resource and returns what is to be said about it.
+// analyze remembers a resource and returns the findings about it.
 func (p *policies) analyze(r rules.Resource) []diagnostic {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,8 +97,8 @@ func (p *policies) analyze(r rules.Resource) []diagnostic {
 	return p.run(p.stack, func(f rules.Finding) bool { return f.URN == r.URN })
 }
 
-// analyzeStack returns what is to be said about the whole stack, and was not
-// said before. The resources have outputs only.
+// analyzeStack returns the new findings about the whole stack. The resources have
+// outputs only.
 func (p *policies) analyzeStack(resources []rules.Resource) []diagnostic {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,13 +108,14 @@ func (p *policies) analyzeStack(resources []rules.Resource) []diagnostic {
 		order[r.URN] = i
 	}
 	for _, r := range resources {
-		r.Inputs = r.Outputs // Of a resource that was left out by --target.
+		r.Inputs = r.Outputs // --target has left the resource out.
 		if i, registered := order[r.URN]; registered {
 			r.Inputs = p.stack.Resources[i].Inputs
 		}
 		whole.Resources = append(whole.Resources, r)
 	}
-	// Pulumi has them in no order; which of two is the second depends on it.
+	// Pulumi gives them in no order, but a rule about two resources reports the
+	// second.
 	slices.SortStableFunc(whole.Resources, func(a, b rules.Resource) int { return cmp.Compare(order[a.URN], order[b.URN]) })
 	return p.run(whole, func(rules.Finding) bool { return true })
 }
@@ -163,8 +163,8 @@ func (p *policies) run(s rules.Stack, wanted func(rules.Finding) bool) []diagnos
 	return all
 }
 
-// inherited says whether the same is held against a component that the resource
-// belongs to: its input is then the place to correct.
+// inherited says whether the same was reported of a component that the resource
+// belongs to: the user then corrects the component's input.
 func (p *policies) inherited(s rules.Stack, c cause) bool {
 	parents := map[string]string{}
 	for _, r := range s.Resources {

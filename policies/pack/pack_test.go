@@ -89,7 +89,7 @@ func TestEachPolicyIsDescribedToPulumi(t *testing.T) {
 	}
 }
 
-// TestServingEndsWithPulumi: its process may be killed, and take nothing down.
+// TestServingEndsWithPulumi: Pulumi may be killed, and then cannot stop the pack.
 func TestServingEndsWithPulumi(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()

@@ -28,11 +28,10 @@ var _ pulumirpc.AnalyzerServer = (*server)(nil)
 // healthInterval is how often to look whether Pulumi is still there.
 const healthInterval = 5 * time.Second
 
-// Serve serves the pack on a port of this machine until ctx is done. It writes
-// the port to out, as Pulumi expects: nothing else may be written there. engine
-// is the address at which Pulumi can be reached; when nobody is there any more,
-// Serve ends, so that a Pulumi that was killed leaves no process behind. Empty
-// means not to look.
+// Serve serves the pack on a port of this machine until ctx is done. It writes the
+// port to out, as Pulumi expects: nothing else may be written there. engine is
+// Pulumi's address. Serve ends when nothing listens there any more: a killed Pulumi
+// must not leave the pack behind. If engine is empty, Serve does not look.
 func Serve(ctx context.Context, out io.Writer, engine string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -101,8 +100,8 @@ func configSchema(rule rules.Rule) (*pulumirpc.PolicyConfigSchema, error) {
 	return &pulumirpc.PolicyConfigSchema{Properties: encoded}, nil
 }
 
-// Configure sets levels and options. Pulumi has filled in defaults and checked
-// the options by their schemas; names that do not exist are left to us.
+// Configure sets levels and options. Pulumi has filled in defaults and checked the
+// options by their schemas, but does not refuse unknown names.
 func (s *server) Configure(_ context.Context, request *pulumirpc.ConfigureAnalyzerRequest) (*emptypb.Empty, error) {
 	for name, config := range request.GetPolicyConfig() {
 		err := s.policies.configure(name, fromWire(config.GetEnforcementLevel()), config.GetProperties().AsMap())
@@ -144,7 +143,7 @@ func (s *server) AnalyzeStack(_ context.Context, request *pulumirpc.AnalyzeStack
 	return response(s.policies.analyzeStack(resources)), nil
 }
 
-// Remediate corrects the inputs of a resource, where a policy says so.
+// Remediate corrects the inputs of a resource if a policy says so.
 func (s *server) Remediate(_ context.Context, request *pulumirpc.AnalyzeRequest) (*pulumirpc.RemediateResponse, error) {
 	r, properties, err := readRequest(request)
 	if err != nil {
@@ -212,5 +211,5 @@ func fromWire(level pulumirpc.EnforcementLevel) rules.Level {
 			return ours
 		}
 	}
-	return rules.Mandatory // One that Pulumi has added since: rather too strict than too lax.
+	return rules.Mandatory // A level that we do not know: too strict is better than too lax.
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// autoscaler is a HorizontalPodAutoscaler that scales a MiniCluster, or that was
-// meant to.
+// autoscaler is a HorizontalPodAutoscaler that scales a MiniCluster, or is meant
+// to.
 type autoscaler struct {
 	*Resource
 	apiVersion, kind field
@@ -14,9 +14,9 @@ type autoscaler struct {
 	target objectID
 }
 
-// autoscalers returns the stack's HorizontalPodAutoscalers of MiniClusters. One
-// that scales something else is none of them; one that names the kind or the
-// group of MiniClusters is, even where the other of the two is wrong.
+// autoscalers returns the stack's HorizontalPodAutoscalers of MiniClusters. It is
+// enough that one names either the kind or the group of MiniClusters: the other may
+// be a mistake.
 func (s Stack) autoscalers() []autoscaler {
 	var all []autoscaler
 	for i := range s.Resources {
@@ -46,8 +46,8 @@ func malformed(f field) bool {
 }
 
 // of returns the autoscaler's MiniCluster among them, or nil. Before a namespace
-// exists its name may not be known; the only one of that name is meant then. Its
-// error names the field that would have to be known.
+// exists, its name may be unknown. Then the autoscaler means the only MiniCluster
+// of that name. The error names a field that is not known yet.
 func (a autoscaler) of(miniClusters []miniCluster) (*miniCluster, error) {
 	var perhaps []*miniCluster
 	var unsure error
@@ -66,7 +66,7 @@ func (a autoscaler) of(miniClusters []miniCluster) (*miniCluster, error) {
 	return nil, unsure
 }
 
-// replicas are the bounds of the autoscaler's wishes.
+// replicas are the autoscaler's own bounds.
 func (a autoscaler) replicas() (minimum, maximum int, err error) {
 	// Kubernetes' default of minReplicas is 1; maxReplicas is mandatory.
 	minimum, errMin := a.input("spec", "minReplicas").integerOr(1)
@@ -78,15 +78,16 @@ func (a autoscaler) replicas() (minimum, maximum int, err error) {
 type metric struct {
 	// resource is "cpu" or "memory".
 	resource string
-	// container is the one whose use counts, or "" for all of the pod's.
+	// container is the one that is measured, or "" for all of the pod's.
 	container string
-	// target is the field with the percentage; its value is nil for Kubernetes'
-	// default.
+	// target is the field with the percentage. Its value is nil if Kubernetes'
+	// default applies.
 	target field
 }
 
-// defaultCPUTarget is Kubernetes' own, of an autoscaler without metrics.
-// Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
+// defaultCPUTarget is Kubernetes' default for an autoscaler without metrics.
+// Source:
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 const defaultCPUTarget = 80
 
 // metrics are the metrics that are percentages of a request.
@@ -114,7 +115,7 @@ func (a autoscaler) metrics() ([]metric, error) {
 	return metrics, errors.Join(errs...)
 }
 
-// readMetric returns nil for a metric that is no percentage of a request.
+// readMetric returns nil if the metric is not a percentage of a request.
 func readMetric(item field) (*metric, error) {
 	kind, err := item.at("type").text()
 	if err != nil {

@@ -19,7 +19,7 @@ var autoscalerRules = []Rule{
 	},
 	{
 		Name:        "autoscaler-bounds",
-		Description: "An autoscaler wishes for sizes within the MiniCluster's bounds only.",
+		Description: "An autoscaler asks only for sizes within the MiniCluster's bounds.",
 		Level:       Mandatory,
 		Check:       checkReplicas,
 	},
@@ -96,7 +96,7 @@ func checkReplicas(s Stack, _ Settings) []Finding {
 		if m == nil {
 			continue // Not registered yet, or autoscaler-target says that it is missing.
 		}
-		sizes, err := m.wished()
+		sizes, err := m.declaredSizes()
 		if err != nil {
 			r.cannotTell(a.Resource, err)
 			continue

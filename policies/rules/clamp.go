@@ -1,7 +1,7 @@
 package rules
 
-// clampSizes is the rule that corrects what others refuse. It is for whoever
-// would rather have a MiniCluster of another size than none.
+// clampSizes is the rule that corrects what others refuse. It is for users who
+// prefer a MiniCluster of another size to none.
 var clampSizes = Rule{
 	Name:        "clamp-sizes",
 	Description: "Sizes and replicas out of bounds are moved to the nearest bound.",
@@ -16,8 +16,8 @@ type Correction struct {
 	Value int
 }
 
-// clamp moves the sizes of the stack's newest resource to its bounds. It leaves
-// alone what is not known or not a number.
+// clamp moves the sizes of the stack's newest resource to its bounds. It skips
+// sizes that are unknown or not numbers.
 func clamp(s Stack) []Correction {
 	if len(s.Resources) == 0 {
 		return nil
@@ -37,7 +37,7 @@ func clamp(s Stack) []Correction {
 }
 
 func clampMiniCluster(m miniCluster) []Correction {
-	sizes, err := m.wished()
+	sizes, err := m.declaredSizes()
 	if err != nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ func clampAutoscaler(a autoscaler, miniClusters []miniCluster) []Correction {
 	if m == nil || err != nil {
 		return nil
 	}
-	sizes, err := m.wished()
+	sizes, err := m.declaredSizes()
 	if err != nil {
 		return nil
 	}
@@ -75,7 +75,7 @@ func clampAutoscaler(a autoscaler, miniClusters []miniCluster) []Correction {
 
 type corrections []Correction
 
-// add notes a number that is not what it should be.
+// add notes the correction of a number, if it needs one.
 func (c *corrections) add(path []string, key string, have, want int) {
 	if have != want {
 		*c = append(*c, Correction{Path: append(path[:len(path):len(path)], key), Value: want})

@@ -35,8 +35,8 @@ var clusterRules = []Rule{
 	},
 }
 
-// configMetricsServer is the key of our program's configuration that says
-// whether it installs metrics-server: "skip" means that the cluster has one.
+// configMetricsServer is the key of our program's configuration for metrics-server:
+// "skip" means that the cluster has one already.
 const configMetricsServer = "gopherlocks:metricsServer"
 
 const metricsServer = "metrics-server"
@@ -55,15 +55,14 @@ func checkMetricsServer(s Stack, settings Settings) []Finding {
 		if len(metrics) > 0 && !provided {
 			r.violation(a.Resource, ReasonMetricsServerMissing, "this stack has an autoscaler and no metrics-server: install it, "+
 				"or say that the cluster has one (option provided of this policy, or pulumi config set "+configMetricsServer+" skip)")
-			break // The others miss the same.
+			break // The other autoscalers lack the same.
 		}
 	}
 	return r
 }
 
-// equips says whether a resource is what a stack makes or equips a cluster with.
-// Metrics of a cluster that has MiniClusters of the stack and nothing else of it are
-// somebody else's business.
+// equips says whether a stack makes or equips a cluster with a resource. If a stack
+// only puts MiniClusters into a cluster, somebody else provides its metrics.
 func equips(r Resource) bool {
 	return r.Type == typeClusterComponent || r.Type == typeOperatorComponent || isOwnCluster(&r)
 }
@@ -114,9 +113,9 @@ func isOwnCluster(r *Resource) bool {
 	return strings.HasPrefix(r.Type, prefixOwnTypes) && strings.HasSuffix(r.Type, "Cluster")
 }
 
-// versionOf returns the field that tells the version of a cluster: what it
-// answers counts for more than what it was asked for. It returns nil where
-// nothing says anything.
+// versionOf returns the field that tells the version of a cluster, and the version.
+// An output counts for more than an input. The version is nil if no field tells
+// one.
 func versionOf(cluster *Resource) (field, *version.Version, error) {
 	var errs []error
 	for _, f := range []field{cluster.output("kubernetesVersion"), cluster.input("kubernetesVersion"), cluster.input("nodeImage")} {
@@ -132,8 +131,8 @@ func versionOf(cluster *Resource) (field, *version.Version, error) {
 	return field{}, nil, errors.Join(errs...)
 }
 
-// kubernetesVersion reads a version, or the image of a kind node, whose tag is
-// one. An image of one's own may tell none.
+// kubernetesVersion reads a version, or the tag of a kind node's image. The tag of
+// a user's own image may be no version.
 func kubernetesVersion(f field) (*version.Version, error) {
 	text, err := f.text()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// field is a property and where it is. Its value is nil where there is none.
+// field is a property and its path. Its value is nil if it is not set.
 type field struct {
 	path   string
 	value  any
@@ -167,8 +167,8 @@ func (r *report) violation(at *Resource, reason, format string, args ...any) {
 	*r = append(*r, Finding{URN: at.URN, Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
-// cannotTell adds why a rule cannot judge a resource: each field that is not
-// known yet in one finding, and each that is malformed in one of its own.
+// cannotTell adds why a rule cannot judge a resource: one finding for all fields
+// that are not known yet, and one for each malformed field.
 func (r *report) cannotTell(at *Resource, err error) {
 	var unknown, malformed []string
 	for _, e := range flatten(err) {
@@ -177,7 +177,8 @@ func (r *report) cannotTell(at *Resource, err error) {
 			unknown = append(unknown, notKnown.path)
 			continue
 		}
-		// One object in the place of another is in the way of all its fields.
+		// A value of the wrong type makes all fields within it fail with the same
+		// error.
 		if !slices.Contains(malformed, e.Error()) {
 			malformed = append(malformed, e.Error())
 			r.violation(at, ReasonMalformed, "%v", e)

@@ -6,9 +6,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
 
-// miniCluster is a MiniCluster as a program declares it: as the custom resource,
-// or as our component, which shows the sizes that the program wishes where the
-// custom resource ignores changes of its size.
+// miniCluster is a MiniCluster as a program declares it: the custom resource, or
+// our component. The component shows the declared size even if the custom resource
+// ignores changes of it.
 type miniCluster struct {
 	*Resource
 	component bool
@@ -48,8 +48,8 @@ func (s Stack) customResources() []miniCluster {
 // defaultNamespace is where an object without a namespace goes.
 const defaultNamespace = "default"
 
-// is says whether two IDs are the same. Its error names the field that would
-// have to be known; what is malformed is the same as nothing.
+// is says whether two IDs are the same. The error names a field that is not known
+// yet. A malformed ID equals no other.
 func (id objectID) is(other objectID) (bool, error) {
 	if same, err := equal(id.name, other.name, ""); !same {
 		return false, err
@@ -72,20 +72,21 @@ func equal(a, b field, fallback string) (bool, error) {
 // Source: operator/api/v1alpha2.
 const defaultSize = 1
 
-// wished are the sizes that the program asks for.
-func (m miniCluster) wished() (bounds.Sizes, error) {
+// declaredSizes are the sizes that the program asks for.
+func (m miniCluster) declaredSizes() (bounds.Sizes, error) {
 	size, errSize := m.sizes.at("size").integerOr(defaultSize)
 	minSize, errMin := m.sizes.at("minSize").integerOr(defaultSize)
 	maxSize, errMax := m.sizes.at("maxSize").integerOr(0)
 	s := bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}
-	// What the operator remembers is no wish: it counts where it can be seen.
+	// The program does not declare this one: the operator keeps it in the status,
+	// if there is one.
 	if maximum, err := m.output("status", "maximumSize").integer(); err == nil {
 		s.MaximumSize = maximum
 	}
 	return s, errors.Join(errSize, errMin, errMax)
 }
 
-// live is the number of ranks that exist; ok is false where it cannot be seen.
+// live is the number of ranks that exist. ok is false if it is not known.
 func (m miniCluster) live() (size int, ok bool) {
 	size, err := m.output("status", "size").integer()
 	return size, err == nil && size > 0
@@ -96,7 +97,7 @@ func (m miniCluster) hidesSizes() bool {
 	return m.sizes.at("size").secret || m.sizes.at("minSize").secret || m.sizes.at("maxSize").secret
 }
 
-// bound adds a violation of the bounds rule, in its words.
+// bound adds a violation of the bounds rule, with the rule's own message.
 func (r *report) bound(at *Resource, v bounds.Violation, hidden bool) {
 	if hidden {
 		r.violation(at, v.Reason, "%s is out of bounds; the values are not shown, since they are secret", v.Field)

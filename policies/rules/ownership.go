@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// ownershipRules are about a MiniCluster and its autoscaler together. What they
-// find is the autoscaler's, since it comes after the MiniCluster: it is then
-// refused before it is made.
+// ownershipRules are about a MiniCluster and its autoscaler together. They report
+// the autoscaler: it comes after the MiniCluster, so it is refused before it is
+// made.
 var ownershipRules = []Rule{
 	{
 		Name:        "autoscaler-requests",
@@ -33,8 +33,8 @@ func (e requestError) Error() string {
 	return fmt.Sprintf("%s %s of MiniCluster %s must be more than 0: the autoscaler measures use in percent of it", e.path, e.got, e.of)
 }
 
-// checkRequests: without a request of each container, the autoscaler has nothing
-// that a percentage could be of, and stands still.
+// checkRequests asks for a request of each container: the autoscaler measures use
+// in percent of it, and does nothing without one.
 func checkRequests(s Stack, _ Settings) []Finding {
 	var r report
 	miniClusters := s.customResources()
@@ -80,8 +80,8 @@ func checkContainer(container field, m metric, of field) error {
 	return checkRequest(container, m.resource, of)
 }
 
-// checkRequest looks at resources.requests of a container, and at its limits,
-// which Kubernetes takes for requests that are not set.
+// checkRequest looks at resources.requests of a container, and at its limits:
+// Kubernetes uses a limit as the request if none is set.
 func checkRequest(container field, name string, of field) error {
 	request := container.at("resources", "requests", name)
 	quantity := request
@@ -109,11 +109,11 @@ func checkRequest(container field, name string, of field) error {
 	return nil
 }
 
-// annotationPatchForce makes Pulumi take fields back from whoever wrote them.
+// annotationPatchForce makes Pulumi take fields over, whoever wrote them.
 const annotationPatchForce = "pulumi.com/patchForce"
 
-// checkOwner: whoever pins the size as well as an autoscaler takes the ranks
-// away again that it has asked for, at the next update.
+// checkOwner refuses a pinned size beside an autoscaler: the next update would undo
+// what the autoscaler has scaled.
 func checkOwner(s Stack, _ Settings) []Finding {
 	var r report
 	miniClusters := s.customResources()

@@ -36,7 +36,7 @@ func checkImages(s Stack, _ Settings) []Finding {
 		for _, container := range containersOf(at, &errs) {
 			image := container.at("image")
 			if image.absent() {
-				continue // The API server asks for it, where there must be one.
+				continue // The API server refuses a missing image where one is needed.
 			}
 			reference, err := image.text()
 			if err == nil {
@@ -53,7 +53,7 @@ func checkImages(s Stack, _ Settings) []Finding {
 	return r
 }
 
-// movingImageError says that an image may be another one tomorrow.
+// movingImageError says that an image's name may mean another image tomorrow.
 type movingImageError struct{ path, got, why string }
 
 func (e movingImageError) Error() string {
@@ -141,7 +141,7 @@ func list(allowed []string) string {
 
 func allowsAll(allowed []string) bool { return allows(allowed, "", "") }
 
-// allows says whether one of the patterns is that of a MiniCluster.
+// allows says whether one of the patterns matches a MiniCluster.
 func allows(patterns []string, namespace, name string) bool {
 	for _, pattern := range patterns {
 		if match, err := path.Match(pattern, namespace+"/"+name); err == nil && match {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestNothingThatAProgramSaysIsTooStrange puts each kind of value into each
-// place of a stack in turn: rules may find fault with it, but not fail.
+// TestNothingThatAProgramSaysIsTooStrange puts each kind of value into each place
+// of a stack in turn: rules may report it, but must not panic.
 func TestNothingThatAProgramSaysIsTooStrange(t *testing.T) {
 	whole := testCase{
 		stack: []string{

@@ -1,15 +1,14 @@
-// Package rules holds the rules of the policy pack: what a stack with
-// MiniClusters may look like, beyond what the API server can see.
+// Package rules holds the rules of the policy pack. They judge a stack with
+// MiniClusters by what the API server cannot see.
 //
-// A rule is a pure function of the resources of a stack and of its own settings.
-// It is called for each resource that a program registers, with those before it,
-// so that it can refuse before anything is made; and once more with the whole
-// stack. It never fails: what it cannot know yet is a finding of its own kind,
-// and what is malformed is a violation.
+// A rule is a pure function of the resources of a stack and of its own settings. It
+// is called for each resource that a program registers, together with all earlier
+// ones: so it can refuse a resource before it is made. In the end it is called once
+// more for the whole stack. It never fails. A value that is not known yet is a
+// finding of its own kind; a malformed value is a violation.
 //
-// Numbers of ranks are judged by operator/bounds alone, in its words. The
-// package knows nothing of Pulumi but how its resources are called: package
-// pack brings the two together.
+// Only operator/bounds judges numbers of ranks, with its own messages. Of Pulumi,
+// this package knows only the names of resource types: package pack does the rest.
 package rules
 
 import (
@@ -34,7 +33,7 @@ const (
 
 // Rule is one policy.
 type Rule struct {
-	// Name is unique in the pack, and how --policy-pack-config calls the rule.
+	// Name is unique in the pack. --policy-pack-config uses it.
 	Name string
 	// Description is one sentence: what must be so.
 	Description string
@@ -71,7 +70,7 @@ type Finding struct {
 	Unknown bool
 }
 
-// Reasons that are not about sizes; those are package bounds'.
+// Reasons that are not about sizes. Package bounds has the others.
 const (
 	ReasonUnknown              = "NotKnownYet"
 	ReasonMalformed            = "Malformed"
@@ -115,8 +114,8 @@ func (r Rule) complete(given Settings) Settings {
 	return all
 }
 
-// CheckSettings returns an error that names an option which the rule does not
-// have. Types and ranges are the schema's business, which Pulumi checks.
+// CheckSettings returns an error that names an option which the rule does not have.
+// Pulumi checks types and ranges by the schema.
 func (r Rule) CheckSettings(given Settings) error {
 	var known []string
 	for _, o := range r.Options {

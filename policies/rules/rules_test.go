@@ -80,7 +80,7 @@ func parseProperties(t *testing.T, text string) map[string]any {
 	return mark(properties).(map[string]any)
 }
 
-// mark puts unknown and secret values in the place of their signs.
+// mark replaces the signs for unknown and secret values by such values.
 func mark(value any) any {
 	switch value := value.(type) {
 	case map[string]any:

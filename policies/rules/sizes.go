@@ -50,18 +50,18 @@ var sizeRules = []Rule{
 }
 
 func checkSize(s Stack, _ Settings) []Finding {
-	return checkWished(s, func(v bounds.Violation) bool { return v.Field == "size" })
+	return checkDeclared(s, func(v bounds.Violation) bool { return v.Field == "size" })
 }
 
 func checkBounds(s Stack, _ Settings) []Finding {
-	return checkWished(s, func(v bounds.Violation) bool { return v.Field != "size" })
+	return checkDeclared(s, func(v bounds.Violation) bool { return v.Field != "size" })
 }
 
-// checkWished reports the violations of the bounds rule that are wanted.
-func checkWished(s Stack, wanted func(bounds.Violation) bool) []Finding {
+// checkDeclared reports the violations of the bounds rule that are wanted.
+func checkDeclared(s Stack, wanted func(bounds.Violation) bool) []Finding {
 	var r report
 	for _, m := range s.miniClusters() {
-		sizes, err := m.wished()
+		sizes, err := m.declaredSizes()
 		if err != nil {
 			r.cannotTell(m.Resource, err)
 			continue
@@ -82,7 +82,7 @@ func checkLiveSize(s Stack, _ Settings) []Finding {
 		if !ok {
 			continue
 		}
-		sizes, err := m.wished()
+		sizes, err := m.declaredSizes()
 		if err != nil {
 			r.cannotTell(m.Resource, err)
 			continue
@@ -117,8 +117,8 @@ func checkMaximum(s Stack, settings Settings) []Finding {
 	return r
 }
 
-// checkResize compares the wish with the ranks that exist, which a preview can
-// see of a custom resource that is there already.
+// checkResize compares the declared size with the ranks that exist. A preview knows
+// them if the custom resource exists already.
 func checkResize(s Stack, settings Settings) []Finding {
 	var r report
 	share := settings.number("share")
@@ -127,13 +127,13 @@ func checkResize(s Stack, settings Settings) []Finding {
 		if !ok {
 			continue
 		}
-		sizes, err := m.wished()
+		sizes, err := m.declaredSizes()
 		if err != nil {
 			r.cannotTell(m.Resource, err)
 			continue
 		}
 		if slices.Contains(m.IgnoreChanges, "spec.size") {
-			continue // The old size, that nobody wishes.
+			continue // The size is an old value that the program ignores.
 		}
 		maximum := sizes.Bounds().Max
 		if by := math.Abs(float64(sizes.Size - live)); by > share*float64(maximum) {

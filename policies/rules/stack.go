@@ -8,10 +8,10 @@ type Resource struct {
 	URN, Type string
 	// Parent is the URN of the resource that it belongs to, or "".
 	Parent string
-	// Inputs are what the program wishes. With ignoreChanges they hold the old
+	// Inputs are what the program declares. With ignoreChanges they hold the old
 	// values of what is ignored.
 	Inputs map[string]any
-	// Outputs are what the provider answered; nil as long as it was not asked.
+	// Outputs are what the provider answered; nil until it was asked.
 	Outputs map[string]any
 	// IgnoreChanges are the property paths that the program leaves to others.
 	IgnoreChanges []string
@@ -21,8 +21,7 @@ type Resource struct {
 type Stack struct {
 	// Resources in the order of their registration; the last is the newest.
 	Resources []Resource
-	// Complete says that no more resources come, so that what is not there is
-	// missing.
+	// Complete says that no more resources come: what is not there now is missing.
 	Complete bool
 	// Config is the stack's configuration, by full key.
 	Config map[string]string
@@ -56,14 +55,13 @@ const (
 // apiVersions are those that the operator serves.
 var apiVersions = []string{group + "/v1alpha2", group + "/v1alpha1"}
 
-// isOf says whether a type is that of a Kubernetes kind in a group, whatever its
-// version.
+// isOf says whether a type is a Kubernetes kind in a group, of any version.
 func isOf(resourceType, groupPrefix, kind string) bool {
 	version, found := strings.CutPrefix(resourceType, groupPrefix)
 	return found && strings.HasSuffix(version, ":"+kind)
 }
 
-// input returns a property that the program wishes.
+// input returns a property that the program declares.
 func (r *Resource) input(path ...string) field {
 	return field{value: anyMap(r.Inputs)}.at(path...)
 }
@@ -73,7 +71,7 @@ func (r *Resource) output(path ...string) field {
 	return field{value: anyMap(r.Outputs)}.at(path...)
 }
 
-// anyMap makes nil of a nil map, which is not nil as an interface.
+// anyMap returns nil for a nil map: as an interface a nil map would not be nil.
 func anyMap(m map[string]any) any {
 	if m == nil {
 		return nil

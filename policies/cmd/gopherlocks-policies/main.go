@@ -19,7 +19,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// Pulumi gives its own address, and as part of a folder also that folder.
+	// Pulumi gives its own address, and also the folder if the pack is part of one.
 	engine := ""
 	if len(os.Args) > 1 {
 		engine = os.Args[1]
