@@ -1,19 +1,19 @@
-// Package preflight decides, before a stack touches a cluster that somebody else
-// keeps, whether an update can work there, and what of the cluster it leaves alone:
+// Package preflight judges an update before a stack touches somebody else's
+// cluster: whether it can work there, and what of the cluster it leaves alone.
 //
 //	desired (what the stack is about to declare) + facts (what is there) → verdict
 //	verdict: problems, notices, what is kept, who serves metrics, permissions to ask for
 //
-// It is pure: package cluster asks the cluster, for facts at first and then for
-// the permissions.
+// It is pure: package cluster asks the cluster, first for facts and then for the
+// permissions.
 //
-// Whose an object is, the object itself says: what a stack makes bears the stack's
-// name in [declared.AnnotationStack]. The program cannot read Pulumi's state, and whatever
-// is there without that name was there before, as far as anybody can tell. Such a
-// namespace is used and stays when the stack goes; any other object is a problem,
-// since Pulumi would take it for the stack's, change it, and delete it in the end.
-// That errs on the side of leaving something behind. The definition of MiniClusters
-// stays in any case: with it all of them would go, whoever made them.
+// Each object says which stack it belongs to: what a stack makes has the stack's
+// name in [declared.AnnotationStack]. The program cannot read Pulumi's state, so it
+// takes any object without that name for one that was there before. Such a
+// namespace is used, and stays when the stack goes. Any other such object is a
+// problem: Pulumi would take it for the stack's, change it, and delete it in the
+// end. In doubt, something is left behind. The definition of MiniClusters always
+// stays: all MiniClusters would go with it, whoever made them.
 package preflight
 
 import (
@@ -22,8 +22,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/declared"
 )
 
-// LabelPartOf, with the value PartOf, is on the definition of MiniClusters that is
-// ours.
+// LabelPartOf, with the value PartOf, marks our own definition of MiniClusters.
 const (
 	LabelPartOf = "app.kubernetes.io/part-of"
 	PartOf      = "gopherlocks"
@@ -31,8 +30,8 @@ const (
 
 // Names of what is looked for.
 const (
-	// DefinitionName is the CustomResourceDefinition of MiniClusters, ours or that of
-	// the Flux Operator.
+	// DefinitionName is the CustomResourceDefinition of MiniClusters, ours or the
+	// Flux Operator's.
 	DefinitionName = "miniclusters.flux-framework.org"
 	// SystemNamespace is one that every cluster has from its beginning to its end.
 	SystemNamespace = "kube-system"
@@ -40,29 +39,30 @@ const (
 
 // Facts are what is there.
 type Facts struct {
-	// Version is that of the API server, such as v1.34.2.
+	// Version is the API server's, such as v1.34.2.
 	Version string
-	// ClusterID is the same however the cluster is reached: the UID of its namespace
-	// kube-system. It is empty for who may not read that, for which Judge asks.
+	// ClusterID is the UID of the namespace kube-system, which is the same however
+	// the cluster is reached. It is empty if the user may not read that namespace;
+	// Judge then asks for the permission.
 	ClusterID string
 	// User is who the stack is to the API server; empty where it does not tell.
 	User string
-	// Definition is that of MiniClusters; nil when there is none.
+	// Definition is the definition of MiniClusters; nil when there is none.
 	Definition *Definition
 	// FluxOperators are Deployments of the Flux Operator. FluxOperatorsUnknown says
-	// why they could not be looked for; empty when they were.
+	// why the search for them failed; it is empty otherwise.
 	FluxOperators        []Deployment
 	FluxOperatorsUnknown string
 	// Operator is our operator's Deployment; nil when there is none.
 	Operator *Owned
-	// Objects are those of Desired that are there, of the exclusive ones.
+	// Objects are the exclusive objects of Desired that exist.
 	Objects map[declared.ID]Owned
 	// MetricsAPI is nil when nobody serves metrics.
 	MetricsAPI *MetricsAPI
-	// Namespaces are those of Desired that exist, by name.
+	// Namespaces are the namespaces of Desired that exist, by name.
 	Namespaces map[string]Owned
-	// SecretsMissing are those of Desired.PullSecrets that are not there, though
-	// their namespace is.
+	// SecretsMissing are the secrets of Desired.PullSecrets that do not exist
+	// although their namespace does.
 	SecretsMissing []NamespacedName
 }
 
@@ -71,7 +71,7 @@ type NamespacedName struct{ Namespace, Name string }
 
 func (n NamespacedName) String() string { return n.Namespace + "/" + n.Name }
 
-// Owned is an object that may bear a stack's name.
+// Owned is an object that may have a stack's name.
 type Owned struct {
 	// Stack made it; empty when the object does not say.
 	Stack string
@@ -100,7 +100,7 @@ type Deployment struct {
 // MetricsAPI is what serves the metrics of pods.
 type MetricsAPI struct {
 	Owned
-	// Service is what answers; empty for one that the API server has built in.
+	// Service is what answers; empty if the API server itself does.
 	Service string
 	// Unavailable says why it does not answer; empty when it does.
 	Unavailable string
@@ -110,8 +110,8 @@ type MetricsAPI struct {
 type Desired struct {
 	// Stack is its name, as in declared.AnnotationStack.
 	Stack string
-	// Objects are what it declares in any case, and MetricsServer what besides where
-	// it installs metrics-server.
+	// Objects are what it always declares. MetricsServer is what it adds if it
+	// installs metrics-server.
 	Objects, MetricsServer []declared.Object
 	// Metrics says whether to install metrics-server.
 	Metrics Metrics
@@ -121,7 +121,7 @@ type Desired struct {
 	TakeOver bool
 	// Served are the versions of MiniClusters that our definition has.
 	Served []string
-	// PullSecrets must be there for images to be pulled, and are not made by it.
+	// PullSecrets are needed to pull images. The stack does not make them.
 	PullSecrets []NamespacedName
 }
 
@@ -130,7 +130,7 @@ type Metrics string
 
 // Values of Metrics.
 const (
-	// MetricsAuto installs it where nobody else serves metrics.
+	// MetricsAuto installs it if nobody else serves metrics.
 	MetricsAuto Metrics = "auto"
 	// MetricsInstall installs it.
 	MetricsInstall Metrics = "install"
@@ -138,7 +138,7 @@ const (
 	MetricsSkip Metrics = "skip"
 )
 
-// namespaces are the names of those that it declares.
+// namespaces are the names of the namespaces that it declares.
 func (want Desired) namespaces() (names []string) {
 	for _, o := range want.Objects {
 		if o.Resource == declared.Namespaces {
@@ -148,8 +148,8 @@ func (want Desired) namespaces() (names []string) {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// Namespaces are those that it is about, sorted: of objects, of pull secrets, and
-// those that it declares.
+// Namespaces are all that it touches, sorted: those of objects and of pull secrets,
+// and those that it declares.
 func (want Desired) Namespaces() []string {
 	names := want.namespaces()
 	for _, o := range slices.Concat(want.Objects, want.MetricsServer) {

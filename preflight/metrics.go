@@ -6,9 +6,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/declared"
 )
 
-// installsMetricsServer decides once and for all: what the stack has installed
-// bears its name, so that the next update finds it and keeps it; and as long as
-// somebody else's is there, the stack has none.
+// installsMetricsServer gives the same answer in each update. What the stack has
+// installed has its name, so the next update keeps it. As long as somebody else's
+// is there, the stack installs none.
 func installsMetricsServer(want Desired, f Facts) bool {
 	switch want.Metrics {
 	case MetricsInstall:
@@ -31,7 +31,7 @@ func checkMetricsServer(want Desired, f Facts) []Problem {
 			"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), declared.MetricsAPIName, MetricsAuto)}}
 }
 
-// servedBy names who answers, as a reader may look for it.
+// servedBy names what answers, so that a reader can find it.
 func (m MetricsAPI) servedBy() string {
 	name := "the API server itself"
 	if m.Service != "" {

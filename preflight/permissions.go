@@ -23,10 +23,10 @@ type Permission struct {
 	Name string
 }
 
-// Need is a permission, or what does in its place.
+// Need is a permission that must be allowed, or others that can replace it.
 type Need struct {
 	Permission
-	// Instead does in its place, if all of it is allowed; nil if nothing does.
+	// Instead replaces it if all of Instead is allowed; nil if nothing replaces it.
 	Instead []Permission
 }
 
@@ -43,20 +43,19 @@ type Denial struct {
 var (
 	verbsOfAll = []string{"create", "list", "watch"}
 	verbsOfOne = []string{"get", "patch", "delete"}
-	// verbsKept are those of an object that was there before and stays.
+	// verbsKept are for an object that was there before and stays.
 	verbsKept = []string{"get", "patch"}
-	// verbsWatched are those of what is only looked at.
+	// verbsWatched are for objects that are only watched.
 	verbsWatched = []string{"list", "watch"}
 )
 
-// watchedUntilReady are the kinds that Pulumi watches, in the namespace of an object of
-// a kind, until the object is ready, besides that kind itself.
+// watchedUntilReady are the kinds that Pulumi also watches until an object of a
+// kind is ready, in the object's namespace.
 var watchedUntilReady = map[declared.Resource][]declared.Resource{
 	declared.Deployments: {{Group: "apps", Resource: "replicasets"}, {Resource: "pods"}, {Resource: "persistentvolumeclaims"}},
 }
 
-// needs are the permissions to declare objects, each once. Of those that are kept,
-// it takes less.
+// needs are the permissions to declare objects, each once. Kept objects need fewer.
 func needs(objects []declared.Object, kept func(declared.Object) bool) []Need {
 	var found []Need
 	for _, o := range objects {
@@ -64,7 +63,7 @@ func needs(objects []declared.Object, kept func(declared.Object) bool) []Need {
 		named := at
 		named.Name = o.Name
 		if o.Resource == declared.Namespaces {
-			// To the API server, a request about one namespace is one in it.
+			// The API server checks a request about one namespace as one in it.
 			named.Namespace = o.Name
 		}
 		switch {
@@ -78,14 +77,15 @@ func needs(objects []declared.Object, kept func(declared.Object) bool) []Need {
 		for _, r := range watchedUntilReady[o.Resource] {
 			found = appendVerbs(found, Permission{Resource: r, Namespace: o.Namespace}, verbsWatched...)
 		}
-		// Nobody may grant what they do not have, without these.
+		// Without these a user cannot grant permissions that they do not have.
 		if len(o.Rules) > 0 {
 			named.Verb = "escalate"
 			found = append(found, Need{named, granted(o.Rules, o.Namespace)})
 		}
 		if role := o.Role; role != nil {
 			bind := Permission{Verb: "bind", Resource: role.Resource, Namespace: role.Namespace, Name: role.Name}
-			// What a ClusterRole grants by a RoleBinding, it grants in its namespace.
+			// By a RoleBinding, a ClusterRole grants its rules in the binding's
+			// namespace.
 			found = append(found, Need{bind, granted(role.Rules, o.Namespace)})
 		}
 	}
@@ -111,8 +111,8 @@ func distinct(all []Need) (once []Need) {
 	return once
 }
 
-// granted are the permissions that rules grant in a namespace, or with an empty one
-// in the whole cluster.
+// granted are the permissions that rules grant in a namespace, or in the whole
+// cluster if it is empty.
 func granted(rules []rbacv1.PolicyRule, namespace string) (all []Permission) {
 	for _, rule := range rules {
 		names := rule.ResourceNames
@@ -151,7 +151,7 @@ func (p Permission) what() string {
 // String is a permission in words: "create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)".
 func (p Permission) String() string { return described([]Permission{p})[0] }
 
-// described lists permissions, those about the same in one line: "get, list pods
+// described lists permissions, one line for all about the same: "get, list pods
 // (cluster-wide)", "get secrets (namespaces a, b)".
 func described(all []Permission) (lines []string) {
 	type place struct{ what, namespace string }
@@ -192,7 +192,7 @@ func described(all []Permission) (lines []string) {
 	return lines
 }
 
-// Explain is the problem that denials are, nil without any.
+// Explain turns denials into a problem, nil if there are none.
 func Explain(user string, denied []Denial) *Problem {
 	if len(denied) == 0 {
 		return nil
@@ -224,8 +224,8 @@ func Explain(user string, denied []Denial) *Problem {
 	}
 }
 
-// unnamed leaves out the name of an object: who is to grant it will grant it for
-// the resource, as with those verbs that know no names.
+// unnamed leaves out the name of an object: an administrator will grant it for the
+// whole resource. Some verbs know no names anyway.
 func unnamed(p Permission) Permission {
 	p.Name = ""
 	return p

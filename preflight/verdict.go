@@ -37,11 +37,10 @@ type Problem struct {
 // Verdict is what follows from Desired and Facts.
 type Verdict struct {
 	Problems []Problem
-	// Notices are what a reader should know of what is left alone, a line each.
+	// Notices tell the user what is left alone, one line each.
 	Notices []string
-	// InstallMetricsServer says whether the stack has metrics-server; where it has
-	// not, MetricsServedBy is who serves metrics in its place, empty when nobody
-	// does.
+	// InstallMetricsServer says whether the stack installs metrics-server. If not,
+	// MetricsServedBy says who serves metrics instead, and is empty if nobody does.
 	InstallMetricsServer bool
 	MetricsServedBy      string
 	// ClusterID is as in the facts.
@@ -52,13 +51,13 @@ type Verdict struct {
 	kept map[declared.Resource][]string
 }
 
-// Keeps says that an object of the whole cluster was there before: it stays when
-// the stack goes.
+// Keeps says that an object without a namespace was there before: it stays when the
+// stack goes.
 func (v Verdict) Keeps(resource declared.Resource, name string) bool {
 	return slices.Contains(v.kept[resource], name)
 }
 
-// Err is all problems as one error, nil without any. The beginning says where.
+// Err is all problems as one error, nil if there are none. where names the cluster.
 func (v Verdict) Err(where string) error {
 	if len(v.Problems) == 0 {
 		return nil
@@ -70,7 +69,7 @@ func (v Verdict) Err(where string) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// Judge decides. Of several problems it returns all.
+// Judge decides. It returns all problems, not only the first.
 func Judge(want Desired, f Facts) Verdict {
 	v := Verdict{ClusterID: f.ClusterID, kept: map[declared.Resource][]string{}}
 	for _, check := range []func(Desired, Facts) []Problem{
@@ -97,7 +96,8 @@ func Judge(want Desired, f Facts) Verdict {
 	}
 	v.Problems = append(v.Problems, checkObjects(want, f, objects)...)
 	v.Needs = needs(objects, func(o declared.Object) bool { return o.Namespace == "" && v.Keeps(o.Resource, o.Name) })
-	// Pulumi replaces all that a stack has in a cluster which it does not know again.
+	// It identifies the cluster. If Pulumi took it for another one, it would
+	// replace all that the stack has there.
 	v.Needs = distinct(append(v.Needs, Need{Permission: Permission{
 		Verb: "get", Resource: declared.Namespaces, Namespace: SystemNamespace, Name: SystemNamespace,
 	}}))
@@ -111,8 +111,8 @@ func checkVersion(_ Desired, f Facts) []Problem {
 	return nil
 }
 
-// checkFluxOperators refuses to work beside a Flux Operator that runs: both would
-// act on every MiniCluster, also when it is to be taken over.
+// checkFluxOperators refuses to work beside a running Flux Operator, even to take
+// its MiniClusters over: both operators would act on them.
 func checkFluxOperators(want Desired, f Facts) (found []Problem) {
 	for _, d := range f.FluxOperators {
 		if d.Replicas > 0 {
@@ -124,13 +124,13 @@ func checkFluxOperators(want Desired, f Facts) (found []Problem) {
 	}
 	if f.FluxOperatorsUnknown != "" && want.TakeOver && f.Definition != nil && !f.Definition.Ours {
 		found = append(found, Problem{ReasonFluxOperatorRuns, fmt.Sprintf(
-			"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: %s", f.FluxOperatorsUnknown)})
+			"cannot tell whether the Flux Operator still runs, and its definition is to be taken over: %s", f.FluxOperatorsUnknown)})
 	}
 	return found
 }
 
-// checkDefinition guards the definition of MiniClusters that somebody else has
-// installed, and with it their MiniClusters.
+// checkDefinition protects somebody else's definition of MiniClusters, and with it
+// their MiniClusters.
 func checkDefinition(want Desired, f Facts) (found []Problem) {
 	d := f.Definition
 	if d == nil {
@@ -138,8 +138,8 @@ func checkDefinition(want Desired, f Facts) (found []Problem) {
 	}
 	if !d.Ours && !want.TakeOver {
 		return []Problem{{ReasonForeignDefinition, fmt.Sprintf(
-			"CustomResourceDefinition %s, with %s, is not Gopherlocks' but the Flux Operator's, as it seems. Either keep the "+
-				"MiniClusters, of which ours then takes care: pulumi config set takeOverCRD true; or delete them all with it: "+
+			"CustomResourceDefinition %s, with %s, is not Gopherlocks' but seems to be the Flux Operator's. Either keep the "+
+				"MiniClusters and let our operator run them: pulumi config set takeOverCRD true; or delete them all with it: "+
 				"kubectl delete crd %s. See docs/existing-clusters.md", DefinitionName, d.count(), DefinitionName)}}
 	}
 	for _, version := range d.Stored {

@@ -38,7 +38,7 @@ func there(o declared.Object, of Owned) func(*Facts) {
 	return func(f *Facts) { f.Objects = map[declared.ID]Owned{o.ID(): of} }
 }
 
-// facts are those of an empty cluster.
+// facts describe an empty cluster.
 func facts(change ...func(*Facts)) Facts {
 	f := Facts{Version: "v1.34.2", Namespaces: map[string]Owned{}}
 	for _, c := range change {
@@ -100,7 +100,7 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 		},
 		"taking over what nobody can tell about": {
 			desired(takeOver), facts(definition(upstream), func(f *Facts) { f.FluxOperatorsUnknown = "forbidden" }),
-			[]string{"whether the Flux Operator runs, whose definition is to be taken over, cannot be told: forbidden", "(FluxOperatorRuns)"},
+			[]string{"cannot tell whether the Flux Operator still runs, and its definition is to be taken over: forbidden", "(FluxOperatorRuns)"},
 		},
 		"a Flux Operator that runs, beside its definition": {
 			desired(), facts(fluxOperator(1), definition(upstream)), []string{"(FluxOperatorRuns)", "(ForeignDefinition)"},

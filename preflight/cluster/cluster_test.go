@@ -26,7 +26,7 @@ import (
 
 var operatorAt = preflight.NamespacedName{Namespace: "gopherlocks-system", Name: "gopherlocks-operator"}
 
-// look reads the facts, which must be possible.
+// look reads the facts, and fails the test if it cannot.
 func look(t *testing.T, c *Cluster, want preflight.Desired) preflight.Facts {
 	t.Helper()
 	f, err := c.Look(t.Context(), want, operatorAt)
@@ -36,7 +36,7 @@ func look(t *testing.T, c *Cluster, want preflight.Desired) preflight.Facts {
 	return f
 }
 
-// upstream is a definition as the Flux Operator has it, as far as it matters.
+// upstream is the Flux Operator's definition, as far as it matters here.
 func upstream(versions ...string) *apiextensionsv1.CustomResourceDefinition {
 	crd := &apiextensionsv1.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{Name: preflight.DefinitionName},
@@ -56,8 +56,8 @@ func upstream(versions ...string) *apiextensionsv1.CustomResourceDefinition {
 	return crd
 }
 
-// install makes a definition, and waits until its resources are served and, at the
-// end of the test, until they are gone.
+// install makes a definition and waits until its resources are served. At the end
+// of the test it removes them and waits until they are gone.
 func install(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) {
 	t.Helper()
 	create(t, crd)
@@ -142,7 +142,7 @@ func TestWhatIsThereIsFound(t *testing.T) {
 	if m := f.MetricsAPI; m == nil || m.Service != "kube-system/metrics-server" || m.Stack != "" {
 		t.Errorf("metrics API = %+v", m)
 	}
-	// No Service is behind it, as the aggregator notices by and by.
+	// It has no Service, which the aggregator notices after a while.
 	wait(t, func() bool { return look(t, c, namespaced).MetricsAPI.Unavailable != "" })
 }
 
@@ -174,7 +174,7 @@ func TestOurDefinitionIsKnownByItsLabel(t *testing.T) {
 			crd.Labels = nil
 		}
 		t.Run(fmt.Sprint(ours), func(t *testing.T) {
-			// Until that of another test is gone.
+			// Until another test's definition is gone.
 			wait(t, func() bool { return look(t, c, preflight.Desired{}).Definition == nil })
 			create(t, &crd)
 			if d := look(t, c, preflight.Desired{}).Definition; d == nil || d.Ours != ours {
@@ -223,7 +223,7 @@ func TestFluxOperatorsAreFoundAndNothingElse(t *testing.T) {
 		t.Errorf("our operator = %+v", f.Operator)
 	}
 
-	// Who may look at its usual place only finds what is there, and says so.
+	// A user who may look only at the usual place finds what is there, and says so.
 	allow(t, "neighbour", "operator-system", rule("apps", "deployments", "list"))
 	f = look(t, connect(t, "neighbour"), preflight.Desired{})
 	if !slices.Equal(f.FluxOperators, want[1:]) || !strings.Contains(f.FluxOperatorsUnknown, "cluster scope") {
@@ -279,7 +279,7 @@ func TestPermissionsThatAreMissingAreFoundByName(t *testing.T) {
 	want := []string{
 		"create customresourcedefinitions.apiextensions.k8s.io (cluster-wide)",
 		"delete customresourcedefinitions.apiextensions.k8s.io/miniclusters.flux-framework.org (cluster-wide)",
-		// In the namespace she has what the role grants, so that she may bind it there.
+		// In the namespace she has what the role grants, so she may bind it there.
 		"escalate clusterroles.rbac.authorization.k8s.io/role (cluster-wide): [list pods (cluster-wide) create jobs.batch (cluster-wide)]",
 	}
 	var got []string
@@ -299,8 +299,8 @@ func TestPermissionsThatAreMissingAreFoundByName(t *testing.T) {
 	}
 }
 
-// TestWhoMayNotAskIsNotTakenForAllowed: without the binding that every user has by
-// default.
+// TestWhoMayNotAskIsNotTakenForAllowed takes away the binding that lets every user
+// ask.
 func TestWhoMayNotAskIsNotTakenForAllowed(t *testing.T) {
 	c := connect(t, "nobody")
 	binding := &rbacv1.ClusterRoleBinding{}
@@ -326,8 +326,8 @@ func TestWhoMayNotAskIsNotTakenForAllowed(t *testing.T) {
 	}
 }
 
-// TestEscalationIsWhatTheAPIServerCallsIt holds the question against what it is
-// asked for: whether a role may be made and bound.
+// TestEscalationIsWhatTheAPIServerCallsIt compares our answer with what the API
+// server does when a role is made and bound.
 func TestEscalationIsWhatTheAPIServerCallsIt(t *testing.T) {
 	verbs := []string{"create", "get", "list", "watch", "patch", "delete"}
 	for user, further := range map[string][]rbacv1.PolicyRule{

@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Somebody waits for a preview: a request has this long, and all of them together.
+// A user waits for the preview: these bound a request, and all of them together.
 const (
 	requestTimeout = 10 * time.Second
 	totalTimeout   = time.Minute
@@ -59,9 +59,9 @@ func Connect(kubeconfig string) (*Cluster, error) {
 	}
 	config.Timeout = requestTimeout
 	config.QPS = -1 // slots bound them
-	// What everybody speaks who stands in for an API server or before one.
+	// Proxies and programs that stand in for an API server all speak it.
 	config.ContentType = runtime.ContentTypeJSON
-	// Warnings of the API server, such as of deprecations, are not ours to print.
+	// We do not print the API server's warnings, such as those about deprecations.
 	config.WarningHandler = rest.NoWarnings{}
 	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("gopherlocks:kubeconfig: context %q cannot be used: %w", c.context, err)
@@ -77,8 +77,8 @@ func (c *Cluster) String() string {
 	return fmt.Sprintf("the cluster of context %q (%s)", c.context, c.server)
 }
 
-// checkCertificate tells a client certificate that has run out from all else for
-// which an API server says "unauthorized".
+// checkCertificate finds a client certificate that has expired: the API server
+// would only say "unauthorized".
 func (c *Cluster) checkCertificate(config *rest.Config) error {
 	block, _ := pem.Decode(config.CertData)
 	if block == nil {
@@ -93,9 +93,8 @@ func (c *Cluster) checkCertificate(config *rest.Config) error {
 		c.user, c.context, certificate.NotAfter.UTC().Format(time.DateTime), c.context)
 }
 
-// explain says of the error of a first request what is wrong and what to do. It
-// returns nil for an error that is an answer about permissions: those are asked
-// for by themselves.
+// explain turns the error of the first request into what is wrong and what to do.
+// It returns nil if the error is about permissions: these are checked separately.
 func (c *Cluster) explain(err error) error {
 	var unknownAuthority x509.UnknownAuthorityError
 	var wrongName x509.HostnameError

@@ -18,13 +18,14 @@ import (
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
-// Look reads the facts, at the same time. What the user may not read is left out:
-// what they need to read is among the permissions that are asked for afterwards.
-// An error says that there can be no facts, and why.
+// Look reads the facts, several at a time. It leaves out what the user may not
+// read: the permissions that are checked afterwards include what they must read. An
+// error says why there are no facts.
 func (c *Cluster) Look(ctx context.Context, want preflight.Desired, operator preflight.NamespacedName) (preflight.Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
-	// The first request is by itself, so that what is wrong with all is said once.
+	// The first request goes alone, so that an error that all would have is
+	// reported once.
 	version, err := c.typed.Discovery().ServerVersion()
 	if err = c.explain(err); err != nil {
 		return preflight.Facts{}, err
@@ -120,11 +121,11 @@ func ownerOf(o metav1.Object) preflight.Owned {
 	return preflight.Owned{Stack: o.GetAnnotations()[declared.AnnotationStack]}
 }
 
-// versions are those in which objects of a group are read, v1 of all others. The
-// Flux Operator's definition may have one of them only.
+// versions are those in which objects of a group are read; other groups are read in
+// v1. The Flux Operator's definition may have only one of the two.
 var versions = map[string][]string{"flux-framework.org": {"v1alpha2", "v1alpha1"}, "autoscaling": {"v2", "v1"}}
 
-// owner returns whose an object is, nil where there is none.
+// owner returns which stack an object belongs to, nil if there is no such object.
 func (c *Cluster) owner(ctx context.Context, o declared.Object) (*preflight.Owned, error) {
 	defer c.slot()()
 	all := versions[o.Group]
@@ -145,7 +146,7 @@ func (c *Cluster) owner(ctx context.Context, o declared.Object) (*preflight.Owne
 	return nil, nil
 }
 
-// whoAmI is the user's name, which API servers tell from 1.28 on.
+// whoAmI is the user's name. API servers tell it since 1.28.
 func (c *Cluster) whoAmI(ctx context.Context) string {
 	review := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}}
 	kind := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
@@ -196,8 +197,8 @@ func servedVersion(crd *unstructured.Unstructured) string {
 	return ""
 }
 
-// count returns how many objects there are, without reading them; -1 where that is
-// not told.
+// count returns how many objects there are, without reading them; -1 if the API
+// server does not tell.
 func (c *Cluster) count(ctx context.Context, kind schema.GroupVersionResource) int {
 	defer c.slot()()
 	list, err := c.dynamic.Resource(kind).List(ctx, metav1.ListOptions{Limit: 1})
@@ -230,8 +231,8 @@ const (
 	fluxOperatorNamespace = "operator-system"
 )
 
-// fluxOperators looks for Deployments of the Flux Operator everywhere or, where the
-// user may not, at its usual place.
+// fluxOperators looks for Deployments of the Flux Operator in all namespaces, or
+// only in its usual one if the user may not see more.
 func (c *Cluster) fluxOperators(ctx context.Context) (found []preflight.Deployment, unknown string) {
 	defer c.slot()()
 	options := metav1.ListOptions{LabelSelector: fluxOperatorLabel}
@@ -257,9 +258,9 @@ func (c *Cluster) fluxOperators(ctx context.Context) (found []preflight.Deployme
 	return found, unknown
 }
 
-// fluxOperatorImage returns the Flux Operator's image, also from a mirror; "" for a
-// Deployment of something else. Others bear the same label, and Flux CD has an
-// operator of the same name, which has nothing to do with it.
+// fluxOperatorImage returns the Flux Operator's image, also from a mirror, or ""
+// for another Deployment. The label does not suffice: other programs have it too.
+// Nor does the name: Flux CD has an unrelated operator of the same name.
 func fluxOperatorImage(d appsv1.Deployment) string {
 	for _, container := range d.Spec.Template.Spec.Containers {
 		repository, _, _ := strings.Cut(container.Image, "@")

@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// world is a real API server with nothing in it, of which all tests here have a
-// part; it is nil where there are no programs for one.
+// world is a real API server with nothing in it, which all tests here share. It is
+// nil if there are no programs for one.
 var world *struct {
 	client     client.Client
 	kubeconfig *api.Config // of an administrator
@@ -85,8 +85,8 @@ func needWorld(t *testing.T) {
 	}
 }
 
-// create makes objects, which go with the test. No controller deletes namespaces
-// here, so that those are made once.
+// create makes objects, and removes them when the test ends. Namespaces stay: no
+// controller deletes them here.
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	needWorld(t)
@@ -114,7 +114,7 @@ func connect(t *testing.T, user string) *Cluster {
 	return c
 }
 
-// kubeconfigAs is the administrator's, with something changed.
+// kubeconfigAs is the administrator's kubeconfig with a change.
 func kubeconfigAs(t *testing.T, change func(*api.AuthInfo)) string {
 	t.Helper()
 	needWorld(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
-// everything is what an administrator may. One who does needs no more questions.
+// everything is what an administrator may do. If it is allowed, no more questions
+// are needed.
 var everything = preflight.Permission{Verb: "*", Resource: declared.Resource{Group: "*", Resource: "*"}}
 
 // Denied returns the needs that are not met, in their order.
@@ -57,8 +58,8 @@ func (c *Cluster) Denied(ctx context.Context, needs []preflight.Need) ([]preflig
 	return denied, nil
 }
 
-// explainReview says of a user who may not even ask what would give them that:
-// no answer must not count as a permission.
+// explainReview says what a user needs who may not even ask: a missing answer must
+// not count as a permission.
 func (c *Cluster) explainReview(err error) error {
 	if apierrors.IsForbidden(err) {
 		return fmt.Errorf("gopherlocks:context: user %q of context %q may not ask what they may do: have an administrator give them the "+
