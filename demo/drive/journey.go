@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Phase is a part of the demo's way.
+// Phase is a part of the demo.
 type Phase string
 
 // The phases, in their order.
@@ -40,7 +40,7 @@ func NewJourney() *Journey {
 	return &Journey{Phase: Settling, known: map[int]string{}}
 }
 
-// Observe takes in what is seen at the time at and moves on when a phase is
+// Observe takes an observation at the time at, and moves on when a phase is
 // complete. It returns whether the phase changed.
 func (j *Journey) Observe(at time.Duration, o Observation) bool {
 	j.recordChanges(at, o)
@@ -57,13 +57,13 @@ func (j *Journey) Observe(at time.Duration, o Observation) bool {
 
 func (j *Journey) next(o Observation) Phase {
 	switch {
-	case j.Phase == Settling && o.settledAt(o.Min) && o.CPUKnown:
+	case j.Phase == Settling && o.isAt(o.Min) && o.CPUKnown:
 		return Growing
-	case j.Phase == Growing && o.settledAt(o.Max):
+	case j.Phase == Growing && o.isAt(o.Max):
 		return Holding
 	case j.Phase == Holding && o.Limit == "TooManyReplicas":
 		return Shrinking
-	case j.Phase == Shrinking && o.settledAt(o.Min):
+	case j.Phase == Shrinking && o.isAt(o.Min):
 		return Arrived
 	}
 	return j.Phase
@@ -84,8 +84,8 @@ func (j *Journey) recordChanges(at time.Duration, o Observation) {
 	}
 }
 
-// checkPods finds ranks whose pod was replaced. A rank that the size excludes
-// may go and come back with another pod; any other keeps its own.
+// checkPods finds replaced pods of ranks that stayed within the size. Other ranks
+// may go, and come back with another pod.
 func (j *Journey) checkPods(at time.Duration, o Observation) {
 	for rank, uid := range o.Pods {
 		if before, ok := j.known[rank]; ok && before != uid {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// at is a MiniCluster of n settled ranks with bounds 2 and 4.
+// at is a MiniCluster with n ready ranks and the bounds 2 and 4.
 func at(n int, change func(*Observation)) Observation {
 	o := Observation{Min: 2, Max: 4, Wished: n, Size: n, Ready: n, HPAWish: n, Target: 50, CPUKnown: true, Pods: map[int]string{}}
 	for rank := range n {

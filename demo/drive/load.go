@@ -26,8 +26,8 @@ func setLoad(ctx context.Context, pods rest.Interface, lead *corev1.Pod, cpu res
 	return nil
 }
 
-// loadFor is a load that keeps asking for one rank more than the maximum, so
-// that it is the bound that stops the growth.
+// loadFor is a load that asks for one rank more than the maximum: the bound, not
+// the load, then stops the growth.
 func loadFor(o Observation, request resource.Quantity) resource.Quantity {
 	perRank := request.MilliValue() * int64(o.Target) / 100
 	return *resource.NewMilliQuantity(perRank*int64(o.Max+2), resource.DecimalSI)

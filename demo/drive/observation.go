@@ -1,6 +1,6 @@
-// Package drive runs the demo: it raises the load of a MiniCluster that an HPA
-// scales, watches it grow to its maximum, takes the load away, watches it
-// shrink to its minimum, and tells whether that went as it should.
+// Package drive runs the demo with a MiniCluster that an HPA scales. It raises the
+// load, watches the MiniCluster grow to its maximum, takes the load away and
+// watches it shrink to its minimum. It reports whether all went as it should.
 //
 // What is observed is plain data. The course of the demo and its picture are
 // functions of it; only watch.go and load.go talk to the cluster.
@@ -28,21 +28,21 @@ type Observation struct {
 	Target int
 	// HPAWish is the size that the HPA decided on, after its bounds.
 	HPAWish int
-	// Limit is why the HPA does not do what the load alone would ask for, a
-	// reason of its condition ScalingLimited; empty when nothing holds it.
+	// Limit is why the HPA does not follow the load alone: a reason of its
+	// condition ScalingLimited, empty if it does.
 	Limit string
 }
 
-// unboundedWish is the size that the load asks for, whatever the bounds.
+// unboundedSize is the size that the load alone asks for, without the bounds.
 // Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
-func (o Observation) unboundedWish() int {
+func (o Observation) unboundedSize() int {
 	if !o.CPUKnown || o.Target == 0 {
 		return o.HPAWish
 	}
 	return int(math.Ceil(float64(o.Size) * float64(o.CPU) / float64(o.Target)))
 }
 
-// settledAt tells whether wish, pods and ready ranks all are at size n.
-func (o Observation) settledAt(n int) bool {
+// isAt tells whether spec.size, pods and ready ranks all are at size n.
+func (o Observation) isAt(n int) bool {
 	return o.Wished == n && o.Size == n && o.Ready == n && len(o.Pods) == n
 }

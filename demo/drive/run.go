@@ -21,8 +21,8 @@ const metricsPeriod = 5 * time.Second
 
 // Options say what to drive and where to show it.
 type Options struct {
-	// Cluster is namespace and name of the MiniCluster; its HPA is of the same
-	// name with "-hpa" behind it.
+	// Cluster is namespace and name of the MiniCluster. Its HPA has the same name
+	// with "-hpa" appended.
 	Cluster client.ObjectKey
 	// Out is where the picture goes. On a Terminal it is redrawn in place, else
 	// a line is written for each change.
@@ -30,10 +30,10 @@ type Options struct {
 	Terminal bool
 }
 
-// Run drives the demo until the MiniCluster has grown to its maximum and come
-// back to its minimum. It returns an error that says how far it came when ctx
-// ends before that, when the cluster cannot be reached, or when a pod was
-// replaced that had no need to be. The load is taken away in any case.
+// Run drives the demo until the MiniCluster has grown to its maximum and come back
+// to its minimum. It returns an error if ctx ends before that, if the cluster
+// cannot be reached, or if a pod was replaced without need. The error says how far
+// it came. The load is always taken away.
 func Run(ctx context.Context, restConfig *rest.Config, o Options) (err error) {
 	hpa := client.ObjectKey{Namespace: o.Cluster.Namespace, Name: o.Cluster.Name + "-hpa"}
 	w, err := newWatcher(ctx, restConfig, o.Cluster, hpa)
@@ -80,8 +80,8 @@ func (d *drive) follow(ctx context.Context) error {
 	for {
 		if time.Since(measured) >= metricsPeriod {
 			measured = time.Now()
-			// Metrics are missing now and then, right after a start for one: the
-			// last ones stay in the picture, and the HPA tells if it matters.
+			// Metrics are missing now and then, for example right after a start.
+			// The last ones stay in the picture, and the HPA tells if it matters.
 			if used, ranks, err := d.watcher.millicores(ctx); err == nil {
 				d.cpu.millicores, d.cpu.ranks = used, ranks
 			}

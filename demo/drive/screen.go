@@ -21,7 +21,7 @@ func Screen(name string, elapsed time.Duration, phase Phase, load string, o Obse
 	} else {
 		row("CPU", "%s not measured yet", bar(0, 1))
 	}
-	row("HPA", "%s wishes for %d%s", ranks(o.HPAWish, o.HPAWish, o.Max), o.HPAWish, wishBeyondBounds(o))
+	row("HPA", "%s wishes for %d%s", ranks(o.HPAWish, o.HPAWish, o.Max), o.HPAWish, beyondBounds(o))
 	row("size", "%s %d of %d to %d, %d wished", ranks(o.Size, o.Size, o.Max), o.Size, o.Min, o.Max, o.Wished)
 	row("ready", "%s %d", ranks(o.Ready, o.Size, o.Max), o.Ready)
 	row("bound", "%s", boundInForce(o))
@@ -55,9 +55,9 @@ func ranks(full, there, maximum int) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat("-", there-full) + strings.Repeat(".", maximum-there) + "]"
 }
 
-func wishBeyondBounds(o Observation) string {
-	if wish := o.unboundedWish(); o.Limit != "" && wish != o.HPAWish {
-		return fmt.Sprintf(" (the load alone asks for %d)", wish)
+func beyondBounds(o Observation) string {
+	if size := o.unboundedSize(); o.Limit != "" && size != o.HPAWish {
+		return fmt.Sprintf(" (the load alone asks for %d)", size)
 	}
 	return ""
 }

@@ -26,8 +26,8 @@ func newBurner() *burner {
 	return b
 }
 
-// set changes the rate to so many thousandths of a core, effective within one
-// period. More than the machine has is capped to what it has.
+// set changes the rate to so many thousandths of a core, within one period. The
+// machine's cores are the upper limit.
 func (b *burner) set(millicores int64) {
 	b.millicores.Store(millicores)
 	for _, c := range b.changed {

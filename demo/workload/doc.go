@@ -1,10 +1,9 @@
-// Package workload is an elastic application whose CPU use can be turned up
-// and down from outside, to show scaling where no Flux image can be pulled.
+// Package workload is an elastic application. Its CPU use can be changed from
+// outside, to show scaling if no Flux image can be pulled.
 //
-// The lead (rank 0) holds the load that the whole instance has to carry, in
-// millicores, and splits it evenly over the ranks that are connected to it, as
-// a queue of work would spread: more ranks mean less work for each. A rank
-// holds one streaming request to the lead, which tells it its new share
-// whenever load or number of ranks change; when the stream breaks it burns
-// nothing and connects again.
+// The lead (rank 0) holds the load of the whole instance, in millicores. It splits
+// the load evenly over the connected ranks, as a queue of work would: more ranks
+// mean less work for each. A rank holds one streaming request to the lead. The lead
+// sends its new share whenever the load or the number of ranks changes. When the
+// stream breaks, the rank burns nothing and connects again.
 package workload

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// newLeadClient returns a client that notices a lead that vanished without
-// closing its connection within some 15 s, although a share may rightly stay
-// unchanged for hours.
+// newLeadClient returns a client that notices within some 15 s when the lead
+// vanishes without closing its connection. Silence alone does not show that: a
+// share may stay the same for hours.
 func newLeadClient() *http.Client {
 	dialer := net.Dialer{
 		Timeout: 5 * time.Second,

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// reconnectDelay bounds how often a follower knocks at a lead that is not up.
+// reconnectDelay bounds how often a follower tries to reach a lead that is not up.
 const reconnectDelay = time.Second
 
 // Options say which rank this process is.

@@ -51,8 +51,8 @@ func (s *splitter) status() (total int64, ranks int) {
 	return s.total, len(s.ranks)
 }
 
-// publish must be called with the lock held: it is then the only sender, so
-// that emptying and filling a channel cannot block.
+// publish must be called with the lock held. It is then the only sender, so
+// emptying and filling a channel cannot block.
 func (s *splitter) publish() {
 	for m := range s.ranks {
 		select {

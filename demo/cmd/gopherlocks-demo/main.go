@@ -31,8 +31,8 @@ func main() {
 	timeout := flag.Duration("timeout", 10*time.Minute, "how long the whole demo may take")
 	flag.Parse()
 
-	// The picture is the output; what matters of the libraries' logs comes as
-	// errors.
+	// The picture is the output. The libraries' logs would disturb it; what matters
+	// of them comes as errors.
 	ctrllog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
