@@ -86,8 +86,7 @@ type metric struct {
 }
 
 // defaultCPUTarget is Kubernetes' default for an autoscaler without metrics.
-// Source:
-// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
+// Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 const defaultCPUTarget = 80
 
 // metrics are the metrics that are percentages of a request.
