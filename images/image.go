@@ -1,7 +1,7 @@
-// Package images makes a container image out of a static binary, in memory,
-// without Docker: the same Spec always gives the same image, since all times in
-// it are fixed. Where images go is not its business: package localimage loads
-// them into nodes of this machine, package release brings them to a registry.
+// Package images makes a container image out of a static binary, in memory, without
+// Docker. The same Spec always gives the same image, since all times in it are
+// fixed. Package localimage loads images into nodes of this machine; package
+// release pushes them to a registry.
 package images
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// DefaultUser is the user and group of nobody in distroless images.
+// DefaultUser is the user and group "nonroot" of distroless images.
 const DefaultUser = "65532:65532"
 
 // Spec describes the image of one program for one platform.
@@ -31,8 +31,7 @@ type Spec struct {
 	BinaryName string
 	// Binary is the content of a statically linked executable for Linux.
 	Binary []byte
-	// Architecture is what Binary runs on, as Go names it. Default: that of this
-	// machine.
+	// Architecture is what Binary runs on, as Go names it. Default: this machine's.
 	Architecture string
 	// Entrypoint defaults to /BinaryName.
 	Entrypoint []string

@@ -56,8 +56,8 @@ func TestEveryInputIsPartOfTheDigest(t *testing.T) {
 	}
 }
 
-// TestImagesStayWhatTheyWere: nodes have images by their digest, and pods that run
-// from another one are replaced. Whoever changes it knows.
+// TestImagesStayWhatTheyWere fails when a digest changes, so that nobody changes it
+// unawares: nodes would load all images again, and pods would be replaced.
 func TestImagesStayWhatTheyWere(t *testing.T) {
 	spec := newSpec()
 	spec.Architecture = "amd64"

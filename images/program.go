@@ -8,14 +8,14 @@ import (
 
 // Program is a compiled program.
 type Program struct {
-	// Content is that of the executable file.
+	// Content is the content of the executable file.
 	Content []byte
 	// Info is what the compiler wrote into it: modules, Go version and settings.
 	Info *debug.BuildInfo
 }
 
-// Check makes sure that a program is a static one for the platform that its
-// image is to say.
+// Check makes sure that a program is static, and built for Linux on the
+// architecture.
 func (p Program) Check(architecture string) error {
 	if p.Info == nil {
 		return errors.New("nothing is known of how the program was built")

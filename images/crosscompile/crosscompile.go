@@ -1,7 +1,6 @@
-// Package crosscompile builds Go programs for the platforms that images are
-// for. What it builds follows from the source, the Go version and its arguments
-// alone: neither the folder, nor the machine, nor the user's settings of the go
-// command are part of it.
+// Package crosscompile builds Go programs for the platforms of images. Only the
+// source, the Go version and the arguments decide what it builds. The folder, the
+// machine and the user's settings of the go command do not.
 package crosscompile
 
 import (
@@ -26,9 +25,9 @@ import (
 // interruptGrace is how long the go command may take to clean up.
 const interruptGrace = 5 * time.Second
 
-// Build compiles the commands, import paths of packages main of the module that
-// folder is in, as static programs for Linux, by the last element of the path.
-// progress hears of each package that had to be compiled, how many there were.
+// Build compiles static programs for Linux. commands are import paths of packages
+// main in folder's module; the result has the programs by the last element of the
+// path. progress is called after each compiled package with their number so far.
 func Build(ctx context.Context, folder, architecture string, progress func(packages int), commands ...string) (map[string]images.Program, error) {
 	out, err := os.MkdirTemp("", "gopherlocks-images-")
 	if err != nil {
@@ -95,8 +94,9 @@ func Read(file string) (images.Program, error) {
 	return images.Program{Content: content, Info: info}, checkSettings(info.Settings)
 }
 
-// arguments are, but for the linker's, those of all compilation in the project,
-// so that what was compiled already serves here too (see standalone/toolchain).
+// arguments are the same as in all compilation of the project, except for the
+// linker's. So packages that were compiled before are used here too (see
+// standalone/toolchain).
 func arguments(out string) []string {
 	return []string{
 		"build", "-v", "-trimpath", "-buildvcs=false",
@@ -105,31 +105,32 @@ func arguments(out string) []string {
 	}
 }
 
-// environment sets what the go command would take from the user's environment,
-// or from `go env -w`, and what changes the programs. An empty variable does not
-// hide one of `go env -w`: see checkSettings.
+// environment sets all variables that change the programs, so that the user's
+// environment and `go env -w` do not count. An empty variable does not hide one of
+// `go env -w`: see checkSettings.
 func environment(architecture string) []string {
 	return []string{
 		"GOOS=linux", "GOARCH=" + architecture, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath",
-		// The oldest processors, Go's defaults.
+		// Go's defaults, for the oldest processors.
 		"GOAMD64=v1", "GOARM64=v8.0",
 		"GOEXPERIMENT=", "GOFIPS140=off",
 	}
 }
 
-// expected are the settings of a program that nobody has tuned, with their
-// value where there is only one.
+// expected are the settings that a program may have, each with its only value or
+// with none if several are right.
 var expected = map[string]string{
 	"-buildmode": "exe", "-compiler": "gc", "-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "",
 	"GOAMD64": "v1", "GOARM64": "v8.0", "DefaultGODEBUG": "",
 }
 
-// checkSettings finds what has changed the program all the same.
+// checkSettings finds settings that have changed the program in spite of
+// environment.
 func checkSettings(settings []debug.BuildSetting) error {
 	for _, s := range settings {
 		want, known := expected[s.Key]
 		if !known || want != "" && s.Value != want {
-			return fmt.Errorf("it was built with %s=%s, so that it would differ from what others build; find who sets that (go env -changed) and unset it", s.Key, s.Value)
+			return fmt.Errorf("it was built with %s=%s and would differ from what others build; find where that is set (go env -changed) and unset it", s.Key, s.Value)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func TestAnyFolderGivesTheSameImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	here := compile(t, folder)
-	// Settings of whoever builds do not matter either.
+	// The user's settings must not matter either.
 	t.Setenv("GOFLAGS", "-buildmode=pie")
 	t.Setenv("GOAMD64", "v3")
 	there := compile(t, copySource(t, folder))

@@ -21,18 +21,18 @@ func (r Registry) explain(repository name.Repository, err error) error {
 	wrap := func(format string, args ...any) error {
 		return fmt.Errorf("image %s: %s: %w", image, fmt.Sprintf(format, args...), err)
 	}
-	// Before the refusals: without TLS, which is tried too at some addresses, a
-	// registry that has it says that the request is a bad one.
+	// This comes before the refusals. At some addresses plain HTTP is tried too,
+	// and a registry with TLS then answers "bad request".
 	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
 		return wrap("the certificate of %s is not trusted here; if it is yours, or a proxy's, let SSL_CERT_FILE name the file of its authority", host)
 	}
 	if refusal := (&transport.Error{}); errors.As(err, &refusal) {
 		switch refusal.StatusCode {
 		case http.StatusUnauthorized:
-			// Docker Hub also says so to those whom it knows.
+			// Docker Hub also says so to users that it knows.
 			return wrap("the registry does not know you, or not as somebody who may push there; run %s and try again", loginTo(host))
 		case http.StatusForbidden:
-			// GitHub also says so to those whom it does not know.
+			// GitHub also says so to users that it does not know.
 			return wrap("you may not push there; log in as somebody who may: %s; or ask for permission", loginTo(host))
 		case http.StatusNotFound:
 			return wrap("the registry has no such repository; make it first, or correct the path after %s", host)
@@ -53,8 +53,8 @@ func (r Registry) explain(repository name.Repository, err error) error {
 	return fmt.Errorf("image %s: %w", image, err)
 }
 
-// loginTo is how to log in to a registry. Docker keeps a login to Docker Hub under
-// another name when that is given.
+// loginTo is how to log in to a registry. For Docker Hub `docker login` gets no
+// name: with one, Docker keeps the login under another key.
 func loginTo(host string) string {
 	if host == name.DefaultRegistry {
 		return "`docker login` or `podman login " + hub + "`"

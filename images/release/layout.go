@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// LayoutFolder is where WriteLayout writes an image of that name. It fails when
-// something is there.
+// LayoutFolder is where WriteLayout writes an image of that name. It fails if the
+// folder exists.
 func LayoutFolder(folder, image string) (string, error) {
 	path := filepath.Join(folder, image)
 	_, err := os.Lstat(path)
@@ -27,8 +27,8 @@ func LayoutFolder(folder, image string) (string, error) {
 
 // WriteLayout writes an image as an OCI layout into a folder of its own under
 // folder, and returns that. There, index.json lists the image under its tag, and
-// the SBOMs, which nothing else leads to. repository is what a containerd that
-// imports the layout calls the image; it may be empty.
+// the SBOMs, which nothing else refers to. A containerd that imports the layout
+// calls the image repository, which may be empty.
 // Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 func WriteLayout(folder string, image Image, repository, tag string) (string, error) {
 	path, err := LayoutFolder(folder, image.Name)
@@ -56,7 +56,7 @@ func WriteLayout(folder string, image Image, repository, tag string) (string, er
 func namesOf(repository, tag string) map[string]string {
 	names := map[string]string{"org.opencontainers.image.ref.name": tag}
 	if repository != "" {
-		// By this annotation containerd gives the image its whole name.
+		// containerd reads the image's whole name from this annotation.
 		names["io.containerd.image.name"] = repository + ":" + tag
 	}
 	return names

@@ -17,9 +17,9 @@ import (
 // hub is what people, and Podman, call Docker Hub.
 const hub = "docker.io"
 
-// newKeychain has the credentials of `docker login` and `podman login`. What
-// authn.DefaultKeychain leaves out is here too: Podman's files where there is one
-// of Docker's, and Docker Hub by the other names that it is logged in to.
+// newKeychain has the credentials of `docker login` and `podman login`.
+// authn.DefaultKeychain has fewer: it ignores Podman's files if Docker has one, and
+// does not find Docker Hub under its other names.
 func newKeychain() authn.Keychain {
 	var keychains []authn.Keychain
 	for _, file := range loginFiles(os.Getenv, os.Getuid()) {
@@ -28,7 +28,7 @@ func newKeychain() authn.Keychain {
 	return authn.NewMultiKeychain(keychains...)
 }
 
-// loginFiles are where credentials may be, those of Docker first.
+// loginFiles are the files that may have credentials, Docker's first.
 // Source: https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 func loginFiles(getenv func(string) string, uid int) []string {
 	in := func(folder, file string) string {
@@ -81,8 +81,8 @@ func (f loginFile) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	return authn.Anonymous, nil
 }
 
-// loginKeys are what a login to the target may be stored under: Podman also logs
-// in to parts of a registry.
+// loginKeys are the names under which a login to the target may be stored. There
+// are several: Podman also logs in to parts of a registry.
 func loginKeys(target authn.Resource) []string {
 	hosts := []string{target.RegistryStr()}
 	var keys []string

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// moveHome lets a test have nobody's credentials, whoever runs it.
+// moveHome hides the credentials of the user who runs the test.
 func moveHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
@@ -30,7 +30,7 @@ const (
 	ofPodmanAlong = ".config/containers/auth.json" // For good.
 )
 
-// logins are users by what they are stored under.
+// logins are users by the name that they are stored under.
 type logins map[string]string
 
 func (l logins) String() string {
@@ -58,8 +58,8 @@ func writeFile(t *testing.T, path, content string, mode os.FileMode) {
 	}
 }
 
-// refuse answers as registries do that do not know anybody, and notes the users
-// by the host that was told of them.
+// refuse answers like a registry that knows no user. It notes which user each host
+// was told.
 type refuse map[string]string
 
 func (r refuse) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -72,7 +72,7 @@ func (r refuse) RoundTrip(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// logIn tries to push, and returns the users by the host that was told of them.
+// logIn tries to push, and returns which user each host was told.
 func logIn(t *testing.T, prefix string) (map[string]string, error) {
 	t.Helper()
 	r, told := newRegistry(t, prefix), refuse{}
@@ -141,8 +141,8 @@ func TestLoginsOfDockerAndPodmanAreFound(t *testing.T) {
 	}
 }
 
-// TestLoginsAreOnlyForTheirRegistry: every one is there, in every file, but that
-// to the registry.
+// TestLoginsAreOnlyForTheirRegistry has logins to all other registries in each
+// file, but none to this one.
 func TestLoginsAreOnlyForTheirRegistry(t *testing.T) {
 	all := []string{
 		"https://index.docker.io/v1/", "index.docker.io", "docker.io", "docker.io/team", "ghcr.io", "ghcr.io/team",
@@ -204,7 +204,8 @@ func TestLoginFilesAreThoseOfDockerAndPodman(t *testing.T) {
 	}
 }
 
-// TestCredentialHelpersAreAsked as ECR's is: by the name of the registry alone.
+// TestCredentialHelpersAreAsked: they are asked by the name of the registry alone,
+// as ECR's helper is.
 func TestCredentialHelpersAreAsked(t *testing.T) {
 	const registry = "123.dkr.ecr.eu-west-1.amazonaws.com"
 	home := moveHome(t)
@@ -232,15 +233,16 @@ func TestLoginsThatCannotBeReadAreReported(t *testing.T) {
 	if _, err := logIn(t, "ghcr.io/team"); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "log in again") {
 		t.Errorf("error = %v", err)
 	}
-	// Docker's login is found before.
+	// Docker's login is found first.
 	writeFile(t, filepath.Join(home, ofDocker), logins{"ghcr.io": "me"}.String(), 0o600)
 	if told, err := logIn(t, "ghcr.io/team"); !maps.Equal(told, map[string]string{"ghcr.io": "me"}) {
 		t.Errorf("told %v: %v", told, err)
 	}
 }
 
-// TestAdvisedLoginHelps: Docker and Podman keep a login under the name that they
-// are given, and Docker one to Docker Hub under another where they are given none.
+// TestAdvisedLoginHelps stores a login where the advised command would. Docker and
+// Podman store it under the name that they are given. Without a name, Docker uses
+// another one for Docker Hub.
 func TestAdvisedLoginHelps(t *testing.T) {
 	moveHome(t)
 	for prefix, want := range map[string]string{

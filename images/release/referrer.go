@@ -10,18 +10,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// SBOMType is the media type of an SBOM, and the type by which registries list
-// it among what refers to an image.
+// SBOMType is the media type of an SBOM. Registries list it as the type of a
+// referrer of an image.
 // Source: https://www.iana.org/assignments/media-types/application/spdx+json
 const SBOMType = "application/spdx+json"
 
-// emptyType is the configuration of what is no image and has none.
+// emptyType is the type of the empty configuration, for a manifest that is no
+// image.
 // Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor
 const emptyType types.MediaType = "application/vnd.oci.empty.v1+json"
 
 var emptyContent = []byte("{}")
 
-// referrer is a manifest whose only layer is a document about another manifest.
+// referrer is a manifest about another manifest. Its only layer is a document.
 type referrer struct {
 	manifest []byte
 	document v1.Layer
@@ -35,7 +36,7 @@ func refer(image v1.Image, document []byte, fileName string) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing the image: %w", err)
 	}
-	// That of the image's configuration, which says nothing here.
+	// It is the type of the image's configuration, which means nothing here.
 	subject.ArtifactType = ""
 	layer, err := partial.Descriptor(static.NewLayer(document, SBOMType))
 	if err != nil {
@@ -60,10 +61,10 @@ func refer(image v1.Image, document []byte, fileName string) (v1.Image, error) {
 	return partial.CompressedToImage(referrer{manifest: manifest, document: static.NewLayer(document, SBOMType)})
 }
 
-// RawConfigFile is the content that stands for none.
+// RawConfigFile is the content of the empty configuration.
 func (r referrer) RawConfigFile() ([]byte, error) { return emptyContent, nil }
 
-// MediaType is that of all manifests.
+// MediaType is the same for all manifests.
 func (r referrer) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
 
 // RawManifest is the manifest as it is pushed.

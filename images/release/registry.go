@@ -21,9 +21,9 @@ type Registry struct {
 	transport http.RoundTripper
 }
 
-// NewRegistry takes a host with or without a path, such as ghcr.io/team, which
-// the images' names are appended to. Credentials are those of `docker login` or
-// `podman login`.
+// NewRegistry takes a host with or without a path, such as ghcr.io/team. Names of
+// images are appended to it. Credentials come from `docker login` or `podman
+// login`.
 func NewRegistry(prefix string) (Registry, error) {
 	prefix = strings.TrimSuffix(prefix, "/")
 	if scheme, rest, found := strings.Cut(prefix, "://"); found {
@@ -39,7 +39,7 @@ func NewRegistry(prefix string) (Registry, error) {
 	return Registry{prefix: prefix, keychain: newKeychain(), transport: remote.DefaultTransport}, nil
 }
 
-// tagPattern is what a registry takes.
+// tagPattern matches the tags that registries take.
 // Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 var tagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 
@@ -54,13 +54,14 @@ func CheckTag(tag string) error {
 // Repository is the name of an image in the registry, without tag or digest.
 func (r Registry) Repository(image string) string { return r.prefix + "/" + image }
 
-// Check fails when an image cannot be pushed: it asks for leave to.
+// Check fails if an image cannot be pushed. It asks the registry for permission,
+// and pushes nothing.
 func (r Registry) Check(ctx context.Context, image string) error {
 	repository, err := name.NewRepository(r.Repository(image))
 	if err != nil {
 		return fmt.Errorf("image %s: %w", image, err)
 	}
-	// It takes no context.
+	// CheckPushPermission takes no context.
 	transport := withContext{ctx: ctx, next: r.transport}
 	return r.explain(repository, remote.CheckPushPermission(repository.Tag("latest"), r.keychain, transport))
 }
@@ -75,7 +76,7 @@ func (t withContext) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // Push brings an image to the registry, and returns the reference by its digest.
-// The tag comes last: who pulls by it finds everything.
+// The tag is pushed last: when it exists, everything else does.
 func (r Registry) Push(ctx context.Context, image Image, tag string) (string, error) {
 	repository, err := name.NewRepository(r.Repository(image.Name))
 	if err != nil {
@@ -103,9 +104,9 @@ func (r Registry) Push(ctx context.Context, image Image, tag string) (string, er
 	return r.Repository(image.Name) + "@" + digest.String(), nil
 }
 
-// pushReferrer puts the manifest also when the registry has it: where that has
-// no list of referrers, go-containerregistry keeps one under a tag, to which a
-// push that was interrupted may not have got.
+// pushReferrer pushes the manifest even if the registry has it. For a registry
+// without a list of referrers, go-containerregistry keeps one under a tag, and an
+// interrupted push may have missed that.
 func pushReferrer(ctx context.Context, pusher *remote.Pusher, repository name.Repository, referrer v1.Image) error {
 	config, err := partial.ConfigLayer(referrer)
 	if err != nil {

@@ -115,7 +115,7 @@ func TestPushedImageRunsOnEveryPlatform(t *testing.T) {
 	if got := digestOf(t, tagged); got != digest.DigestStr() {
 		t.Errorf("the tag is at %s, and what was pushed is %s", got, digest)
 	}
-	// All that it leads to is there, and is what it says.
+	// All that it refers to exists and matches its digest.
 	if err = validate.Index(tagged); err != nil {
 		t.Error(err)
 	}
@@ -155,8 +155,8 @@ func TestPushedImageRunsOnEveryPlatform(t *testing.T) {
 	}
 }
 
-// TestSBOMOfEachPlatformIsFoundInTheRegistry, in one that lists what refers to an
-// image, and in one where a tag stands in for that.
+// TestSBOMOfEachPlatformIsFoundInTheRegistry tries a registry that lists referrers
+// of an image, and one that has a tag instead.
 func TestSBOMOfEachPlatformIsFoundInTheRegistry(t *testing.T) {
 	for _, lists := range []bool{true, false} {
 		t.Run(fmt.Sprintf("lists referrers %t", lists), func(t *testing.T) {
@@ -210,8 +210,8 @@ func sbomOf(t *testing.T, repository name.Repository, image v1.Hash) v2_3.Docume
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Of the manifest, and not of the list, where go-containerregistry's registry
-	// has something else.
+	// Read from the manifest: in the list, go-containerregistry's registry has
+	// another type.
 	if manifest.ArtifactType != "application/spdx+json" || manifest.Subject == nil || manifest.Subject.Digest != image || len(manifest.Layers) != 1 {
 		t.Fatalf("the manifest is %+v", manifest)
 	}
@@ -231,8 +231,8 @@ func sbomOf(t *testing.T, repository name.Repository, image v1.Hash) v2_3.Docume
 	return document
 }
 
-// TestPushGoesOnWhereItWasInterrupted: the manifest of an SBOM is there, and the
-// tag that leads to it is not.
+// TestPushGoesOnWhereItWasInterrupted: the manifest of an SBOM exists, but not the
+// tag that leads to it.
 func TestPushGoesOnWhereItWasInterrupted(t *testing.T) {
 	var lost string
 	memory := registry.New(silent())
@@ -269,13 +269,13 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	answer := func(status int) string {
 		return serve(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 			if request.URL.Path == "/v2/" && status != http.StatusUnauthorized {
-				return // As who knows us.
+				return // A registry that knows us.
 			}
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(status)
 		}))
 	}
-	// As ghcr.io does: it gives no token to those whom it does not know.
+	// Like ghcr.io, it gives no token to unknown users.
 	tokenless := serve(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == "/token" {
 			w.WriteHeader(http.StatusForbidden)
@@ -290,7 +290,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
 	defer untrusted.Close()
-	// Of this machine, but not where plain HTTP is tried.
+	// It is on this machine, but at an address where plain HTTP is not tried.
 	plain := httptest.NewUnstartedServer(http.NotFoundHandler())
 	plain.Listener.Close()
 	var err error

@@ -1,6 +1,6 @@
-// Package release makes the images that a registry has of our programs: one
-// index for each program, with an image for each platform, and for each image an
-// SBOM that refers to it. The same programs always give the same digests.
+// Package release makes the images of our programs for a registry. Each program has
+// one index with an image for each platform. Each image has an SBOM that refers to
+// it. The same programs always give the same digests.
 //
 //	REGISTRY/NAME:TAG ─► index ─┬─► image linux/amd64 ◄─ SBOM (SPDX)
 //	                            └─► image linux/arm64 ◄─ SBOM (SPDX)
@@ -22,32 +22,32 @@ import (
 	"github.com/gopherlocks/gopherlocks/images/sbom"
 )
 
-// licence is that of the programs' own source.
+// licence is the licence of the programs' own source.
 const licence = "Apache-2.0"
 
 // Spec describes the image of one program.
 type Spec struct {
-	// Name is that of the program, of its file in the image, and the last part of
-	// the image's repository.
+	// Name is the name of the program and of its file in the image. It is also the
+	// last part of the image's repository.
 	Name string
 	// Description is one sentence for people.
 	Description string
-	// Version is that of the program.
+	// Version is the program's.
 	Version string
-	// Revision is the commit that it was built from; empty when nobody knows.
+	// Revision is the commit that it was built from; empty if unknown.
 	Revision string
 	// Programs are the compiled program by architecture, as Go names it.
 	Programs map[string]images.Program
 }
 
-// Image is an image for several platforms. Whoever pushes it can compute
-// everything about it beforehand.
+// Image is an image for several platforms. Its digests are known before it is
+// pushed.
 type Image struct {
-	// Name is that of the Spec.
+	// Name is the Spec's.
 	Name string
 	// Index leads to the image of each platform.
 	Index v1.ImageIndex
-	// SBOMs are manifests of which each refers to the image of one platform.
+	// SBOMs are manifests. Each refers to the image of one platform.
 	SBOMs []v1.Image
 }
 

@@ -1,7 +1,7 @@
-// Package sbom writes down what a program was built from: an SPDX 2.3 document
-// in JSON with the Go modules, and the Go version, that the compiler has noted in
-// the program itself. All is a function of the program and its image: there is no
-// time in it, so that the same image always has the same document.
+// Package sbom writes down what a program was built from, as an SPDX 2.3 document
+// in JSON. It has the Go modules and the Go version, as the compiler has noted them
+// in the program. It has no time in it: the same image always has the same
+// document.
 //
 // Source: https://spdx.github.io/spdx-spec/v2.3/
 package sbom
@@ -20,15 +20,15 @@ import (
 
 // Subject is what the document is about.
 type Subject struct {
-	// Name is that of the image and of the program in it.
+	// Name is the name of the image and of the program in it.
 	Name string
-	// Digest is that of the image's manifest, without "sha256:".
+	// Digest is the digest of the image's manifest, without "sha256:".
 	Digest string
 	// Architecture is what the image is for, as Go names it.
 	Architecture string
-	// Version is that of the program, such as 1.2.3.
+	// Version is the program's, such as 1.2.3.
 	Version string
-	// License is that of the program's own source, as SPDX names it.
+	// License is the licence of the program's own source, as SPDX names it.
 	License string
 	// Info is what the compiler has written into the program.
 	Info *debug.BuildInfo
@@ -39,7 +39,7 @@ const (
 	imageID    = "Image"
 	programID  = "Program"
 	goID       = "Go"
-	// unknown is what SPDX has for it.
+	// unknown is SPDX's word for an unknown value.
 	unknown = "NOASSERTION"
 )
 
@@ -64,7 +64,7 @@ func buildDocument(s Subject) *v2_3.Document {
 		DataLicense:    v2_3.DataLicense,
 		SPDXIdentifier: documentID,
 		DocumentName:   s.Name + "-linux-" + s.Architecture,
-		// Nobody else has this name: the digest covers the whole image.
+		// This name is unique: the digest covers the whole image.
 		DocumentNamespace: fmt.Sprintf("https://%s/sbom/%s/sha256-%s", s.Info.Main.Path, s.Name, s.Digest),
 		CreationInfo: &v2_3.CreationInfo{
 			// Fixed, like all times in the image.
@@ -106,8 +106,8 @@ func buildProgram(s Subject) *v2_3.Package {
 	return p
 }
 
-// buildGo is Go's standard library, under the name that vulnerabilities are
-// reported by.
+// buildGo is Go's standard library, under the name that reports of vulnerabilities
+// use.
 func buildGo(info *debug.BuildInfo) *v2_3.Package {
 	version := strings.TrimPrefix(info.GoVersion, "go")
 	return newPackage(goID, "stdlib", version, moduleURL("stdlib", version))
@@ -122,8 +122,8 @@ func buildModule(i int, module *debug.Module) *v2_3.Package {
 	id := fmt.Sprintf("Module-%d-%s", i+1, strings.Map(idRune, module.Path))
 	p := newPackage(common.ElementID(id), module.Path, module.Version, moduleURL(module.Path, module.Version))
 	if module.Sum != "" {
-		// A hash of the module's files and not of any one archive, which a checksum of
-		// SPDX would be.
+		// It is a hash of the module's files. A checksum of SPDX would be the hash
+		// of an archive.
 		p.PackageSourceInfo = "go.sum " + module.Sum
 	}
 	p.PackageComment = replaced
@@ -144,8 +144,8 @@ func newPackage(id common.ElementID, name, version, url string) *v2_3.Package {
 	}
 }
 
-// moduleURL is what scanners know a module by. Letters keep their case, by which
-// Go and the databases of vulnerabilities tell modules apart.
+// moduleURL is the name by which scanners know a module. Letters keep their case:
+// Go and the databases of vulnerabilities tell modules apart by it.
 // Source: https://github.com/package-url/purl-spec
 func moduleURL(path, version string) string {
 	return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")

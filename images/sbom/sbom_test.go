@@ -111,7 +111,7 @@ func TestDocumentHasWhatTheSpecificationRequires(t *testing.T) {
 	if err != nil || !slices.Equal(described, []common.ElementID{imageID}) {
 		t.Errorf("the document describes %q, %v", described, err)
 	}
-	// Everything but the image belongs to it.
+	// Everything except the image itself belongs to the image.
 	reached := map[common.ElementID]bool{}
 	for _, r := range document.Relationships {
 		reached[r.RefB.ElementRefID] = true

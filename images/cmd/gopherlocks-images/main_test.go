@@ -36,7 +36,8 @@ func TestOptionsThatLeadNowhereAreRefused(t *testing.T) {
 	}
 }
 
-// TestWhatCannotWorkFailsBeforeItIsCompiled: nothing says that it compiles.
+// TestWhatCannotWorkFailsBeforeItIsCompiled: compilation would show in the output,
+// which stays empty.
 func TestWhatCannotWorkFailsBeforeItIsCompiled(t *testing.T) {
 	taken := t.TempDir()
 	if err := os.Mkdir(filepath.Join(taken, path.Base(programs[1].command)), 0o755); err != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/gopherlocks/gopherlocks/version"
 )
 
-// progressInterval is how long a compilation says nothing at least.
+// progressInterval is the shortest time between two lines about a compilation.
 const progressInterval = 15 * time.Second
 
 // architectures are those that the images are for.
 var architectures = []string{"amd64", "arm64"}
 
-// programs are those that there are images of.
+// programs are those that get an image.
 var programs = []struct {
 	command     string // Its last element is the image's name.
 	description string
@@ -39,7 +39,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 	}
-	// Before the minutes that compilation may take.
+	// Checked first: compilation may take minutes.
 	if err := check(ctx, o, registry); err != nil {
 		return err
 	}
