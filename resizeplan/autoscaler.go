@@ -24,8 +24,8 @@ type hpaSpec struct {
 
 func (s hpaSpec) scales(name string) bool { return s.Target.Kind == api.Kind && s.Target.Name == name }
 
-// autoscalerAfter returns who scales the MiniCluster after the update, or nil: the
-// declared autoscaler, else one that somebody else has made.
+// autoscalerAfter returns the autoscaler that scales the MiniCluster after the
+// update, or nil. A declared one comes first, then one that somebody else has made.
 func autoscalerAfter(d Declared, declared []Declared, live []autoscalingv2.HorizontalPodAutoscaler) (*Autoscaler, error) {
 	byName := map[string]*autoscalingv2.HorizontalPodAutoscaler{}
 	for i := range live {
@@ -36,7 +36,7 @@ func autoscalerAfter(d Declared, declared []Declared, live []autoscalingv2.Horiz
 			continue
 		}
 		there := byName[hpa.Name]
-		delete(byName, hpa.Name) // it is Pulumi's, also when it is about to go
+		delete(byName, hpa.Name) // it is Pulumi's, even if the update deletes it
 		if hpa.Operation == Delete {
 			continue
 		}
@@ -62,8 +62,8 @@ func autoscalerAfter(d Declared, declared []Declared, live []autoscalingv2.Horiz
 	return nil, nil
 }
 
-// sameNamespace tells whether two objects are in one namespace. One that is known only
-// during the update is that of the component's other objects.
+// sameNamespace tells whether two objects are in one namespace. If a namespace is
+// known only during the update, the component's other objects have the same one.
 func sameNamespace(a, b Declared) bool {
 	if a.Namespace == "" || b.Namespace == "" {
 		return a.Component == b.Component

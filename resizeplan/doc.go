@@ -1,7 +1,7 @@
 // Package resizeplan says what a preview of Pulumi means for each MiniCluster of a
-// stack: which ranks come and go, whether all of them restart, which jobs run on
-// those that go, what an autoscaler may do afterwards, and whether the nodes have
-// room.
+// stack: which ranks come and go, whether all restart, and which jobs run on ranks
+// that go. It also says what an autoscaler may do afterwards, and whether the nodes
+// have room.
 //
 // Make is a function of two sets of facts, without client, clock or logger:
 //
@@ -14,7 +14,7 @@
 //	size after = its size; where an autoscaler scales, within that one's range
 //	ranks      = what the operator's own planner does with it (package whatif)
 //
-// What cannot be known is said to be so, with the reason, and never guessed.
-// Make is cheap: a caller makes a first report to learn which ranks go, asks what
-// runs there, and makes the report that it shows.
+// What cannot be known is reported as unknown, with the reason, and never guessed.
+// Make is cheap, so a caller calls it twice: once to learn which ranks go, and
+// again after it has asked what runs there.
 package resizeplan

@@ -11,11 +11,11 @@ import (
 // Preview is what Pulumi would do.
 type Preview struct {
 	Stack string
-	// MiniClusters and Autoscalers are the declared ones, those that stay as they
-	// are among them.
+	// MiniClusters and Autoscalers are all that are declared, also those that do
+	// not change.
 	MiniClusters, Autoscalers []Declared
-	// Refusals stop the update, Warnings do not. Notices are what the program has to
-	// say of its resources.
+	// Refusals stop the update, Warnings do not. Notices are the program's messages
+	// about its resources.
 	Refusals, Warnings, Notices []Finding
 	// OtherChanges is the number of other resources that change.
 	OtherChanges int
@@ -37,20 +37,20 @@ const (
 type Declared struct {
 	URN       string
 	Operation Operation
-	// Component is the URN of the component that declares it; empty for none. What is
-	// refused of the component is refused of the object.
+	// Component is the URN of the component that declares it; empty for none. A
+	// refusal of the component is one of the object.
 	Component string
-	// Namespace is empty where it is known only during the update.
+	// Namespace is empty if it is known only during the update.
 	Namespace, Name string
-	// Before and After are the object as it was declared and is declared now, as
-	// JSON has it; nil for none. NotKnown and Secret stand for what they say.
+	// Before is the object as it was declared, After as it is declared now, both as
+	// in JSON; nil for none. NotKnown and Secret stand in for values.
 	Before, After map[string]any
-	// Result is the whole object after the update, as the API server answered to a
-	// dry run; nil where it was not asked or did not answer.
+	// Result is the whole object after the update, from the API server's answer to
+	// a dry run. It is nil if there was no question or no answer.
 	Result map[string]any
 	// Changed are the paths that Pulumi finds changed, such as "spec.maxSize".
 	Changed []string
-	// NewCluster says that the cluster itself is made by the update.
+	// NewCluster says that the update makes the cluster itself.
 	NewCluster bool
 }
 
@@ -68,7 +68,7 @@ func (d Declared) Key() Key { return Key{Namespace: d.Namespace, Name: d.Name} }
 
 // Live is what is in the cluster.
 type Live struct {
-	// Unknown says why nothing of it is known; empty when it is.
+	// Unknown says why nothing in the cluster is known; it is empty otherwise.
 	Unknown      string
 	MiniClusters map[Key]LiveMiniCluster
 	Nodes        Nodes
@@ -76,14 +76,15 @@ type Live struct {
 
 // LiveMiniCluster is one MiniCluster with all that belongs to it.
 type LiveMiniCluster struct {
-	// Live has no MiniCluster where there is none.
+	// Live has no MiniCluster if there is none.
 	whatif.Live
 	// Unknown says why it could not be read.
 	Unknown string
-	// Autoscalers are all of the namespace.
+	// Autoscalers are all in the namespace.
 	Autoscalers        []autoscalingv2.HorizontalPodAutoscaler
 	AutoscalersUnknown string
-	// Jobs on the ranks that go by an earlier report; nil while nobody was asked.
+	// Jobs run on the ranks that go according to an earlier report; nil until the
+	// lead was asked.
 	Jobs *Jobs
 }
 

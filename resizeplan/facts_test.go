@@ -97,8 +97,8 @@ func oneNode(cpu, used string) resizeplan.Nodes {
 	}
 }
 
-// update lets the stack declare other values in the spec. The API server answers to
-// the dry run with them in what is there, as it does.
+// update lets the stack declare other values in the spec. The dry run's answer is
+// the live object with these values.
 func (s *scenario) update(spec map[string]any, changed ...string) *scenario {
 	s.t.Helper()
 	s.declared.Operation, s.declared.Changed = resizeplan.Update, changed
@@ -116,13 +116,13 @@ func (s *scenario) update(spec map[string]any, changed ...string) *scenario {
 	return s
 }
 
-// unanswered takes the API server's answer away.
+// unanswered removes the API server's answer.
 func (s *scenario) unanswered() *scenario {
 	s.declared.Result = nil
 	return s
 }
 
-// autoscaler has the MiniCluster scaled by a declared autoscaler that is there.
+// autoscaler adds a declared autoscaler that exists already.
 func (s *scenario) autoscaler(minReplicas, maxReplicas, wish int32) *scenario {
 	hpa := s.liveAutoscaler(minReplicas, maxReplicas, wish)
 	object := map[string]any{"spec": map[string]any{
@@ -135,7 +135,7 @@ func (s *scenario) autoscaler(minReplicas, maxReplicas, wish int32) *scenario {
 	return s
 }
 
-// liveAutoscaler is one that somebody else than Pulumi has made.
+// liveAutoscaler is one that Pulumi has not made.
 func (s *scenario) liveAutoscaler(minReplicas, maxReplicas, wish int32) autoscalingv2.HorizontalPodAutoscaler {
 	hpa := autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: s.declared.Name + "-hpa", Namespace: namespace},
@@ -176,7 +176,7 @@ func (s *scenario) only() resizeplan.MiniCluster {
 	return r.MiniClusters[0]
 }
 
-// newLive is what is there of the scenario's MiniCluster, made anew from its spec.
+// newLive is the scenario's MiniCluster with its objects, made anew from its spec.
 func newLive(t *testing.T, s *scenario) resizeplan.LiveMiniCluster {
 	t.Helper()
 	return resizeplan.LiveMiniCluster{Live: whatiftest.Running(t, s.there.MiniCluster)}

@@ -55,7 +55,7 @@ func TestGoldenReports(t *testing.T) {
 	}
 }
 
-// several is a stack of several MiniClusters, with what can be said besides.
+// several is a stack of several MiniClusters, whose report has all other parts too.
 func several(t *testing.T) resizeplan.Report {
 	restarting := newScenario(t, "alpha", 4, 2, 4, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
 	restarting.there.Jobs = &resizeplan.Jobs{Unknown: "no permission to ask the lead"}
@@ -75,8 +75,8 @@ func several(t *testing.T) resizeplan.Report {
 	return report(restarting, scaledByHand, going, coming, unknown, unread)
 }
 
-// varying is what depends on the machine and the run: how many ranks fit, and the IDs
-// of jobs. tests/e2e leaves it out too.
+// varying matches what depends on the machine and the run: how many ranks fit, and
+// the IDs of jobs. tests/e2e leaves it out too.
 var varying = regexp.MustCompile(`room for [0-9]+|ƒ[0-9A-Za-z]+`)
 
 func TestDocumentationShowsTheGoldenReports(t *testing.T) {

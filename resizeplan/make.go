@@ -48,7 +48,7 @@ func Make(p Preview, live Live) Report {
 	return report
 }
 
-// stay is for a MiniCluster whose change is refused.
+// stay describes a MiniCluster after a refused change: it stays as it is.
 func (m *MiniCluster) stay() {
 	m.Change, m.Restart = ChangeRefused, Restart{AllRanks: No}
 	m.SizeAfter, m.Arriving, m.Leaving, m.Room, m.Notes = nil, nil, nil, nil, nil
@@ -57,7 +57,7 @@ func (m *MiniCluster) stay() {
 	}
 }
 
-// describe returns what happens to one MiniCluster, refusals by others aside.
+// describe returns what happens to one MiniCluster, without refusals by others.
 func describe(d Declared, p Preview, live Live) MiniCluster {
 	there := live.of(d)
 	m := MiniCluster{
@@ -138,7 +138,7 @@ func (m *MiniCluster) describeDelete(there LiveMiniCluster) {
 	}
 }
 
-// describeUnseen compares what is declared, where what is there is not known.
+// describeUnseen compares only what is declared: what exists is not known.
 func (m *MiniCluster) describeUnseen(d Declared, after specAfter) {
 	if d.Operation == Same {
 		return

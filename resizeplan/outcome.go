@@ -14,7 +14,7 @@ import (
 func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after specAfter, nodes Nodes) {
 	exists := there.MiniCluster != nil
 	if !exists && d.Operation == Same {
-		m.note("it is not in the cluster, which Pulumi finds out with --refresh only")
+		m.note("it is not in the cluster; Pulumi finds that out only with --refresh")
 		return
 	}
 	if !exists {
@@ -41,8 +41,8 @@ func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after s
 	m.describeRoom(there, outcome, nodes)
 }
 
-// sameAnyway tells whether the operator does the same without the update. What it is
-// about then goes on, whatever Pulumi does, and the live state tells of it.
+// sameAnyway tells whether the operator does the same without the update. It then
+// goes on with that whatever Pulumi does, and the live state shows it.
 func sameAnyway(there LiveMiniCluster, outcome whatif.Outcome) bool {
 	anyway := whatif.Predict(there.Live, there.MiniCluster.Spec)
 	return anyway.Desired == outcome.Desired && anyway.Restart == outcome.Restart
@@ -88,7 +88,7 @@ func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
 	return Restart{AllRanks: No}
 }
 
-// describeRoom says whether the nodes have room, where ranks come or may come.
+// describeRoom says whether the nodes have room, if ranks come or may come.
 func (m *MiniCluster) describeRoom(there LiveMiniCluster, outcome whatif.Outcome, nodes Nodes) {
 	if m.Arriving == nil && m.Autoscaler == nil {
 		return

@@ -2,13 +2,14 @@ package resizeplan
 
 import api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 
-// ownSize leaves spec.size to whoever owns it. What the API server has answered
-// knows it already.
+// ownSize leaves spec.size to its owner. An answer of the API server has done so
+// already.
 func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfter) {
 	declaredSame := m.DeclaredNow != nil && m.DeclaredWished != nil && *m.DeclaredNow == *m.DeclaredWished
 	if live != nil && !after.answered && (m.Autoscaler != nil || declaredSame) {
-		// Whether Pulumi would take the size back is not known; an autoscaler's it does
-		// not, and mostly it has been told to ignore it.
+		// Without an answer it is not known whether Pulumi would take the size
+		// back. It does not take an autoscaler's, and usually ignores changes of
+		// the size.
 		after.spec.Size = live.Spec.Size
 	}
 	if m.Autoscaler == nil {
@@ -20,9 +21,9 @@ func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfte
 	}
 }
 
-// tellDrift tells of a size that somebody has set and that Pulumi leaves. Where the
-// program has something to say of it, it knows more: who owns the size. Of a size
-// that changes the plan tells by itself.
+// tellDrift notes a size that somebody has set and that Pulumi leaves. The
+// program's own notices come first: they know who owns the size. A size that
+// changes is in the plan anyway.
 func (m *MiniCluster) tellDrift(d Declared, notices []Finding) {
 	if d.Operation != Same || m.Autoscaler != nil || m.Live == nil || m.DeclaredWished == nil || m.Live.Wished == *m.DeclaredWished {
 		return

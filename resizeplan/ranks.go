@@ -21,7 +21,7 @@ func ranks(set idset.Set) *Ranks {
 	return &Ranks{Set: set, Count: set.Len()}
 }
 
-// leave fills in the ranks that go, and what runs there.
+// leave fills in the ranks that go, and the jobs there.
 func (m *MiniCluster) leave(set idset.Set, drainTimeout int64, there LiveMiniCluster) {
 	going := ranks(set)
 	if going == nil {
@@ -37,7 +37,7 @@ func (m *MiniCluster) leave(set idset.Set, drainTimeout int64, there LiveMiniClu
 	}
 }
 
-// describeBounds fills in the bounds, and the one that binds.
+// describeBounds fills in the bounds, and which of them limits the size.
 func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Outcome) {
 	m.Bounds = &Bounds{Min: outcome.Bounds.Min, Max: outcome.Bounds.Max}
 	maximum := "maxSize"
@@ -59,11 +59,11 @@ func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Ou
 	}
 	sizes := bounds.Sizes{Size: int(spec.Size), MinSize: int(spec.MinSize), MaxSize: int(spec.MaxSize), MaximumSize: outcome.Bounds.Max}
 	for _, v := range bounds.CheckReplicas(sizes, int(m.Autoscaler.MinReplicas), int(m.Autoscaler.MaxReplicas)) {
-		m.note("the HorizontalPodAutoscaler may wish what is refused: %s", v.Message)
+		m.note("the HorizontalPodAutoscaler may ask for a size that is refused: %s", v.Message)
 	}
 }
 
-// because says by the changed paths why all ranks restart.
+// because derives from the changed paths why all ranks restart.
 func because(changed []string) string {
 	paths := slices.DeleteFunc(slices.Clone(changed), func(path string) bool {
 		return path == "spec.size" || path == "spec.minSize" || !strings.HasPrefix(path, "spec.")

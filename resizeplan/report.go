@@ -6,13 +6,13 @@ import "github.com/gopherlocks/gopherlocks/operator/idset"
 const (
 	// ExitNothing: no MiniCluster changes in size or restarts.
 	ExitNothing = 0
-	// ExitRefused: the update would be refused, or what it does is not known.
+	// ExitRefused: the update would be refused, or its effect is not known.
 	ExitRefused = 1
 	// ExitResize: a MiniCluster comes, goes, restarts or changes its size, or may.
 	ExitResize = 2
 )
 
-// Verdict is the sum of a Report.
+// Verdict is a Report in one word.
 type Verdict string
 
 // Verdicts.
@@ -41,9 +41,10 @@ type Report struct {
 	Verdict Verdict `json:"verdict"`
 	// MiniClusters are in the order of their names.
 	MiniClusters []MiniCluster `json:"miniClusters"`
-	// Refusals are those that concern no MiniCluster in particular.
+	// Refusals are the refusals that concern no single MiniCluster.
 	Refusals []Finding `json:"refusals,omitempty"`
-	// Warnings are of policies that do not refuse, of the program, and of the preview.
+	// Warnings come from policies that do not refuse, from the program, and from
+	// the preview.
 	Warnings []Finding `json:"warnings,omitempty"`
 	// OtherChanges is the number of other resources that change.
 	OtherChanges int `json:"otherChanges"`
@@ -61,13 +62,13 @@ const (
 	ChangeRestart Change = "restart"
 	ChangeDelete  Change = "delete"
 	ChangeRefused Change = "refused"
-	// ChangeUnknown: something changes of which the size after it is not known.
+	// ChangeUnknown: something changes, but the size after it is not known.
 	ChangeUnknown Change = "unknown"
 )
 
 // MiniCluster is what happens to one.
 type MiniCluster struct {
-	// Namespace is empty where it is known only during the update.
+	// Namespace is empty if it is known only during the update.
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Change    Change `json:"change"`
@@ -75,29 +76,29 @@ type MiniCluster struct {
 	// last update and declares now; null without one.
 	DeclaredNow    *int32 `json:"declaredNow"`
 	DeclaredWished *int32 `json:"declaredWished"`
-	// Live is null where there is no MiniCluster yet, or where LiveUnknown says why
-	// it is not known.
+	// Live is null if there is no MiniCluster yet, or if it is not known.
+	// LiveUnknown then says why.
 	Live        *LiveState `json:"live"`
 	LiveUnknown string     `json:"liveUnknown,omitempty"`
 	// SizeAfter is the number of ranks that the operator works towards after the
 	// update; null when it is not known, or there is no MiniCluster any more.
 	SizeAfter *int32 `json:"sizeAfter"`
-	// Arriving are the ranks that start, Leaving those whose pods end. A restart has
+	// Arriving are the ranks that start, Leaving the ranks that end. A restart has
 	// both.
 	Arriving *Ranks   `json:"arriving"`
 	Leaving  *Leaving `json:"leaving"`
 	Restart  Restart  `json:"restart"`
 	// Bounds of the size after the update; null when they are not known.
 	Bounds *Bounds `json:"bounds"`
-	// Autoscaler is who scales the MiniCluster after the update; null for nobody but
-	// Pulumi and people.
+	// Autoscaler scales the MiniCluster after the update; null if only Pulumi and
+	// people do.
 	Autoscaler        *Autoscaler `json:"autoscaler"`
 	AutoscalerUnknown string      `json:"autoscalerUnknown,omitempty"`
-	// Room is null where no rank comes and nobody scales.
+	// Room is null if no rank comes and there is no autoscaler.
 	Room *Room `json:"room"`
-	// Refusals say why the update would not be done.
+	// Refusals say why the update would be refused.
 	Refusals []Finding `json:"refusals,omitempty"`
-	// Notes are what is worth knowing besides, in words.
+	// Notes say what else is worth knowing.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -121,25 +122,26 @@ type Ranks struct {
 	Count int       `json:"count"`
 }
 
-// Leaving are ranks whose pods end.
+// Leaving are ranks that end.
 type Leaving struct {
 	Ranks
-	// DrainTimeoutSeconds is how long the operator waits for the jobs on them, while
-	// no new ones start there. 0: they end at once.
+	// DrainTimeoutSeconds is how long the operator waits for the jobs on them. No
+	// new jobs start there meanwhile. 0: the ranks end at once.
 	DrainTimeoutSeconds int64 `json:"drainTimeoutSeconds"`
-	// Jobs are those on the ranks now.
+	// Jobs are the jobs on the ranks now.
 	Jobs Jobs `json:"jobs"`
 }
 
 // Jobs are jobs of Flux.
 type Jobs struct {
-	// Count is null where Unknown says why it is not known.
+	// Count is null if it is not known. Unknown then says why.
 	Count *int `json:"count"`
 	// Busy are the ranks that they run on, and IDs are some of them.
 	Busy    idset.Set `json:"busy,omitzero"`
 	IDs     []string  `json:"ids,omitempty"`
 	Unknown string    `json:"unknown,omitempty"`
-	// WithoutFlux says that there can be none.
+	// WithoutFlux says that there can be none, since the container does not run
+	// Flux.
 	WithoutFlux bool `json:"withoutFlux,omitempty"`
 }
 
@@ -156,7 +158,7 @@ const (
 // Restart says whether the lead's broker, and with it all ranks, restart.
 type Restart struct {
 	AllRanks Answer `json:"allRanks"`
-	// Because says why, unless they do not.
+	// Because says why they restart, or why that is not known.
 	Because string `json:"because,omitempty"`
 }
 
@@ -164,8 +166,8 @@ type Restart struct {
 type Bounds struct {
 	Min int `json:"min"`
 	Max int `json:"max"`
-	// Binding names the bound that the size after the update is at, or has been held
-	// by; empty for none.
+	// Binding names the bound that the size after the update is at, or that has
+	// changed it; empty for none.
 	Binding string `json:"binding,omitempty"`
 }
 
@@ -175,11 +177,11 @@ type Autoscaler struct {
 	// MinReplicas and MaxReplicas are the range that it chooses from.
 	MinReplicas int32 `json:"minReplicas"`
 	MaxReplicas int32 `json:"maxReplicas"`
-	// Wish is the size that it wishes now; null while it is not there or has not
+	// Wish is its desiredReplicas now; null if it does not exist or has not
 	// decided.
 	Wish *int32 `json:"wish"`
-	// Limited says why it does not wish what the load alone asks for, a reason of
-	// its condition ScalingLimited such as "TooManyReplicas".
+	// Limited says why it does not follow the load alone: a reason of its condition
+	// ScalingLimited, such as "TooManyReplicas".
 	Limited string `json:"limited,omitempty"`
 }
 
@@ -190,7 +192,7 @@ type Room struct {
 	// requests, of ranks that are not there now or restart.
 	Needed    int `json:"needed"`
 	Available int `json:"available"`
-	// OnePerNode tells whether a node takes one rank only, whatever its size.
+	// OnePerNode tells whether a node takes only one rank, however large it is.
 	OnePerNode bool `json:"onePerNode,omitempty"`
 	// Because says why it is not known.
 	Because string `json:"because,omitempty"`
@@ -205,7 +207,7 @@ type Finding struct {
 	resource string
 }
 
-// concerns tells whether it is about the object, or the component that declares it.
+// concerns tells whether it is about the object or about its component.
 func (f Finding) concerns(d Declared) bool {
 	return f.resource != "" && (f.resource == d.URN || f.resource == d.Component)
 }

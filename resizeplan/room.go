@@ -12,11 +12,11 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// available returns how many pods like rank fit on the nodes by their requests,
-// beside the ranks that own selects, or when those are gone. Ranks are alike, so
-// that the sum over the nodes is exact as far as requests, taints, node selector,
-// required node affinity and one rank per node go. What else a scheduler looks at
-// (volumes, ports, topology, preemption) is not.
+// available returns how many pods like rank fit on the nodes. own selects the
+// MiniCluster's own ranks, which stay unless ownGo. It counts requests, taints,
+// node selector, required node affinity and one rank per node. Since all ranks are
+// alike, the sum over the nodes is exact for these. It ignores what else a
+// scheduler looks at: volumes, ports, topology, preemption.
 func available(rank corev1.PodSpec, nodes Nodes, own func(*corev1.Pod) bool, ownGo bool) int {
 	pod := &corev1.Pod{Spec: rank}
 	perNode := math.MaxInt
@@ -49,8 +49,8 @@ func available(rank corev1.PodSpec, nodes Nodes, own func(*corev1.Pod) bool, own
 	return total
 }
 
-// onePerNode tells whether the ranks demand nodes without another rank: it is the
-// one required anti-affinity that the operator gives them.
+// onePerNode tells whether each rank needs a node without another rank. The
+// operator gives ranks no other required anti-affinity.
 func onePerNode(rank corev1.PodSpec) bool {
 	if rank.Affinity == nil || rank.Affinity.PodAntiAffinity == nil {
 		return false
@@ -64,7 +64,7 @@ func accepts(node *corev1.Node, pod *corev1.Pod) bool {
 	if node.Spec.Unschedulable {
 		return false
 	}
-	// A toleration that compares numbers is there only where the API server takes it.
+	// Tolerations that compare numbers may count: the API server has accepted them.
 	const comparisons = true
 	_, tainted := schedulinghelpers.FindMatchingUntoleratedTaint(logr.Discard(), node.Spec.Taints, pod.Spec.Tolerations, func(t *corev1.Taint) bool {
 		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute

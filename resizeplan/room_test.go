@@ -49,8 +49,8 @@ func TestRoomByRequests(t *testing.T) {
 	}
 }
 
-// TestRoomForOneRankPerNode: a node that has a rank of the MiniCluster has room for
-// no other, however large it is, unless that rank goes.
+// TestRoomForOneRankPerNode: a node with a rank of the MiniCluster has no room for
+// another, however large it is, until that rank goes.
 func TestRoomForOneRankPerNode(t *testing.T) {
 	onePerNode := func(nodes int) *scenario {
 		s := newScenario(t, "sample", 2, 1, 5, true, func(spec map[string]any) {
@@ -66,7 +66,7 @@ func TestRoomForOneRankPerNode(t *testing.T) {
 			pod.Spec.NodeName = fmt.Sprint("node-", i)
 			s.live.Nodes.Pods = append(s.live.Nodes.Pods, pod)
 		}
-		// A rank of another namespace is no rank of this MiniCluster.
+		// A rank in another namespace does not belong to this MiniCluster.
 		other := s.live.Nodes.Pods[0]
 		other.Namespace, other.Spec.NodeName = "other", "node-2"
 		s.live.Nodes.Pods = append(s.live.Nodes.Pods, other)

@@ -11,11 +11,11 @@ import (
 // specAfter is the spec of a MiniCluster after the update.
 type specAfter struct {
 	spec api.MiniClusterSpec
-	// notKnown are the paths of which the value is known only during the update;
-	// spec then has the live value, or none.
+	// notKnown are the paths with values that are known only during the update.
+	// spec has the live value there, or none.
 	notKnown []string
-	// answered says that the API server has told spec, so that it holds what others
-	// than Pulumi own, too.
+	// answered says that spec is the API server's answer, which also has what
+	// others than Pulumi own.
 	answered bool
 }
 
@@ -24,11 +24,11 @@ func (s specAfter) knows(paths ...string) bool {
 	return !slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(s.notKnown, path) })
 }
 
-// calculateSpec returns the spec after the update; live is nil where there is no
+// calculateSpec returns the spec after the update. live is nil if there is no
 // MiniCluster, or it could not be read.
 func calculateSpec(d Declared, live *api.MiniCluster) (specAfter, error) {
 	if d.Operation == Same && live != nil {
-		// Pulumi does not look at it, let alone write.
+		// Pulumi neither reads nor writes it.
 		return specAfter{spec: live.Spec, answered: true}, nil
 	}
 	var there any
@@ -41,7 +41,7 @@ func calculateSpec(d Declared, live *api.MiniCluster) (specAfter, error) {
 	merge := merger{changed: d.Changed}
 	var merged any
 	if d.Result != nil {
-		// All that is not in the answer is gone.
+		// What is not in the answer is gone.
 		merged = merge.apply("spec", there, there, d.Result["spec"])
 	} else {
 		merged = merge.apply("spec", there, d.Before["spec"], d.After["spec"])
@@ -63,8 +63,8 @@ type merger struct {
 	notKnown []string
 }
 
-// apply returns there with the change from before to after made in it. What is
-// there and was never declared stays: defaults, and what others own.
+// apply returns there with the change from before to after. What was never declared
+// stays: defaults, and what others own.
 func (m *merger) apply(path string, there, before, after any) any {
 	switch after := after.(type) {
 	case NotKnown:
@@ -99,8 +99,8 @@ func (m *merger) applyMap(path string, there, before any, after map[string]any) 
 	return merged
 }
 
-// applyList merges item by item. Kubernetes takes most lists of the spec as a
-// whole, so that there are as many items as declared.
+// applyList merges item by item. Kubernetes replaces most lists of the spec as a
+// whole, so the result has as many items as declared.
 func (m *merger) applyList(path string, there, before any, after []any) any {
 	thereList, _ := there.([]any)
 	beforeList, _ := before.([]any)
@@ -130,8 +130,8 @@ func asJSON(v any) (any, error) {
 	return decoded, nil
 }
 
-// declaredSize returns spec.size of a declared object; nil where there is none, or
-// it is not known.
+// declaredSize returns spec.size of a declared object, nil if it is not set or not
+// known.
 func declaredSize(object map[string]any) *int32 {
 	spec, _ := object["spec"].(map[string]any)
 	size, ok := spec["size"].(float64)

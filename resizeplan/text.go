@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// WriteText writes the report for people: a table where there are several
-// MiniClusters, then each of them with what there is to know about it. No colours:
-// everything is in words.
+// WriteText writes the report for people: a table if there are several
+// MiniClusters, then each of them in detail. It needs no colours: everything is in
+// words.
 func (r Report) WriteText(w io.Writer) error {
 	t := &textWriter{}
 	t.line("%s", r.headline())
@@ -44,7 +44,7 @@ func (r Report) headline() string {
 	case r.Verdict == VerdictRefused:
 		text := fmt.Sprintf("Stack %s: refused, and nothing would be changed", r.Stack)
 		if slices.ContainsFunc(r.MiniClusters, func(m MiniCluster) bool { return m.Change != ChangeNone && m.Change != ChangeRefused }) {
-			text += "; what follows of changes would be without the refusal"
+			text += "; without the refusal these changes would follow"
 		}
 		return text
 	case len(r.MiniClusters) == 0:
@@ -158,7 +158,7 @@ func (m MiniCluster) headline() string {
 	case ChangeRefused:
 		return "refused"
 	}
-	return "changes, and what that means cannot be told"
+	return "changes, and the effect is not known"
 }
 
 func (t *textWriter) changes(m MiniCluster) {
@@ -227,7 +227,7 @@ func (m MiniCluster) liveText() string {
 	return fmt.Sprintf("%d wished, %s, %d ready, state %s", m.Live.Wished, counted(int(m.Live.Size), "rank"), m.Live.Ready, m.Live.State)
 }
 
-// String says which bounds there are, and which of them binds.
+// String says which bounds there are, and which of them limits the size.
 func (b *Bounds) String() string {
 	text := fmt.Sprintf("%d to %d", b.Min, b.Max)
 	if b.Binding == "" {

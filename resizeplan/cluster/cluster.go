@@ -1,5 +1,5 @@
 // Package cluster reads from a Kubernetes cluster what a resize plan is made from.
-// It only reads; what it may not read is said to be unknown, with the reason.
+// It only reads. What it may not read is reported as unknown, with the reason.
 package cluster
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
 
-// requestTimeout bounds a request: somebody waits for the plan.
+// requestTimeout bounds a request: a user waits for the plan.
 const requestTimeout = 10 * time.Second
 
 // pageSize is how many pods are asked for at a time.
@@ -42,9 +42,9 @@ type Cluster struct {
 	major, minor int
 }
 
-// Connect connects to the cluster of a kubeconfig's content, or where that is empty
-// to the one that kubectl would use. It asks for the version of Kubernetes, so that
-// a cluster that does not answer is noticed here.
+// Connect connects to the cluster of a kubeconfig's content. If that is empty, it
+// takes the cluster that kubectl would use. It asks for the version of Kubernetes,
+// so a cluster that does not answer is noticed here.
 func Connect(kubeconfig string) (*Cluster, error) {
 	config, err := restConfig(kubeconfig)
 	if err != nil {
@@ -103,7 +103,7 @@ func leadingNumber(text string) int {
 	return n
 }
 
-// Look reads all that concerns the MiniClusters, at the same time.
+// Look reads all that concerns the MiniClusters, for all of them at once.
 func (c *Cluster) Look(ctx context.Context, miniClusters []resizeplan.Key) resizeplan.Live {
 	live := resizeplan.Live{MiniClusters: map[resizeplan.Key]resizeplan.LiveMiniCluster{}}
 	var looking sync.WaitGroup
@@ -138,8 +138,8 @@ func (c *Cluster) miniCluster(ctx context.Context, key resizeplan.Key) resizepla
 	return found
 }
 
-// read fills in the objects. Without a MiniCluster there may be others that are in
-// the way of one.
+// read fills in the objects. It reads the others even without a MiniCluster: they
+// may be in the way of a new one.
 func (c *Cluster) read(ctx context.Context, key resizeplan.Key, live *whatif.Live) error {
 	mc, service, job, pods := &api.MiniCluster{}, &corev1.Service{}, &batchv1.Job{}, &corev1.PodList{}
 	exists, err := c.get(ctx, key, mc)
@@ -162,7 +162,7 @@ func (c *Cluster) read(ctx context.Context, key resizeplan.Key, live *whatif.Liv
 	reading.Wait()
 	for _, err := range errs {
 		if err != nil {
-			live.MiniCluster = nil // half of the truth would be taken for all of it
+			live.MiniCluster = nil // the planner would take a part of the objects for all of them
 			return err
 		}
 	}
@@ -176,7 +176,8 @@ func (c *Cluster) read(ctx context.Context, key resizeplan.Key, live *whatif.Liv
 	return nil
 }
 
-// get reads an object; there is none also where its type is not known yet.
+// get reads an object. found is also false if the cluster does not know its type
+// yet.
 func (c *Cluster) get(ctx context.Context, key resizeplan.Key, object client.Object) (found bool, err error) {
 	err = c.client.Get(ctx, key, object)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {

@@ -26,8 +26,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
 
-// jobsTimeout bounds the question for jobs: three commands of Flux, of 0.2 to 0.6 s
-// on an idle machine.
+// jobsTimeout bounds the question for jobs. It runs three commands of Flux, each of
+// which takes 0.2 to 0.6 s on an idle machine.
 const jobsTimeout = 20 * time.Second
 
 // Jobs asks the lead of a MiniCluster which jobs run on ranks. It needs permission
@@ -35,7 +35,7 @@ const jobsTimeout = 20 * time.Second
 func (c *Cluster) Jobs(ctx context.Context, there resizeplan.LiveMiniCluster, ranks idset.Set) resizeplan.Jobs {
 	pod, container, ok := whatif.Lead(there.Live)
 	if !ok {
-		return resizeplan.Jobs{Unknown: "the lead is not running, so that nobody can be asked"}
+		return resizeplan.Jobs{Unknown: "the lead is not running, so it cannot be asked"}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, jobsTimeout, fmt.Errorf("no answer within %v", jobsTimeout))
 	defer cancel()
@@ -53,7 +53,7 @@ func (c *Cluster) Jobs(ctx context.Context, there resizeplan.LiveMiniCluster, ra
 // exec runs a command in a container and returns what it printed.
 func (c *Cluster) exec(ctx context.Context, namespace, pod, container string, command []string) ([]byte, error) {
 	config := rest.CopyConfig(c.config)
-	config.Timeout = 0 // of the whole conversation; ctx bounds it
+	config.Timeout = 0 // it would bound the whole conversation, which ctx does
 	config.APIPath, config.GroupVersion = "/api", &corev1.SchemeGroupVersion
 	config.NegotiatedSerializer = clientgoscheme.Codecs.WithoutConversion()
 	core, err := rest.RESTClientFor(config)
@@ -72,7 +72,8 @@ func (c *Cluster) exec(ctx context.Context, namespace, pod, container string, co
 	return stdout.Bytes(), explain(ctx, err, pod, stderr.String())
 }
 
-// newExecutor speaks WebSocket or, where a server or a proxy does not, SPDY.
+// newExecutor speaks WebSocket, or SPDY if a server or a proxy does not speak
+// WebSocket.
 func newExecutor(config *rest.Config, target *url.URL) (remotecommand.Executor, error) {
 	webSocket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, target.String())
 	if err != nil {

@@ -68,12 +68,12 @@ func decode(stack string, events []apitype.EngineEvent) resizeplan.Preview {
 	return preview
 }
 
-// isResource leaves out what groups and serves resources.
+// isResource leaves out stacks, components and providers.
 func isResource(resourceType string) bool {
 	return !strings.HasPrefix(resourceType, "pulumi:") && !strings.HasPrefix(resourceType, "gopherlocks:components:")
 }
 
-// step is what happens to one resource, of all events about it.
+// step is what happens to one resource, from all events about it.
 type step struct {
 	resourceType string
 	operation    resizeplan.Operation
@@ -89,8 +89,8 @@ type collection struct {
 	order []string // of the URNs
 }
 
-// operations of the engine that say something about a resource's fate; others, such
-// as "read" and "refresh", do not.
+// operations are the engine's that change or keep a resource. Others, such as
+// "read" and "refresh", do not.
 var operations = map[apitype.OpType]resizeplan.Operation{
 	apitype.OpSame: resizeplan.Same, apitype.OpCreate: resizeplan.Create, apitype.OpUpdate: resizeplan.Update,
 	apitype.OpDelete: resizeplan.Delete, apitype.OpReplace: resizeplan.Replace,
@@ -147,12 +147,12 @@ func (c *collection) declared(urn string) resizeplan.Declared {
 	if parent := c.component(state.Parent); parent != nil {
 		d.Component = state.Parent
 		if d.Namespace == "" {
-			// It is made by the same update; the component says its name.
+			// The same update makes the namespace; the component has its name.
 			d.Namespace, _ = marked(parent.Inputs)["namespace"].(string)
 		}
 	}
-	// Without an answer of the API server, Pulumi repeats the inputs. An object that
-	// has been there has a UID.
+	// Without an answer of the API server, Pulumi repeats the inputs. Only an
+	// answer has a UID.
 	if result := marked(s.result); result != nil {
 		if answered, _ := result["metadata"].(map[string]any); answered["uid"] != nil {
 			d.Result = result
@@ -171,7 +171,7 @@ func (c *collection) component(urn string) *apitype.StepEventStateMetadata {
 }
 
 // newCluster tells whether the provider's kubeconfig is known only during the
-// update: then the cluster itself is made by it. reference is URN::ID.
+// update: then the update makes the cluster itself. reference is URN::ID.
 func (c *collection) newCluster(reference string) bool {
 	urn := reference[:max(strings.LastIndex(reference, "::"), 0)]
 	s := c.steps[urn]
@@ -182,8 +182,8 @@ func (c *collection) newCluster(reference string) bool {
 	return notKnown
 }
 
-// marked returns properties with values of our own for what is not known and for
-// secrets, which Pulumi writes as a fixed text and as a signed object.
+// marked returns properties with our own values for unknowns and secrets. Pulumi
+// writes unknowns as a fixed text, and secrets as an object with a signature.
 func marked(properties map[string]any) map[string]any {
 	m, _ := mark(properties).(map[string]any)
 	return m
@@ -217,19 +217,20 @@ func mark(value any) any {
 	return value
 }
 
-// Of a message of the API server, the part that says what is wrong with which field.
+// These find the part of an API server's message that says what is wrong with which
+// field.
 // Source: StatusError of k8s.io/apimachinery for reason Invalid, and how Pulumi's
 // plugin and engine wrap it.
 var (
 	invalidObject = regexp.MustCompile(`(?s)^.* is invalid: (.*)$`)
-	// Of rules in CEL, some versions of Kubernetes write what kind of value it is, and
-	// others nothing. Of a schema they write the value itself, which stays.
+	// For rules in CEL, some versions of Kubernetes write the kind of the value,
+	// others write nothing. For a schema they write the value itself, which stays.
 	invalidValue  = regexp.MustCompile(`Invalid value: (?:"object": |(\d+ [a-z]|[A-Za-z]))`)
 	programFailed = regexp.MustCompile(`(?s)^.*program failed:\s*\d+ errors? occurred:\s*\* (.*)$`)
 )
 
-// refusal returns what an error says, without what wraps it. Errors that only say
-// that there was another are none.
+// refusal returns an error's message without what wraps it. An error that only
+// mentions another one is no refusal.
 func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
 	text := plainText(e.Message)
 	switch {
@@ -244,10 +245,11 @@ func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
 	return resizeplan.NewFinding(e.URN, "preview", text), true
 }
 
-// ambientPlugin is what Pulumi says of each plugin on PATH, where ours are.
+// ambientPlugin is what Pulumi says of each plugin on PATH, and ours are all there.
 var ambientPlugin = regexp.MustCompile(`^using .* from \$PATH`)
 
-// warning is what the program says of the stack, or somebody else of a resource.
+// warning is a message of the program about the stack, or of another about a
+// resource.
 func warning(e apitype.DiagnosticEvent) resizeplan.Finding {
 	by := "preview"
 	if e.URN == "" || resource.URN(e.URN).Type() == resource.RootStackType {

@@ -14,8 +14,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
 
-// recorded returns the events of testdata/NAME.jsonl: what pulumi 3.256 sent for the
-// stack "dev" on an embedded cluster, less the resources that nobody looks at here.
+// recorded returns the events of testdata/NAME.jsonl. pulumi 3.256 sent them for
+// the stack "dev" on an embedded cluster. Resources that no test here looks at are
+// left out.
 func recorded(t *testing.T, name string) []apitype.EngineEvent {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name+".jsonl"))
@@ -62,7 +63,7 @@ func TestDecodeRecordedPreviews(t *testing.T) {
 		{"drift-shrink", resizeplan.Update, [3]float64{2, 3, 3}, []string{"spec.size"}, "", 0},
 		{"restart", resizeplan.Update, [3]float64{2, 2, 2}, []string{"spec.maxSize"}, "", 0},
 		{"autoscale-off", resizeplan.Update, [3]float64{2, 2, 2}, []string{`metadata.annotations["pulumi.com/patchForce"]`}, resizeplan.Delete, 0},
-		// The size 4 that is there stays, since its manager is not Pulumi.
+		// The live size 4 stays, since its field manager is not Pulumi.
 		{"image", resizeplan.Update, [3]float64{2, 2, 4}, []string{`metadata.annotations["pulumi.com/patchForce"]`, "spec.containers[0].image"}, resizeplan.Create, 1},
 		{"create", resizeplan.Create, [3]float64{0, 2, 0}, nil, resizeplan.Create, 22},
 	}
@@ -118,8 +119,8 @@ func TestRefusalsAreWhatMattersOfTheMessage(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfRulesHaveNoValue: versions of Kubernetes differ in whether they write
-// one.
+// TestRefusalsOfRulesHaveNoValue: some versions of Kubernetes write one, others do
+// not.
 func TestRefusalsOfRulesHaveNoValue(t *testing.T) {
 	for message, want := range map[string]string{
 		`spec.size: Invalid value: "object": size 9 must be at most maxSize 4`:              "spec.size: size 9 must be at most maxSize 4",
@@ -210,8 +211,8 @@ func TestRefreshesAndReadsAreNoOperations(t *testing.T) {
 	}
 }
 
-// TestWarningsAreTold: the program says in one why a size that it declares is not
-// what an autoscaler's MiniCluster has.
+// TestWarningsAreTold: in one, the program explains why a MiniCluster with an
+// autoscaler does not have the declared size.
 func TestWarningsAreTold(t *testing.T) {
 	say := func(urn, message string) apitype.EngineEvent {
 		return apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{URN: urn, Severity: "warning", Message: message}}

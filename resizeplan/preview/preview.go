@@ -27,10 +27,10 @@ type Stack struct {
 	workspace auto.Workspace
 }
 
-// Open finds the stack called name, or the selected one where name is empty, of the
-// project in dir. It selects nothing. The pulumi on PATH is used, with the
-// environment of this process: policy packs and other options that the environment
-// names hold here too.
+// Open finds the stack called name of the project in dir, or the selected stack if
+// name is empty. It selects nothing. It uses the pulumi on PATH with the
+// environment of this process, so policy packs and other options from there apply
+// here too.
 func Open(ctx context.Context, dir, name string) (*Stack, error) {
 	workspace, err := auto.NewLocalWorkspace(ctx, auto.WorkDir(dir))
 	if err != nil {
@@ -47,8 +47,8 @@ func Open(ctx context.Context, dir, name string) (*Stack, error) {
 	return s, nil
 }
 
-// onlyLooking is a workspace in which the Automation API selects no stack: it would
-// change what the user's next command is about.
+// onlyLooking is a workspace in which the Automation API selects no stack.
+// Otherwise the user's next command would be about another stack.
 type onlyLooking struct{ auto.Workspace }
 
 // SelectStack does nothing: each command names its stack.
@@ -63,8 +63,8 @@ func (s *Stack) pulumi(ctx context.Context, args ...string) (string, error) {
 	return out, nil
 }
 
-// Kubeconfig returns the stack's kubeconfig, which is a secret; empty where the stack
-// has no such output, since it was never brought up or does not export one.
+// Kubeconfig returns the stack's kubeconfig, which is a secret. It is empty if the
+// stack was never brought up, or does not export one.
 func (s *Stack) Kubeconfig(ctx context.Context) (string, error) {
 	kubeconfig, err := s.pulumi(ctx, "stack", "output", KubeconfigOutput, "--show-secrets", "--stack", s.Name)
 	if err != nil && strings.Contains(err.Error(), "does not have output property") {
@@ -76,8 +76,8 @@ func (s *Stack) Kubeconfig(ctx context.Context) (string, error) {
 	return kubeconfig, nil
 }
 
-// Preview runs the preview. A preview that fails is no error where its events say
-// why: the reasons are then the Refusals.
+// Preview runs the preview. If the preview fails and its events say why, there is
+// no error: the Refusals have the reasons.
 func (s *Stack) Preview(ctx context.Context) (resizeplan.Preview, error) {
 	stack, err := auto.SelectStack(ctx, s.Name, s.workspace)
 	if err != nil {
@@ -99,18 +99,18 @@ func (s *Stack) Preview(ctx context.Context) (resizeplan.Preview, error) {
 	return preview, nil
 }
 
-// failure is a preview that did not come to say anything of resources, with what to
-// do next.
+// failure is the error of a preview that failed before it said anything about
+// resources. It says what to do next.
 func failure(stack, said string) error {
 	next := fmt.Sprintf(`"pulumi preview --stack %s" says more`, stack)
 	if strings.HasPrefix(said, "no stack named ") {
-		next = fmt.Sprintf(`"pulumi stack init %s" makes it, "pulumi stack ls" lists those that there are`, stack)
+		next = fmt.Sprintf(`"pulumi stack init %s" makes it, "pulumi stack ls" lists the existing ones`, stack)
 	}
 	return fmt.Errorf("preview of stack %s: %s (%s)", stack, said, next)
 }
 
-// collect receives events until there are no more or stop is closed. Then no event
-// is on its way: the preview returns after its last one was taken.
+// collect receives events until there are no more or stop is closed. None is lost
+// then: the preview returns only after its last event was taken.
 func collect(stream <-chan events.EngineEvent, stop <-chan struct{}, received chan<- []apitype.EngineEvent) {
 	var all []apitype.EngineEvent
 	defer func() { received <- all }()
@@ -127,7 +127,7 @@ func collect(stream <-chan events.EngineEvent, stop <-chan struct{}, received ch
 	}
 }
 
-// firstError is what a command of Pulumi says went wrong, or else err.
+// firstError is the first error that a command of Pulumi printed, or else err.
 func firstError(errOut string, err error) string {
 	_, said, found := strings.Cut(errOut, "error: ")
 	if !found {

@@ -14,7 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// pretend is a workspace whose pulumi answers with what the test says.
+// pretend is a workspace with a pulumi that gives the test's answers.
 type pretend struct {
 	auto.Workspace
 	out, errOut string
@@ -57,7 +57,7 @@ func TestKubeconfigIsTheStacksOutput(t *testing.T) {
 
 func TestFailureSaysWhatToDoNext(t *testing.T) {
 	for said, want := range map[string]string{
-		"no stack named 'dev' found": `preview of stack dev: no stack named 'dev' found ("pulumi stack init dev" makes it, "pulumi stack ls" lists those that there are)`,
+		"no stack named 'dev' found": `preview of stack dev: no stack named 'dev' found ("pulumi stack init dev" makes it, "pulumi stack ls" lists the existing ones)`,
 		"incorrect passphrase":       `preview of stack dev: incorrect passphrase ("pulumi preview --stack dev" says more)`,
 	} {
 		if got := failure("dev", said).Error(); got != want {

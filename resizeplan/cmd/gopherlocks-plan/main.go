@@ -53,7 +53,7 @@ func main() {
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		os.Exit(resizeplan.ExitNothing)
-	case err != nil: // it has been told, with the usage
+	case err != nil: // flags has printed it, with the usage
 		os.Exit(resizeplan.ExitRefused)
 	case flags.NArg() > 0:
 		fmt.Fprintf(os.Stderr, "%q is not understood\n", flags.Arg(0))
@@ -61,7 +61,7 @@ func main() {
 		os.Exit(resizeplan.ExitRefused)
 	}
 
-	// What matters of the libraries' logs comes as errors.
+	// The libraries' logs are left out: what matters of them comes as errors.
 	ctrllog.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -128,8 +128,8 @@ func connect(ctx context.Context, stack *preview.Stack) (*cluster.Cluster, error
 	return cluster.Connect(kubeconfig)
 }
 
-// askForJobs asks the leads, all at the same time, what runs on the ranks that go by
-// the report, and puts the answers into live.
+// askForJobs asks all leads at once what runs on the ranks that will leave
+// according to the report. It puts the answers into live.
 func askForJobs(ctx context.Context, there *cluster.Cluster, report resizeplan.Report, live resizeplan.Live) {
 	answers := make([]*resizeplan.Jobs, len(report.MiniClusters))
 	var asking sync.WaitGroup
