@@ -65,7 +65,7 @@ type Cluster struct {
 	Context string
 	// Endpoint is the URL of the API server.
 	Endpoint string
-	// KubernetesVersion is that of the API server, such as v1.37.2.
+	// KubernetesVersion is the API server's, such as v1.37.2.
 	KubernetesVersion string
 	NodeName          string
 	// StateDir is the folder of all of the cluster's state.
@@ -75,22 +75,22 @@ type Cluster struct {
 	Subnet            netip.Prefix
 	KubeconfigFile    string
 	HPASyncPeriod     time.Duration
-	// NameServers are where the cluster's DNS asks about the world; none without a
-	// network.
+	// NameServers are asked by the cluster's DNS about names outside of the
+	// cluster. Without a network there are none.
 	NameServers []string
-	// NameServerWarning says why the cluster can't ask those of the machine, and what
-	// to do; empty when it can, and without a network.
+	// NameServerWarning says why the cluster can't ask the machine's name servers,
+	// and what to do. It is empty if it can, and without a network.
 	NameServerWarning string
 }
 
 // Progress is told what is being waited for, in a few words.
 type Progress func(message string)
 
-// Create makes the cluster of spec and returns when it is ready: the node is
-// Ready, its DNS answers, and pods have a service account to run as. What an
-// interrupted Create left behind is removed first; an existing cluster of the
-// same name is adopted, as Update does. After a failure nothing is left but the
-// logs, in a folder that the error names.
+// Create makes the cluster of spec and returns when it is ready: the node is Ready,
+// its DNS answers, and pods have a service account to run as. First it removes what
+// an interrupted Create left behind. It adopts an existing cluster of the same
+// name, as Update does. After a failure only the logs stay, in a folder that the
+// error names.
 func Create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) {
 	if err := spec.Validate(); err != nil {
 		return Cluster{}, err
@@ -98,9 +98,9 @@ func Create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 	return create(ctx, spec, progress)
 }
 
-// Update makes an existing cluster what spec says, starts it if it does not run,
-// and mends its Drift. It restarts the node when its programs or its flags change; objects,
-// images and certificates stay. After a failure all state stays.
+// Update changes an existing cluster to spec, starts it if it does not run, and
+// corrects its Drift. It restarts the node if its programs or flags change.
+// Objects, images and certificates stay. After a failure all state stays.
 func Update(ctx context.Context, spec Spec, progress Progress) (Cluster, error) {
 	if err := spec.Validate(); err != nil {
 		return Cluster{}, err
@@ -117,8 +117,8 @@ func Inspect(ref Ref) (Cluster, error) {
 	return inspect(ref)
 }
 
-// Remembered tells whether this machine remembers a cluster, whole or begun, and
-// where the copy of its kubeconfig is, if anywhere.
+// Remembered tells whether this machine has a record of a cluster, whole or begun,
+// and where the copy of its kubeconfig is, if anywhere.
 func Remembered(ref Ref) (kubeconfigFile string, known bool, err error) {
 	if err = ref.Validate(); err != nil {
 		return "", false, err
@@ -139,20 +139,20 @@ func ProgramsChanged(ref Ref, binDir string) (bool, error) {
 	return programsChanged(ref.dir(), binDir)
 }
 
-// Drift is what the machine's surroundings have changed since a running cluster
-// was made, and what Update mends while the node runs on. The zero value is none.
+// Drift is what has changed on the machine since a running cluster was made. Update
+// corrects it while the node runs on. The zero value is no drift.
 type Drift struct {
-	// NameServers are the machine's, where they are no longer those of the cluster:
-	// it has moved to another network.
+	// NameServers are the machine's, if the cluster has others: the machine has
+	// moved to another network.
 	NameServers []string
-	// NetworkClosed says that the cluster's rules in the machine's firewall are not
-	// there, or that the machine forwards no packets any more: someone has loaded
-	// the machine's settings anew. Pods can't reach the world then.
+	// NetworkClosed says that the cluster's firewall rules are missing, or that the
+	// machine no longer forwards packets. This happens when someone reloads the
+	// machine's settings. Pods then can't reach the world.
 	NetworkClosed bool
 }
 
-// FindDrift looks at the surroundings of a cluster. One that does not run has no
-// drift: it gets all anew when it is started.
+// FindDrift looks at the machine around a cluster. A stopped cluster has no drift:
+// it gets everything anew when it is started.
 func FindDrift(ref Ref) (Drift, error) {
 	if err := ref.Validate(); err != nil {
 		return Drift{}, err
@@ -161,7 +161,7 @@ func FindDrift(ref Ref) (Drift, error) {
 }
 
 // Delete removes the cluster with all that it made on the machine, in whatever
-// state it is. That there is none is no error.
+// state it is. It is no error if there is none.
 func Delete(ctx context.Context, ref Ref, progress Progress) error {
 	if err := ref.Validate(); err != nil {
 		return err

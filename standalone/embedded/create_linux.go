@@ -18,8 +18,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// cleanupTimeout bounds what is undone after a failure, also when the context
-// of the operation has ended.
+// cleanupTimeout bounds the cleanup after a failure, which also runs when the
+// context of the operation has ended.
 const cleanupTimeout = time.Minute
 
 // RunNode must be the first call of main, and of TestMain, of a program that
@@ -55,7 +55,8 @@ func create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 	case err == nil || !errors.Is(err, os.ErrNotExist):
 		progress("removing what an interrupted creation left behind")
 	}
-	// Also without a record: a lost state folder leaves a running node behind.
+	// This is done even without a record: a lost state folder leaves a running node
+	// behind.
 	if err = removeAll(ctx, spec.Ref); err != nil {
 		return Cluster{}, err
 	}
@@ -68,7 +69,7 @@ func create(ctx context.Context, spec Spec, progress Progress) (Cluster, error) 
 
 func createNew(ctx context.Context, spec Spec, machine machine, progress Progress) (Cluster, error) {
 	dir := spec.dir()
-	// Not even names of objects are for others to read.
+	// Other users must not even read names of objects.
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
 		return Cluster{}, fmt.Errorf("making the state folder: %w", err)
 	}
@@ -90,15 +91,16 @@ func createNew(ctx context.Context, spec Spec, machine machine, progress Progres
 	return start(ctx, dir, record, machine, progress)
 }
 
-// claim decides about the cluster's subnet, and records it before anyone else
-// can decide for the same.
+// claim chooses the cluster's subnet, and records it before another cluster can
+// choose the same.
 func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Record, error) {
 	err := hostsettings.Machine.Claim(ctx, string(dir), func(blocks []netip.Prefix) (netip.Prefix, error) {
 		networks, err := network.UsedPrefixes(network.LinkName(string(dir)))
 		if err != nil {
 			return netip.Prefix{}, err
 		}
-		// Clusters that stopped with the machine are in no registry but come back.
+		// A restart of the machine empties the registry, but its clusters come
+		// back.
 		others, err := state.List(filepath.Dir(string(dir)))
 		if err != nil {
 			return netip.Prefix{}, err
@@ -109,7 +111,7 @@ func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Recor
 			}
 		}
 		if !record.Subnet.IsValid() {
-			// A name server inside of the block would be none for its pods.
+			// Pods could not reach a name server inside of their own block.
 			servers, _ := findNameServers(resolverFiles)
 			for _, server := range servers {
 				networks = append(networks, netip.MustParsePrefix(server+"/32"))
@@ -123,8 +125,8 @@ func claim(ctx context.Context, dir state.Dir, record state.Record) (state.Recor
 	return record, err
 }
 
-// pickSubnet returns the subnet of a cluster between the machine's networks and the
-// blocks of other clusters: its own, if it has one.
+// pickSubnet returns a subnet that is free among the machine's networks and the
+// blocks of other clusters. A cluster that has a subnet keeps it.
 func pickSubnet(record state.Record, networks, blocks []netip.Prefix) (netip.Prefix, error) {
 	if !record.Subnet.IsValid() {
 		return network.ChooseSubnet(record.Name, networks, blocks)
@@ -181,9 +183,10 @@ func lockCluster(ctx context.Context, ref Ref) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		// What could not be removed is an empty file, used again next time.
+		// If it cannot be removed, an empty file stays, and is used again next
+		// time.
 		_ = lock.Release()
-		// Fails, as it should, while there is another cluster.
+		// This fails while there is another cluster, as it should.
 		_ = os.Remove(ref.root())
 	}, nil
 }
@@ -197,8 +200,8 @@ func abandon(ctx context.Context, ref Ref) error {
 	var errs []error
 	if _, err := os.Stat(dir.Logs()); err == nil {
 		errs = append(errs, os.RemoveAll(keep))
-		// Moved first: the removal would take them. Programs that still run go
-		// on writing to the moved files.
+		// They are moved before the removal, which would delete them. Programs that
+		// still run go on writing to the moved files.
 		errs = append(errs, os.Rename(dir.Logs(), keep))
 	}
 	errs = append(errs, removeExceptLogs(ctx, ref))

@@ -41,21 +41,21 @@ func removeAll(ctx context.Context, ref Ref) error {
 	return nil
 }
 
-// removeExceptLogs leaves only the logs of a failed creation. It goes on after
-// a failure, so that as little as possible stays behind, and keeps the state
-// folder then, so that it can be called again.
+// removeExceptLogs leaves only the logs of a failed creation. It goes on after an
+// error, so that little stays behind. It then keeps the state folder, so that it
+// can be called again.
 func removeExceptLogs(ctx context.Context, ref Ref) error {
 	dir := ref.dir()
 	record, recordErr := state.Load(dir)
 	if recordErr != nil {
-		// Without a readable record, as after the loss of the folder, all that
-		// follows from the name can still be removed.
+		// The record may be lost with the folder. What follows from the name can
+		// still be removed.
 		record = state.Record{Name: ref.Name}
 	}
 	config := nodeconfig.Cluster{Dir: dir, Record: record, Link: network.LinkName(string(dir))}
 	firewallErr := network.CloseFirewall(ref.Name, config.Link)
 	if errors.Is(recordErr, os.ErrNotExist) && errors.Is(firewallErr, exec.ErrNotFound) {
-		// Where there is no iptables, no cluster was ever made.
+		// Without iptables no cluster was ever made here.
 		firewallErr = nil
 	}
 	err := errors.Join(
@@ -72,9 +72,9 @@ func removeExceptLogs(ctx context.Context, ref Ref) error {
 	return removeState(dir)
 }
 
-// removeState removes the folder of a cluster that is gone from the machine, its
-// record first: if this is interrupted, what is left is no cluster any more, which
-// a creation or another deletion takes away.
+// removeState removes the folder of a cluster that is gone from the machine. The
+// record goes first: if this is interrupted, the rest no longer counts as a
+// cluster. The next creation or deletion removes it.
 func removeState(dir state.Dir) error {
 	err := os.Remove(dir.Record())
 	if err == nil || errors.Is(err, os.ErrNotExist) {
@@ -106,10 +106,11 @@ func removeCgroups(ctx context.Context, name string) error {
 		}
 		for _, pid := range pids {
 			if pid <= 1 {
-				// Of another PID namespace; and kill(2) would take 0 for our own group.
+				// 0 is a process of another PID namespace, and kill(2) would take
+				// it for our own group.
 				continue
 			}
-			// Most are already gone with the first in their PID namespace.
+			// Most ended together with the first one of their PID namespace.
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		// The kernel needs a moment to take ended processes out.

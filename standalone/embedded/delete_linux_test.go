@@ -20,7 +20,7 @@ func init() {
 }
 
 // TestKilledRemovalLeavesNoClusterBehind kills a removal in each of the state's
-// folders. In which order they are removed is the file system's choice.
+// folders: the file system chooses the order of the removal.
 func TestKilledRemovalLeavesNoClusterBehind(t *testing.T) {
 	folders := []string{"bin", "pki", "config", "logs", "etcd", "containerd", "kubelet", "tmp", "var-lib", "var-log"}
 	for _, folder := range folders {
@@ -56,8 +56,8 @@ func TestKilledRemovalLeavesNoClusterBehind(t *testing.T) {
 	}
 }
 
-// makeState makes the folder of a cluster that was ready, with so many files that
-// their removal can be caught in the middle.
+// makeState makes the folder of a cluster that was ready. It has so many files that
+// a removal can be killed in the middle.
 func makeState(t *testing.T, dir state.Dir, folders []string) {
 	t.Helper()
 	const files = 100
@@ -74,8 +74,8 @@ func makeState(t *testing.T, dir state.Dir, folders []string) {
 	}
 }
 
-// killRemoval begins to remove a state in a process of its own, which it kills
-// when the first thing in folder is gone. Not caught is one that was done by then.
+// killRemoval removes a state in another process, and kills that when the first
+// file in folder is gone. caught is false if the removal was faster.
 func killRemoval(t *testing.T, dir state.Dir, folder string) (caught bool) {
 	t.Helper()
 	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)

@@ -34,8 +34,8 @@ func findDrift(ref Ref) (Drift, error) {
 	return Drift{NameServers: changedNameServers(record), NetworkClosed: err == nil && !open}, err
 }
 
-// changedNameServers returns the name servers that a cluster should have instead of
-// those of its record; none when it has them.
+// changedNameServers returns the name servers that a cluster should have, none if
+// its record has the same.
 func changedNameServers(record state.Record) []string {
 	found, _ := findNameServers(resolverFiles)
 	wanted := chooseNameServers(record.NameServers, found)
@@ -53,8 +53,8 @@ func isNetworkOpen(config nodeconfig.Cluster) (bool, error) {
 	return network.IsFirewallOpen(config.Record.Name, config.Link, config.Plan)
 }
 
-// mendDrift brings a running cluster in line with its surroundings.
-func mendDrift(dir state.Dir, record state.Record, progress Progress) (state.Record, error) {
+// correctDrift adapts a running cluster to what has changed on the machine.
+func correctDrift(dir state.Dir, record state.Record, progress Progress) (state.Record, error) {
 	config, err := nodeconfig.New(dir, record)
 	if err != nil {
 		return record, err
@@ -72,7 +72,7 @@ func mendDrift(dir state.Dir, record state.Record, progress Progress) (state.Rec
 	if servers := changedNameServers(record); len(servers) > 0 {
 		progress("telling the cluster's DNS the name servers " + strings.Join(servers, ", "))
 		config.Record.NameServers = servers
-		// The record follows: it says what the files say, and not the reverse.
+		// The record is written after the files: it must never be ahead of them.
 		if err := config.WriteDNS(); err != nil {
 			return record, err
 		}

@@ -134,7 +134,7 @@ func serveName(t *testing.T, host, name, address string) {
 				return // Closed.
 			}
 			if answer, err := answerName(buffer[:count], name, address); err == nil {
-				// A question without an answer is asked again.
+				// A client without an answer asks again.
 				_, _ = connection.WriteTo(answer, client)
 			}
 		}
@@ -147,7 +147,7 @@ func answerName(query []byte, name, address string) ([]byte, error) {
 		return nil, err
 	}
 	message.Response, message.RecursionAvailable = true, true
-	// Of the query's, EDNS is not for the answer.
+	// The query's EDNS does not belong in the answer.
 	message.Additionals = nil
 	for _, question := range message.Questions {
 		if question.Name.String() != name {

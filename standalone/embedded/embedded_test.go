@@ -14,7 +14,7 @@ import (
 // probeCommand makes the test's program the workload of a pod.
 const probeCommand = "probe"
 
-// testCommands are what else the test's program can be called for.
+// testCommands are other commands of the test's program.
 var testCommands = map[string]func(args []string) error{
 	probeCommand: func([]string) error { return probe() },
 }

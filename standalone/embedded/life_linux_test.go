@@ -22,8 +22,8 @@ func TestClusterLivesAndLeavesNoTrace(t *testing.T) {
 	binDir := requireMachine(t)
 	before := takeSnapshot(t)
 	name := fmt.Sprintf("test-%d", os.Getpid())
-	// One cluster with its state below a folder that the node has its own of,
-	// and one elsewhere.
+	// One cluster has its state below a folder that is private to the node, the
+	// other elsewhere.
 	first := newTestCluster(t, Spec{Ref: Ref{Name: name}, BinDir: binDir, KubeconfigFile: filepath.Join(t.TempDir(), "kubeconfig")})
 	second := newTestCluster(t, Spec{Ref: Ref{Name: name, StateRoot: filepath.Join(t.TempDir(), "state")}, BinDir: binDir})
 
@@ -204,8 +204,8 @@ func (c *testCluster) requireCancel(t *testing.T) {
 	c.delete(t)
 }
 
-// requireNewPrograms changes two programs in content: one that runs, and the
-// one that is an image.
+// requireNewPrograms changes the content of two programs: one that runs, and the
+// one that becomes an image.
 func (c *testCluster) requireNewPrograms(t *testing.T) {
 	pid := c.report(t).PID
 	spec := c.spec

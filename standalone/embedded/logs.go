@@ -8,8 +8,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// describeLogs returns an error that quotes the ends of the logs of components,
-// as far as there are any, and says where they will be.
+// describeLogs returns an error that quotes the ends of components' logs, and says
+// where the logs will be.
 func describeLogs(dir state.Dir, components ...string) error {
 	const lines, bytes = 12, 4096
 	var message strings.Builder

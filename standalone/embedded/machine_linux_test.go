@@ -39,8 +39,8 @@ func (s snapshot) requireSame(t *testing.T, before snapshot) {
 	}
 }
 
-// listNamespacedProcesses lists those of other PID namespaces than the test's:
-// other processes of the machine come and go as they like.
+// listNamespacedProcesses lists processes in other PID namespaces than the test's.
+// The machine's own processes come and go at any time.
 func listNamespacedProcesses(t *testing.T) []string {
 	own, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
@@ -59,8 +59,8 @@ func listNamespacedProcesses(t *testing.T) []string {
 	return processes
 }
 
-// listRules leaves the policies of built-in chains out, which iptables lists
-// once it was asked for a table.
+// listRules leaves out the policies of built-in chains: iptables lists them only
+// after it was asked for a table once.
 func listRules(t *testing.T) []string {
 	output, err := exec.Command("iptables-save").Output()
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// Programs are the files that Spec.BinDir must have. Instead of those that
-// begin with "kube", it may have one file "kubernetes" that is all of them,
-// depending on the name that it is called by.
+// Programs are the files that Spec.BinDir must have. One file "kubernetes" may
+// replace all that begin with "kube": its name when called then chooses the
+// program.
 var Programs = []string{
 	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns", pauseProgram,
 }
@@ -96,8 +96,8 @@ func installPrograms(dir state.Dir, binDir string) (map[string]string, error) {
 	return digests, placeFile(self, filepath.Join(dir.Bin(), nodeProgram))
 }
 
-// programsChanged compares content, but does not read a file that is still the
-// one which was linked.
+// programsChanged compares content. It does not read a file that is still the same
+// as the linked one.
 func programsChanged(dir state.Dir, binDir string) (bool, error) {
 	record, err := state.Load(dir)
 	if err != nil {

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// resolverFiles are where the machine's name servers are listed. Where the first
-// has only a resolver on this machine's loopback, systemd-resolved and
-// NetworkManager may list in the others whom it asks.
+// resolverFiles list the machine's name servers. If the first has only a resolver
+// on the loopback, systemd-resolved or NetworkManager may list in the others which
+// servers that one asks.
 var resolverFiles = []string{
 	"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf",
 }
 
-// resolvedStub is systemd-resolved's own address. Its file says what is behind it,
-// which may be nothing, without a network.
+// resolvedStub is systemd-resolved's own address. Its file lists the servers behind
+// it; without a network there may be none.
 const resolvedStub = "127.0.0.53"
 
 // findNameServers returns the machine's name servers that can be reached from
-// another network namespace: the first file with any counts. Without any, unusable
-// says which others are listed where.
+// another network namespace. The first file that has any counts. If none has any,
+// unusable says which others are listed where.
 func findNameServers(files []string) (servers, unusable []string) {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
@@ -41,8 +41,7 @@ func findNameServers(files []string) (servers, unusable []string) {
 }
 
 // chooseNameServers returns the name servers for a cluster that has some already.
-// Where the machine has none, as one without a network, the cluster keeps its own:
-// they are no worse.
+// If the machine has none, as without a network, the cluster keeps its own.
 func chooseNameServers(have, found []string) []string {
 	if len(found) == 0 {
 		return have
@@ -50,8 +49,8 @@ func chooseNameServers(have, found []string) []string {
 	return found
 }
 
-// parseNameServers returns the IPv4 name servers of a resolv.conf(5) that are
-// not on the loopback, and the others: the node has no IPv6.
+// parseNameServers reads a resolv.conf(5). It returns the IPv4 name servers that
+// are not on the loopback, and separately all others: the node has no IPv6.
 func parseNameServers(data []byte) (servers, others []string) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
@@ -70,8 +69,9 @@ func parseNameServers(data []byte) (servers, others []string) {
 	return servers, others
 }
 
-// warnOfNameServers says what it means for a cluster with the name servers have
-// that the machine has only unusable ones; nothing when it has none at all.
+// warnOfNameServers says what a cluster with the name servers have must expect if
+// the machine has only unusable ones. It says nothing if the machine has none at
+// all.
 func warnOfNameServers(name string, have, unusable []string) string {
 	if len(unusable) == 0 {
 		return ""

@@ -20,12 +20,11 @@ import (
 )
 
 const (
-	// startTimeout bounds the start of a node. It takes about 10 s; a machine
-	// may be far slower, and one that never gets there is noticed by its
-	// components' ends.
+	// startTimeout bounds the start of a node. A start takes about 10 s, on some
+	// machines far longer. A failed start shows earlier: its components end.
 	startTimeout = 4 * time.Minute
-	// maxEnds is how often a component may end before the start has failed:
-	// once or twice may be a race with another one's start.
+	// maxEnds is how often a component may end before the start counts as failed.
+	// It may end once or twice because another one has not started yet.
 	maxEnds = 3
 )
 
@@ -121,7 +120,7 @@ func follow(ctx context.Context, dir state.Dir, handle *node.Handle, progress Pr
 			case event.Kind == node.EventReady && event.Component == "":
 				return nil
 			case event.Kind == node.EventReady && event.Component == nodeconfig.Containerd:
-				// Loaded here, while the API server starts, and before any pod can be.
+				// It is loaded while the API server starts: no pod can exist yet.
 				if err := loadPause(ctx, dir); err != nil {
 					return err
 				}
@@ -136,8 +135,8 @@ func follow(ctx context.Context, dir state.Dir, handle *node.Handle, progress Pr
 	}
 }
 
-// readVersion asks the API server for its version from the machine's side of
-// the link, which shows too that clients can reach it.
+// readVersion asks the API server for its version. It asks from the machine's side
+// of the link, and so also checks that clients can reach it.
 func readVersion(ctx context.Context, config nodeconfig.Cluster) (string, error) {
 	client, err := kubeapi.NewAdmin(config.Endpoint(), config.Dir.PKI())
 	if err != nil {

@@ -36,8 +36,8 @@ func TestTakenSubnetIsRefusedWithWhatCanBeDone(t *testing.T) {
 	}
 }
 
-// TestNodeRunsOnWhereItsSubnetIsTaken has a cluster whose node is no more than its
-// lock. Its subnet is that of the machine's loopback.
+// TestNodeRunsOnWhereItsSubnetIsTaken has a cluster with only a lock for a node.
+// Its subnet is the machine's loopback.
 func TestNodeRunsOnWhereItsSubnetIsTaken(t *testing.T) {
 	original := hostsettings.Machine
 	hostsettings.Machine.Folder = filepath.Join(t.TempDir(), "registry")

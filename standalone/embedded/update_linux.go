@@ -47,7 +47,7 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		return Cluster{}, err
 	}
 	if running && !changed && record.HPASyncPeriod == spec.HPASyncPeriod {
-		if record, err = mendDrift(dir, record, progress); err != nil {
+		if record, err = correctDrift(dir, record, progress); err != nil {
 			return Cluster{}, err
 		}
 		if record, err = moveKubeconfigCopy(record, spec.KubeconfigFile); err != nil {
@@ -58,8 +58,8 @@ func converge(ctx context.Context, spec Spec, record state.Record, machine machi
 		}
 		return describe(spec.Ref, record)
 	}
-	// Someone else may use the subnet, as after a restart of the machine. A node that
-	// runs goes on then.
+	// Someone else may use the subnet, as after a restart of the machine. A running
+	// node then goes on.
 	if record, err = claim(ctx, dir, record); err != nil {
 		return Cluster{}, err
 	}

@@ -1,7 +1,7 @@
-// Command kind provides what clusters of kind run on. A container engine and a
-// released node image are used where they are to be had. On a machine that has
-// no engine, Debian's Docker is unpacked and started; on one that reaches no
-// registry, a node image is built.
+// Command kind provides what clusters of kind run on. It uses the machine's
+// container engine and a released node image if it can. If no engine works, it
+// unpacks and starts Debian's Docker. If no registry can be reached, it builds a
+// node image.
 package main
 
 import (

@@ -2,9 +2,9 @@
 // engine compiles and runs a program that is written in Go.
 //
 // It serves what `pulumi up`, `preview`, `refresh`, `destroy`, `install` and
-// `about` call. Converting, generating and packing code are left out; the
-// engine is told "unimplemented" and says so. Behaviour follows the official
-// host of the same name:
+// `about` call. It does not convert, generate or pack code: it answers
+// "unimplemented", and the engine says so. Behaviour follows the official host of
+// the same name:
 // https://github.com/pulumi/pulumi/tree/v3.256.0/sdk/go/pulumi-language-go
 package langhost
 
@@ -25,8 +25,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// engineCheckInterval is how often the host looks whether the engine that
-// started it still lives; the official hosts use the same.
+// engineCheckInterval is how often the host checks whether its engine still lives,
+// as in the official hosts.
 const engineCheckInterval = 5 * time.Minute
 
 // Host answers the engine's calls. Make it with [New].
@@ -83,9 +83,9 @@ func (*Host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginIn
 	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
 
-// GetRequiredPackages names none: the engine downloads what is named here
-// before the program runs, and this host is for machines that cannot download.
-// Plugins are found on PATH when the first resource asks for them.
+// GetRequiredPackages names none. The engine would download packages before the
+// program runs, and this host is for machines that cannot download. The engine
+// finds plugins on PATH when the first resource needs them.
 func (*Host) GetRequiredPackages(context.Context, *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
 	return &pulumirpc.GetRequiredPackagesResponse{}, nil
 }

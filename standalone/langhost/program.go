@@ -18,7 +18,7 @@ import (
 )
 
 // stopGrace is how long a program may take to end after SIGTERM before it is
-// killed. It talks to the engine only, so nothing is lost by ending it.
+// killed. It only talks to the engine, so nothing is lost.
 const stopGrace = 5 * time.Second
 
 // errReported is the failure of a program that has told the engine of it.
@@ -55,10 +55,10 @@ func buildEnvironment(request *pulumirpc.RunRequest, engine string) ([]string, e
 	}, nil
 }
 
-// findProgram returns the path of the executable to run and a function that
-// removes it when it is temporary. The runtime options "binary" and
-// "buildTarget" of Pulumi.yaml mean what they mean to the official host: run
-// this file, and compile into this file.
+// findProgram returns the path of the executable to run, and a function that
+// removes it if it is temporary. Two runtime options of Pulumi.yaml mean the same
+// as to the official host: "binary" is a file to run, "buildTarget" a file to
+// compile into.
 func findProgram(ctx context.Context, info *pulumirpc.ProgramInfo) (path string, cleanup func(), err error) {
 	keep := func() {}
 	options := info.GetOptions().AsMap()
@@ -116,8 +116,8 @@ func compile(ctx context.Context, info *pulumirpc.ProgramInfo, target string) er
 	return nil
 }
 
-// runProgram runs the executable at path in the request's folder, with its
-// output on that of the host, which the engine reads.
+// runProgram runs the executable at path in the request's folder. Its output goes
+// to the host's, which the engine reads.
 func runProgram(ctx context.Context, path string, request *pulumirpc.RunRequest, environment []string) error {
 	cmd := exec.CommandContext(ctx, path, request.GetArgs()...)
 	cmd.Dir = request.GetPwd()
@@ -128,9 +128,9 @@ func runProgram(ctx context.Context, path string, request *pulumirpc.RunRequest,
 	return explainExit(cmd.Run())
 }
 
-// explainExit tells apart how a program ended. The SDK's pulumi.Run logs the
-// program's error to the engine and exits with ExitStatusLoggedError: naming it
-// once more would print it twice.
+// explainExit says how a program ended. The SDK's pulumi.Run reports the program's
+// error to the engine and exits with ExitStatusLoggedError. The error is then not
+// returned again, or it would be printed twice.
 func explainExit(err error) error {
 	var exit *exec.ExitError
 	switch {

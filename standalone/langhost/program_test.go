@@ -98,7 +98,7 @@ func main() {
 
 func TestProgramGetsTheStackAndBuildTargetIsKept(t *testing.T) {
 	dir := writeProgram(t, environmentProgram)
-	// A stack of the shell around must not hide the one that is updated.
+	// A stack in the shell's environment must not hide the one that is updated.
 	t.Setenv("PULUMI_STACK", "another")
 	response, err := New(t.Context(), "127.0.0.1:2").Run(t.Context(), requestFor(t, dir, map[string]any{"buildTarget": "out/program"}))
 	if err != nil || response.GetError() != "" {

@@ -31,8 +31,8 @@ func main() {
 }
 `
 
-// TestPulumiRunsAProgram has the real command line run a program by this
-// host, through up, preview, a failure and destroy.
+// TestPulumiRunsAProgram lets the real command line run a program by this host: up,
+// preview, a failure and destroy.
 func TestPulumiRunsAProgram(t *testing.T) {
 	if _, err := exec.LookPath("pulumi"); err != nil {
 		t.Skip("no pulumi on PATH: run the tests by `make test`")

@@ -8,9 +8,9 @@ import (
 // modulesFolder has a module for each set of programs that is compiled.
 const modulesFolder = "standalone/modules"
 
-// provideAside provides a program that only some targets need, and returns its
-// path in the cache. It has a module of its own, standalone/modules/DIR, which pins its
-// version, and whose folder is its key.
+// provideAside provides a program that only some targets need, and returns its path
+// in the cache. The program's own module standalone/modules/DIR pins its version.
+// The content of that folder is its key.
 func (t *tree) provideAside(ctx context.Context, dir, name, path string) (string, error) {
 	version, err := t.versionAside(ctx, dir, path)
 	if err != nil {
@@ -37,8 +37,8 @@ func (t *tree) versionAside(ctx context.Context, dir, path string) (string, erro
 	return m.version(path), err
 }
 
-// provideOldest provides what tests need of the oldest Kubernetes that we work on,
-// and returns the folder of its programs.
+// provideOldest provides what tests need of the oldest supported Kubernetes, and
+// returns the folder of its programs.
 func (t *tree) provideOldest(ctx context.Context) (string, error) {
 	version, err := t.versionAside(ctx, "oldest", kubernetesModule)
 	if err != nil {

@@ -35,9 +35,9 @@ func (c cache) has(name, key string) bool {
 	return true
 }
 
-// put moves a compiled file into the cache, whole or not at all, and removes
-// the oldest versions of the same program. The file must lie in a work folder
-// of the cache, so that a rename can publish it.
+// put moves a compiled file into the cache, whole or not at all, and removes the
+// oldest versions of the same program. The file must be in a work folder of the
+// cache: a rename puts it in place.
 func (c cache) put(name, key, file string) error {
 	staged, err := os.MkdirTemp(filepath.Dir(file), "entry-*")
 	if err != nil {
@@ -60,8 +60,8 @@ func (c cache) put(name, key, file string) error {
 	return c.prune(name)
 }
 
-// prune removes all but the newest versions of a program. Work trees have hard
-// links, so nobody loses a program that is in use.
+// prune removes all versions of a program except the newest. Work trees have hard
+// links, so they keep the programs that they use.
 func (c cache) prune(name string) error {
 	dir := filepath.Join(c.dir, "programs", name)
 	entries, err := os.ReadDir(dir)
@@ -89,7 +89,7 @@ func (c cache) prune(name string) error {
 	return nil
 }
 
-// workDir is where a module's programs are compiled into.
+// workDir is the folder that a module's programs are compiled into.
 func (c cache) workDir(module string) string { return filepath.Join(c.dir, "work", module) }
 
 func (c cache) logFile(module string) string {
@@ -119,7 +119,7 @@ func (c cache) lock(ctx context.Context, module string, waiting func()) (release
 		file.Close()
 		return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
-	// What an interrupted run has left behind; nobody else is at work now.
+	// These are left from an interrupted run: no other run works here now.
 	entries, err := os.ReadDir(c.workDir(module))
 	if err != nil {
 		file.Close()
@@ -146,9 +146,9 @@ func waitForLock(ctx context.Context, file *os.File) error {
 	}
 }
 
-// link puts the given programs and their further names into bin, out of the
-// cache, and removes the other names of ours: a program that is now taken from
-// the machine must not be hidden by the one of an earlier run.
+// link puts the given programs and their further names from the cache into bin. It
+// removes all other names of ours: a program of an earlier run must not hide the
+// machine's, if that is used now.
 func (c cache) link(bin string, programs []program, keys map[string]string, ours []string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return fmt.Errorf("make the bin folder: %w", err)
@@ -177,8 +177,8 @@ func (c cache) link(bin string, programs []program, keys map[string]string, ours
 	return nil
 }
 
-// linkFile makes target the same file as source: a hard link, or a copy's
-// stand-in, a symbolic link, where the two lie on different file systems.
+// linkFile makes target the same file as source. It is a hard link, or a symbolic
+// link if the two are on different file systems.
 func linkFile(source, target string) error {
 	want, err := os.Stat(source)
 	if err != nil {
@@ -187,7 +187,7 @@ func linkFile(source, target string) error {
 	if have, err := os.Stat(target); err == nil && os.SameFile(want, have) {
 		return nil
 	}
-	// Through a second name, so that there is no moment without the program.
+	// A rename replaces the old file, so the program is never missing.
 	staged := stagedName(target)
 	if err := os.Link(source, staged); err != nil {
 		if err := os.Symlink(source, staged); err != nil {

@@ -147,7 +147,7 @@ func TestLockLetsTheSecondRunWait(t *testing.T) {
 		done <- lockErr
 	}()
 	<-waiting
-	// Another module's programs are nobody's concern.
+	// Another module's lock is independent.
 	other, err := c.lock(t.Context(), "other", func() { t.Error("another module waits too") })
 	if err != nil {
 		t.Fatal(err)

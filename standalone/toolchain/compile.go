@@ -13,8 +13,8 @@ import (
 // compile builds the module's programs into the folder dir. All that the
 // compiler says goes to the file at logPath.
 //
-// Nothing is lost when it is interrupted: every package that was compiled until
-// then lies in Go's build cache, and the next run goes on from there.
+// An interrupted run loses nothing: Go's build cache has every compiled package,
+// and the next run goes on from there.
 func (m module) compile(ctx context.Context, dir, logPath string, s *step) error {
 	flags := slices.Clone(buildFlags)
 	if m.fork != nil {

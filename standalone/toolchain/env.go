@@ -28,11 +28,11 @@ func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
 	return nil
 }
 
-// environment returns the exports for a tree whose selected stack has the given cluster
-// provider, which the program is to take if it may choose: the tools are those
-// of that one. What the user has chosen by hand stays. PULUMI_HOME is left alone:
-// with a backend that is named by PULUMI_BACKEND_URL, Pulumi writes no
-// credentials there, and the user's plugins are to be found.
+// environment returns the exports for a tree. cluster is the provider of the
+// selected stack: the tools are for it, and the program must take it if it may
+// choose. What the user has set stays. PULUMI_HOME is left alone: the user's
+// plugins are there, and Pulumi writes no credentials there if PULUMI_BACKEND_URL
+// names the backend.
 func environment(t *tree, cluster stackcluster.Choice, stack string, lookup func(string) (string, bool)) []export {
 	get := func(name string) string { value, _ := lookup(name); return value }
 	exports := []export{
@@ -45,18 +45,20 @@ func environment(t *tree, cluster stackcluster.Choice, stack string, lookup func
 	case stackcluster.IsOfThisMachine(cluster.Provider):
 		exports = append(exports, export{"KUBECONFIG", stackcluster.KubeconfigFile(t.state, stack)})
 	case filepath.Dir(get("KUBECONFIG")) == t.state:
-		// That of another stack leads to the wrong cluster: empty is the user's own.
+		// Another stack's kubeconfig leads to the wrong cluster. Empty means the
+		// user's own.
 		exports = append(exports, export{"KUBECONFIG", ""})
 	}
 	if chosen := get("PULUMI_STACK"); chosen != "" {
 		exports = append(exports, export{"PULUMI_STACK", chosen})
 	}
-	// Also when the cluster is another by now: the old one may have to be removed.
+	// They are set even if the stack has another cluster by now: the old one may
+	// have to be removed.
 	exports = append(exports, t.kindExports()...)
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
-	// Pulumi refuses to start without a passphrase, or a file with one; an empty
-	// one will do for a stack without secrets of its own. The program says of others
-	// that it will not (package config).
+	// Pulumi refuses to start without a passphrase, or a file with one. An empty
+	// one suffices for a stack without secrets of its own. For other stacks the
+	// program refuses it (package config).
 	_, hasPassphrase := lookup("PULUMI_CONFIG_PASSPHRASE")
 	if _, hasFile := lookup("PULUMI_CONFIG_PASSPHRASE_FILE"); !hasPassphrase && !hasFile {
 		exports = append(exports, export{"PULUMI_CONFIG_PASSPHRASE", ""})
@@ -66,20 +68,20 @@ func environment(t *tree, cluster stackcluster.Choice, stack string, lookup func
 	}
 	return append(exports,
 		export{"PULUMI_SKIP_UPDATE_CHECK", "true"},
-		// Pulumi compiles the program by itself: with the flags of all other
-		// builds here, what they have compiled serves it too.
+		// Pulumi compiles the program by itself. With the same flags as all other
+		// builds here it uses their compiled packages.
 		export{"CGO_ENABLED", "0"},
 		export{"GOFLAGS", addFlags(get("GOFLAGS"), buildFlags)},
 	)
 }
 
-// policyPacksVariable gives Pulumi's preview and up their option --policy-pack;
-// what the command line has of it comes in addition. Other commands ignore it.
+// policyPacksVariable gives Pulumi's preview and up their option --policy-pack,
+// besides those on the command line. Other commands ignore it.
 const policyPacksVariable = "PULUMI_OPTION_POLICY_PACK"
 
-// policyPacks returns the policy packs of a tree as Pulumi reads them, or that
-// the user has chosen others: an empty variable means none. The pack of another
-// tree is no choice.
+// policyPacks returns the policy packs of a tree as Pulumi reads them. chosen says
+// that the user has chosen others instead; an empty variable is such a choice. The
+// pack of another tree is none.
 func (t *tree) policyPacks(lookup func(string) (string, bool)) (packs string, chosen bool) {
 	have, set := lookup(policyPacksVariable)
 	if other, ok := lookup(stackcluster.BinVariable); set && (!ok || have != asOption(filepath.Join(other, policyPack))) {
@@ -89,8 +91,8 @@ func (t *tree) policyPacks(lookup func(string) (string, bool)) (packs string, ch
 }
 
 // asOption writes a path as an element of a list that Pulumi reads from the
-// environment: it takes commas and quotes apart twice, once for the variable and
-// once for the option.
+// environment. Pulumi splits the list at commas and quotes twice: once for the
+// variable and once for the option.
 func asOption(path string) string {
 	for range 2 {
 		if strings.ContainsAny(path, ",\"") {
@@ -100,7 +102,7 @@ func asOption(path string) string {
 	return path
 }
 
-// kindExports lead to what was provided for kind.
+// kindExports name what was provided for kind.
 func (t *tree) kindExports() []export {
 	provided := containerengine.LoadProvided(t.state)
 	var exports []export
@@ -119,9 +121,9 @@ func prependPath(dir, path string) string {
 	return strings.Join(append([]string{dir}, rest...), string(filepath.ListSeparator))
 }
 
-// appendMissing puts folders last in a PATH, unless they are in it: programs are
-// to be found where missingPackages looks for them. `su` without `-` leaves the
-// PATH of a plain user.
+// appendMissing puts folders last in a PATH, unless they are in it. Programs must
+// be found wherever missingPackages looks for them, and `su` without `-` leaves a
+// plain user's PATH.
 func appendMissing(path string, folders []string) string {
 	entries := filepath.SplitList(path)
 	for _, folder := range folders {
@@ -132,8 +134,8 @@ func appendMissing(path string, folders []string) string {
 	return strings.Join(entries, string(filepath.ListSeparator))
 }
 
-// addFlags adds flags to a list that is separated by spaces, unless they are
-// there with this or another value.
+// addFlags adds flags to a list that is separated by spaces. It skips those that
+// the list has already, with any value.
 func addFlags(list string, flags []string) string {
 	all := strings.Fields(list)
 	for _, flag := range flags {

@@ -55,7 +55,8 @@ func TestEnvironmentSelectsTheTree(t *testing.T) {
 	}
 }
 
-// TestEnvironmentOfAStackLeadsToItsCluster, also after that of another stack.
+// TestEnvironmentOfAStackLeadsToItsCluster, even if another stack's environment was
+// set before.
 func TestEnvironmentOfAStackLeadsToItsCluster(t *testing.T) {
 	const ours = "/tree/.gopherlocks/kubeconfig.flux"
 	if got := exportsOf(t, "kind", map[string]string{"KUBECONFIG": ours, "PULUMI_STACK": "dev"}); got["KUBECONFIG"] != "/tree/.gopherlocks/kubeconfig.dev" || got["PULUMI_STACK"] != "dev" {
@@ -212,7 +213,7 @@ func TestEnvironmentLeadsToWhatWasProvidedForKind(t *testing.T) {
 	if got := tree.kindExports(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	// After a change from kind the old cluster is to be removed.
+	// After a change from kind the old cluster must be removed.
 	for _, provider := range []string{"kind", "embedded", "existing"} {
 		if !slices.Contains(environment(tree, stackcluster.Choice{Provider: provider}, "dev", lookupIn(nil)), want[0]) {
 			t.Errorf("%s: DOCKER_HOST is not set", provider)

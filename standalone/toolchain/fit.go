@@ -7,22 +7,24 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// wayOut is what remains where no cluster can be made.
-const wayOut = "use a cluster that you have: `make tools CLUSTER=existing` provides the tools for it, without root (docs/existing-clusters.md)"
+// useExisting is the advice if no cluster can be made.
+const useExisting = "use a cluster that you have: `make tools CLUSTER=existing` provides the tools for it, without root (docs/existing-clusters.md)"
 
-// host is what decides which clusters can be made on a machine.
+// host is what a machine has, as far as it decides which clusters can be made on
+// it.
 type host struct {
 	os   string // GOOS
 	user int    // The effective user; 0 is root.
 	// checkEngine says why no container engine works; nil when one does.
 	checkEngine func() error
-	// checkOwn says why no engine of ours may take the place of those that do not
-	// work, going on from why they do not; nil when one may.
+	// checkOwn returns nil if an engine of ours may take the place of those that do
+	// not work. Otherwise its error wraps cause, the reason why they do not.
 	checkOwn func(cause error) error
 }
 
-// fits says why a cluster provider cannot work here, before anything is compiled
-// for it, and what is to be done; nil when it can.
+// fits returns nil if a cluster provider can work here. Otherwise its error says
+// why not, and what to do. It is asked before anything is compiled for the
+// provider.
 func (h host) fits(provider string) error {
 	noRoot := ""
 	switch {
@@ -38,7 +40,7 @@ func (h host) fits(provider string) error {
 			return nil
 		}
 		if h.checkEngine() == nil {
-			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, wayOut)
+			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, useExisting)
 		}
 	case stackcluster.Kind:
 		if h.checkEngine() == nil {
@@ -59,5 +61,5 @@ func (h host) fits(provider string) error {
 	} else {
 		lines = append(lines, "  - an embedded cluster could: take CLUSTER=embedded")
 	}
-	return fmt.Errorf("%s\nPut one of these right and run the command again, or %s", strings.Join(lines, "\n"), wayOut)
+	return fmt.Errorf("%s\nPut one of these right and run the command again, or %s", strings.Join(lines, "\n"), useExisting)
 }

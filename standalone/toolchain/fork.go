@@ -13,23 +13,22 @@ import (
 	"strings"
 )
 
-// fork is a copy of a module with small changes, made for one build. It is for
-// a module that does not compile as it is published: files of Go's module cache
-// cannot be changed, nor be shown changed by an overlay. The changes are the
+// fork is a copy of a module with small changes, made for one build. It is for a
+// module that does not compile as it is published: files of Go's module cache
+// cannot be changed, and an overlay cannot replace them. The changes are the
 // patches in the folder "patches" beside the go.mod that requires the module.
 type fork struct {
 	module  string   // Path of the module.
 	folders []string // What is copied of it, besides its go.mod.
-	// embeds are JSON files to write, which the module's release build makes of
-	// others: name → original, relative to the module.
+	// embeds are JSON files that the module's release build would make from others:
+	// name → original, relative to the module.
 	embeds map[string]string
 	// version goes into those files that have a top-level "version".
 	version string
 }
 
-// ingredients tell the fork's part in a program's key, but for the patches, which
-// lie in the folder that is hashed as a whole. The module's own content is pinned by
-// go.sum.
+// ingredients are the fork's part of a program's key. The patches are not among
+// them: their folder is hashed as a whole. go.sum pins the module's own content.
 func (f *fork) ingredients() ingredients {
 	if f == nil {
 		return nil
@@ -41,8 +40,9 @@ func (f *fork) ingredients() ingredients {
 	return in
 }
 
-// make copies and changes the module into the folder dir, and writes a go.mod
-// for the go command's -modfile that uses the copy. It returns the latter's path.
+// make copies the module into the folder dir and changes the copy. It writes a
+// go.mod that uses the copy, for the go command's -modfile, and returns the path of
+// that.
 func (f *fork) make(ctx context.Context, m module, dir string) (modfile string, err error) {
 	out, err := goOutput(ctx, m.dir, "mod", "download", "-json", f.module)
 	if err != nil {
@@ -77,8 +77,8 @@ func (f *fork) make(ctx context.Context, m module, dir string) (modfile string, 
 	return modfile, nil
 }
 
-// applyPatches changes the files below target as the patches in a folder say. git
-// refuses one that does not fit, as when the pinned version has changed.
+// applyPatches applies the patches in a folder to the files below target. git
+// refuses a patch that does not fit, such as after a change of the pinned version.
 func applyPatches(ctx context.Context, folder, target string) error {
 	patches, err := filepath.Glob(filepath.Join(folder, "*.patch"))
 	if err != nil || len(patches) == 0 {
@@ -90,7 +90,8 @@ func applyPatches(ctx context.Context, folder, target string) error {
 	}
 	cmd := exec.CommandContext(ctx, git, append([]string{"apply"}, patches...)...)
 	cmd.Dir = target
-	// Inside of a repository, git leaves out what is not below its own folder.
+	// Inside a repository, git would skip files that are not below its working
+	// folder.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(target))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("git apply: %w: %s; if the pinned version has changed, look whether the patches in %s are still needed", err, bytes.TrimSpace(out), folder)

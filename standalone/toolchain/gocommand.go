@@ -37,21 +37,21 @@ func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// amply is the memory, in bytes, from which on the compiler need not save it.
-const amply = 8 << 30
+// ampleMemory is so much memory, in bytes, that the compiler need not save any.
+const ampleMemory = 8 << 30
 
-// collectLess lets the compiler, a Go program itself, collect its garbage less
-// often where there is memory for it: that saves a sixth of its processor time.
+// collectLess lets the compiler, itself a Go program, collect its garbage less
+// often if there is enough memory. That saves a sixth of its processor time.
 func collectLess(environment []string, memory uint64) []string {
 	chosen := slices.ContainsFunc(environment, func(variable string) bool { return strings.HasPrefix(variable, "GOGC=") })
-	if chosen || memory < amply {
+	if chosen || memory < ampleMemory {
 		return nil
 	}
 	return []string{"GOGC=400"}
 }
 
-// availableMemory is what programs can still have, in bytes; 0 where the system
-// does not tell. Source: proc_meminfo(5).
+// availableMemory is what programs can still have, in bytes; 0 if the system does
+// not tell. Source: proc_meminfo(5).
 func availableMemory() uint64 {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {
@@ -79,9 +79,9 @@ func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// list runs `go list -deps` with further arguments for the module's programs.
-// It downloads modules that are not there, and hands each line that the go
-// command says about it to progress.
+// list runs `go list -deps` with further arguments for the module's programs. It
+// downloads missing modules, and passes each line of the go command about that to
+// progress.
 func (m module) list(ctx context.Context, progress func(line string), args ...string) (string, error) {
 	cmd := goCommand(ctx, m.dir, slices.Concat([]string{"list", "-deps"}, args, m.packages())...)
 	var stderr bytes.Buffer

@@ -11,10 +11,10 @@ func TestCompilerCollectsLessWhereThereIsMemory(t *testing.T) {
 		memory      uint64
 		want        []string
 	}{
-		{[]string{"HOME=/root"}, amply, []string{"GOGC=400"}},
-		{[]string{"HOME=/root"}, amply - 1, nil},
+		{[]string{"HOME=/root"}, ampleMemory, []string{"GOGC=400"}},
+		{[]string{"HOME=/root"}, ampleMemory - 1, nil},
 		{nil, 0, nil},
-		{[]string{"GOGC=50"}, amply, nil}, // The user's choice.
+		{[]string{"GOGC=50"}, ampleMemory, nil}, // The user's choice.
 	} {
 		if got := collectLess(test.environment, test.memory); !slices.Equal(got, test.want) {
 			t.Errorf("collectLess(%v, %d) = %v, want %v", test.environment, test.memory, got, test.want)

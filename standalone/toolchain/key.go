@@ -62,7 +62,7 @@ func (in ingredients) key() string {
 	return hex.EncodeToString(sum[:])[:24]
 }
 
-// recipe is what every program of a module depends on besides its source.
+// recipe is what all programs of a module depend on besides their source.
 func (m module) recipe(goVersion string) ingredients {
 	return append(ingredients{
 		"go " + goVersion,
@@ -116,7 +116,7 @@ func parseChecksums(gosum []byte) map[string]string {
 }
 
 // folder returns the content of a small module: every file that the go command or
-// the linker may read, and its patches, with its tests left out.
+// the linker may read, and its patches. Tests are left out.
 func folder(dir string, hashFile func(string) (string, error)) (ingredients, error) {
 	var in ingredients
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -160,8 +160,8 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// keys returns the key of each program of the module, by its name. It may
-// download modules, whose names go to progress.
+// keys returns the key of each program of the module, by its name. It may download
+// modules, and passes their names to progress.
 func (m module) keys(ctx context.Context, progress func(line string)) (map[string]string, error) {
 	goVersion, err := goOutput(ctx, m.dir, "env", "GOVERSION", "GOOS", "GOARCH")
 	if err != nil {

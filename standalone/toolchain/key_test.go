@@ -14,8 +14,8 @@ const listing = `{"ImportPath":"unsafe"}
 {"ImportPath":"our/cmd/b","Dir":"/our/cmd/b","Module":{"Path":"our","Main":true},"GoFiles":["main.go"],"Deps":["unsafe"]}
 `
 
-// keyOf computes a program's key after edits of the listing, and with the
-// content of the file at changed being other than usual.
+// keyOf computes a program's key after edits of the listing, and with other content
+// of the file changed.
 func keyOf(t *testing.T, program, changed, gosum string, edits ...string) string {
 	t.Helper()
 	packages, err := parsePackages(strings.NewReader(strings.NewReplacer(edits...).Replace(listing)))

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Modules of the linter: golangci-lint, and Kubernetes' build of it, which has the
-// linter of its APIs besides.
+// Modules of the linter: golangci-lint, and Kubernetes' build of it, which also has
+// the linter of its APIs.
 const (
 	lintModule    = "github.com/golangci/golangci-lint/v2"
 	apiLintModule = "sigs.k8s.io/kube-api-linter"
@@ -28,7 +28,8 @@ func lint(ctx context.Context, t *tree, args []string) error {
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = t.root
-	// It has the packages compiled: with the same flags, they are already.
+	// It compiles the packages; with the same flags as other builds that is done
+	// already.
 	cmd.Env = slices.Concat(os.Environ(), buildEnvironment, []string{"GOFLAGS=" + strings.Join(buildFlags, " ")})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()

@@ -1,11 +1,11 @@
 // Command toolchain provides the programs that Gopherlocks runs on.
 //
-// What is officially installed is used; what is missing is compiled from Go
-// modules, into a cache that all work trees of a user share. The cache is keyed
-// by content: an entry's key is a hash of everything that its program is built
-// from, so a fresh clone on a warm machine only links the programs into its own
-// bin folder. The Makefile calls it; it uses the standard library alone, so
-// that `go run ./standalone/toolchain` starts at once.
+// It uses what is officially installed. It compiles what is missing from Go
+// modules, into a cache that all work trees of a user share. An entry's key is a
+// hash of everything that its program is built from. So a fresh clone with a full
+// cache only links the programs into its own bin folder. The Makefile calls it. It
+// uses only the standard library, so `go run ./standalone/toolchain` starts at
+// once.
 package main
 
 import (

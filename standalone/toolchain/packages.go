@@ -16,8 +16,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// kindPackages are what a container engine and a node image of kind are made
-// with where there are none.
+// kindPackages are needed to make a container engine and a node image of kind, if
+// there are none.
 var kindPackages = append(slices.Clone(stackcluster.ContainerPackages), stackcluster.Package{Name: "debootstrap", Programs: []string{"debootstrap"}})
 
 // neededPackages lists what a cluster provider needs; hasEngine says whether a
@@ -37,8 +37,8 @@ func neededPackages(provider, goos string, hasEngine func() bool) []stackcluster
 // PATH of a user.
 var systemFolders = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
 
-// missingPackages returns the names of the packages whose programs are not
-// there. path is the value of PATH; exists says whether a file is a program.
+// missingPackages returns the names of the packages with missing programs. path is
+// the value of PATH; exists says whether a file is a program.
 func missingPackages(packages []stackcluster.Package, path string, exists func(string) bool) []string {
 	var missing []string
 	folders := append(filepath.SplitList(path), systemFolders...)
@@ -56,9 +56,9 @@ func missingPackages(packages []stackcluster.Package, path string, exists func(s
 	return missing
 }
 
-// installPackages installs what the cluster needs of Debian, and refuses a cluster
-// that cannot be made here; for tests it leaves it at that, as they skip then what
-// needs one.
+// installPackages installs the Debian packages that the cluster needs, and refuses
+// a cluster that cannot be made here. For tests it does not refuse: they then skip
+// what needs a cluster.
 func installPackages(ctx context.Context, t *tree, forTests bool) error {
 	provider := t.clusterProvider(ctx).Provider
 	checkEngine := sync.OnceValue(func() error { return checkEngine(ctx) })
@@ -82,7 +82,7 @@ func installPackages(ctx context.Context, t *tree, forTests bool) error {
 		return nil
 	}
 	list := strings.Join(missing, " ")
-	const alternative = "or " + wayOut
+	const alternative = "or " + useExisting
 	aptGet, err := exec.LookPath("apt-get")
 	if err != nil {
 		return fmt.Errorf("the cluster needs %s, and there is no apt-get to install them; install them by this machine's own means, %s", list, alternative)
@@ -129,11 +129,11 @@ func aptGetRun(ctx context.Context, aptGet string, packages []string) (string, e
 		args = append(args, packages...)
 	}
 	cmd := exec.CommandContext(ctx, aptGet, args...)
-	// No question is asked, and the distribution's containerd is not started:
-	// the cluster runs one of its own. systemctl(1) leaves running services
+	// apt-get must ask no questions, and must not start the distribution's
+	// containerd: the cluster runs its own. systemctl(1) leaves running services
 	// alone while SYSTEMD_OFFLINE is set.
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "SYSTEMD_OFFLINE=1", "LC_ALL=C.UTF-8")
-	// Interrupting dpkg would leave packages half installed: it ends by itself.
+	// It ends by itself: an interrupted dpkg would leave packages half installed.
 	cmd.Cancel = func() error { return errors.ErrUnsupported }
 	out, err := cmd.CombinedOutput()
 	return string(out), err

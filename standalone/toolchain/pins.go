@@ -48,9 +48,9 @@ func (m gomod) version(path string) string {
 	return ""
 }
 
-// constant returns a version that the Go package in a folder declares under a name:
-// a string, or numbers with dots between them where it is a struct. The package is
-// read and not imported, since most of them stand on other modules.
+// constant returns a version that the Go package in a folder declares under a name.
+// It is a string, or a struct of numbers, which are joined by dots. The package is
+// read, not imported: most of them need other modules.
 func constant(folder, name string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {

@@ -93,8 +93,8 @@ func projectTree(t *testing.T) *tree {
 	return &tree{root: absolute}
 }
 
-// TestOldestKubernetesOfTestsIsTheOldestSupported: a support that no test runs on is
-// only a claim.
+// TestOldestKubernetesOfTestsIsTheOldestSupported: without a test, the support
+// would only be a claim.
 func TestOldestKubernetesOfTestsIsTheOldestSupported(t *testing.T) {
 	tree := projectTree(t)
 	supported, err := constant(filepath.Join(tree.root, "operator/kubeversion"), "Minimum")

@@ -9,8 +9,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// choice is the decision about one part: compiled here, or taken from the
-// machine, and why, in words for the user.
+// choice is the decision about one part: compiled here, or taken from the machine.
+// It has the reason, in words for the user.
 type choice struct {
 	what   string
 	build  bool
@@ -45,7 +45,7 @@ type machine struct {
 	plugin          error  // Why an official pulumi cannot use the Kubernetes plugin; nil when it can.
 	kubectl         tool
 	clusterProvider string
-	nodeImage       error // Why kind's released node image is not to be had; nil when it is.
+	nodeImage       error // Why kind's released node image is not available; nil when it is.
 	imageBuilder    error // Why no node image can be built instead; nil when one can.
 }
 
@@ -59,8 +59,8 @@ func choose(found machine, pinned versions) plan {
 	p.plugin = choosePlugin(found, pinned, p.pulumi)
 	p.kubectl = chooseKubectl(found, pinned, p.cluster)
 	if p.kind && p.cluster.build && found.imageBuilder != nil {
-		p.unfit = fmt.Errorf("kind's node image is not to be had (%w), and %w. Let the container engine reach the registry, "+
-			"or give it %s from a file; or %s", found.nodeImage, found.imageBuilder, pinned.nodeImage, wayOut)
+		p.unfit = fmt.Errorf("kind's node image is not available (%w), and %w. Let the container engine reach the registry, "+
+			"or give it %s from a file; or %s", found.nodeImage, found.imageBuilder, pinned.nodeImage, useExisting)
 	}
 	return p
 }
@@ -98,9 +98,9 @@ func choosePlugin(found machine, pinned versions, pulumi choice) choice {
 	return c
 }
 
-// chooseKubectl takes the one of the machine. Where the cluster's programs are
-// compiled anyway, they bring one along for nothing, and then the machine's must
-// be at most one minor version away from the cluster:
+// chooseKubectl takes the machine's kubectl. If the cluster's programs are compiled
+// anyway, they include one at no cost. The machine's must then be at most one minor
+// version away from the cluster:
 // https://kubernetes.io/releases/version-skew-policy/#kubectl
 func chooseKubectl(found machine, pinned versions, cluster choice) choice {
 	c := choice{what: "kubectl"}
@@ -123,7 +123,7 @@ func chooseKubectl(found machine, pinned versions, cluster choice) choice {
 		c.reason = fmt.Sprintf("%s; using %s, which the cluster's programs bring along", unfit, pinned.kubernetes)
 	case c.build:
 		c.reason = fmt.Sprintf("%s; using %s compiled from its Go module, without the rest of Kubernetes", unfit, pinned.kubernetes)
-	// Of an existing cluster the version is not known here.
+	// The version of an existing cluster is not known here.
 	case skewed && found.clusterProvider == stackcluster.Kind:
 		c.reason = fmt.Sprintf("using %s; WARNING: it is %s, more than one minor version from %s, and may lack what came in between",
 			found.kubectl.path, found.kubectl.version, pinned.kubernetes)
@@ -140,7 +140,7 @@ func chooseCluster(found machine, pinned versions) choice {
 		c.reason = fmt.Sprintf("nothing to provide, using %s", pinned.nodeImage)
 	case found.clusterProvider == stackcluster.Kind && found.os == "linux":
 		c.build = true
-		c.reason = fmt.Sprintf("kind's node image is not to be had (%v); using one with Kubernetes %s compiled from its Go modules", found.nodeImage, pinned.kubernetes)
+		c.reason = fmt.Sprintf("kind's node image is not available (%v); using one with Kubernetes %s compiled from its Go modules", found.nodeImage, pinned.kubernetes)
 	case found.clusterProvider != stackcluster.Embedded:
 		c.reason = fmt.Sprintf("nothing to provide, the stack's clusterProvider is %s", found.clusterProvider)
 	case found.os != "linux":

@@ -61,8 +61,8 @@ func lookOutside(bin, name string) string {
 	return ""
 }
 
-// lookBeside finds a program in the folder of another, and in the folder that
-// the other is a link into: package managers link only some into PATH.
+// lookBeside finds a program in the folder of another. If the other is a link, it
+// also looks where that leads: package managers link only some programs into PATH.
 func lookBeside(path, name string) string {
 	dirs := []string{filepath.Dir(path)}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -113,8 +113,8 @@ func kubectlVersion(ctx context.Context, path string) string {
 	return answer.ClientVersion.GitVersion
 }
 
-// installPlugin has the official pulumi install the Kubernetes plugin, which
-// is what its first `pulumi up` would do; at once if it is installed already.
+// installPlugin lets the official pulumi install the Kubernetes plugin, as its
+// first `pulumi up` would. It returns at once if the plugin is installed.
 func installPlugin(ctx context.Context, pulumi, version string) error {
 	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
@@ -131,8 +131,8 @@ func installPlugin(ctx context.Context, pulumi, version string) error {
 	return nil
 }
 
-// pullNodeImage has the container engine download a node image, which is what
-// kind would do; at once if the engine has it already.
+// pullNodeImage lets the container engine download a node image, as kind would. It
+// returns at once if the engine has the image.
 func pullNodeImage(ctx context.Context, image string) error {
 	engine, err := containerengine.WithoutOwn().Find(ctx)
 	if err != nil {
@@ -143,7 +143,8 @@ func pullNodeImage(ctx context.Context, image string) error {
 	return engine.EnsureImage(ctx, image, func(string) {})
 }
 
-// checkImageBuilder says why no node image can be built here; nil when one can.
+// checkImageBuilder returns nil if a node image can be built here. Its error says
+// why not.
 func checkImageBuilder() error {
 	if os.Geteuid() != 0 {
 		return errors.New("building one needs root, for its files' owners")

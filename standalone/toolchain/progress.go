@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// quietInterval is how often a step says that it still works when its output
-// is no terminal; liveInterval is how often it does on a terminal.
+// A step says that it still works: every quietInterval in a log, every liveInterval
+// on a terminal.
 const (
 	quietInterval = 15 * time.Second
 	liveInterval  = 200 * time.Millisecond
 )
 
-// step is one line of progress: a live one on a terminal, repeated now and
-// then in a log, and a last one with the time that the step took.
+// step is one line of progress. On a terminal it changes in place, in a log it is
+// repeated now and then. In the end it has the time that the step took.
 type step struct {
 	out     io.Writer
 	live    bool
@@ -109,9 +109,9 @@ func shortTime(d time.Duration) string {
 	}
 }
 
-// compileCount follows a `go build -v`, which names each package when it is
-// compiled and says nothing of those that lie compiled in Go's cache. How many
-// are still to come is therefore not known, only how many there are in all.
+// compileCount follows a `go build -v`, which names each package that it compiles,
+// but none that Go's cache has. So only the number of all packages is known, not
+// how many will be compiled.
 type compileCount struct {
 	packages map[string]bool // Those not named yet.
 	programs map[string]bool // The main packages not named yet.

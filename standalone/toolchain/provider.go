@@ -18,8 +18,8 @@ func (t *tree) clusterProvider(ctx context.Context) stackcluster.Choice {
 	return stackcluster.Choose(in)
 }
 
-// choiceInputs are what decides about the selected stack's cluster, but for the
-// machine.
+// choiceInputs decide about the selected stack's cluster. What the machine has is
+// not among them.
 func (t *tree) choiceInputs(getenv func(string) string) stackcluster.Inputs {
 	stack := t.selectedStack(getenv)
 	return stackcluster.Inputs{
@@ -30,17 +30,17 @@ func (t *tree) choiceInputs(getenv func(string) string) stackcluster.Inputs {
 	}
 }
 
-// configuredProvider is the setting in the configuration of a stack, "" where it
-// is not set.
+// configuredProvider is the setting in the configuration of a stack, "" if it is
+// not set.
 func (t *tree) configuredProvider(stack string) string {
 	// Without a file the stack has no configuration.
 	config, _ := os.ReadFile(filepath.Join(t.root, "Pulumi."+stack+".yaml"))
 	return readClusterProvider(config)
 }
 
-// recordedProvider is what a stack has by now, "" where it has nothing. The
-// record is in Pulumi's state; the resource ClusterChoice keeps a copy here,
-// since asking Pulumi takes time, and a Pulumi.
+// recordedProvider is the provider that a stack has by now, "" if it has none.
+// Pulumi's state has the record. The resource ClusterChoice keeps a copy here:
+// asking Pulumi takes time, and needs a Pulumi.
 func (t *tree) recordedProvider(stack string) string {
 	content, err := os.ReadFile(stackcluster.RecordFile(t.state, stack))
 	if err != nil {
@@ -51,7 +51,7 @@ func (t *tree) recordedProvider(stack string) string {
 
 var clusterProviderLine = regexp.MustCompile(`(?m)^\s+gopherlocks:clusterProvider:\s*["']?([a-z]+)`)
 
-// readClusterProvider returns the setting, or "" where there is none.
+// readClusterProvider returns the setting, or "" if there is none.
 func readClusterProvider(stackConfig []byte) string {
 	match := clusterProviderLine.FindSubmatch(stackConfig)
 	if match == nil {
@@ -60,8 +60,8 @@ func readClusterProvider(stackConfig []byte) string {
 	return string(match[1])
 }
 
-// checkEngine says why no container engine of this machine works; nil when one
-// does. One that we have started for want of another is not the machine's.
+// checkEngine returns nil if a container engine of this machine works. Its error
+// says why none does. An engine that we have started ourselves does not count.
 func checkEngine(ctx context.Context) error {
 	_, err := containerengine.WithoutOwn().Find(ctx)
 	return err

@@ -38,8 +38,8 @@ func readRenovate(t *testing.T) renovate {
 	return r
 }
 
-// projectFiles returns the files of this tree with a name that ends so, by their
-// paths from its root.
+// projectFiles returns the files of this tree with a suffix, by their paths from
+// its root.
 func projectFiles(t *testing.T, suffix string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -63,8 +63,8 @@ func projectFiles(t *testing.T, suffix string) map[string]string {
 	return files
 }
 
-// TestRenovateFindsEachImageInOnePlace: an image with a version that Go code names
-// is a pin, which stands in one file and matches one pattern.
+// TestRenovateFindsEachImageInOnePlace: an image with a version in Go code is a
+// pin. It must be in one file only, and match one pattern.
 func TestRenovateFindsEachImageInOnePlace(t *testing.T) {
 	r := readRenovate(t)
 	sources := projectFiles(t, ".go")
@@ -136,8 +136,8 @@ func projectModules(t *testing.T) map[string]gomod {
 	return modules
 }
 
-// TestPinsThatAreWrittenTwiceAgree: some versions must be, since each go.mod has
-// its own, and an image is no module.
+// TestPinsThatAreWrittenTwiceAgree: some versions must be written twice, since each
+// go.mod has its own, and an image is no module.
 func TestPinsThatAreWrittenTwiceAgree(t *testing.T) {
 	modules := projectModules(t)
 	root, kubernetes := modules["go.mod"], modules["standalone/modules/kubernetes/go.mod"]

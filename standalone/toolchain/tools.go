@@ -101,9 +101,9 @@ func (c cache) provide(ctx context.Context, modules []module) (map[string]string
 	return keys, results, nil
 }
 
-// download fetches what later steps need while the compiler works: the network
-// and the processor then wait less for each other. A failure is not told here;
-// the step that needs the module meets it again, and tells.
+// download fetches what later steps need while the compiler works, so network and
+// processor wait less for each other. It does not report a failure: the step that
+// needs the module fails again and reports it.
 func download(ctx context.Context, modules []module) {
 	for _, m := range modules {
 		_, _ = m.list(ctx, func(string) {})

@@ -12,7 +12,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// tree is the work tree that the command runs in, and where its things lie.
+// tree is the work tree that the command runs in, with its folders.
 type tree struct {
 	root  string // Folder of the root go.mod.
 	bin   string // Where the programs are linked to.
@@ -74,9 +74,9 @@ func cacheDir(getenv func(string) string) (string, error) {
 // defaultStack is the stack of `make up`.
 const defaultStack = "dev"
 
-// backend returns the URL of where Pulumi keeps its state: where the user has
-// chosen, or in this tree. What `make env` of another tree has chosen does not
-// count: two clones in one shell must not work on the same stacks.
+// backend returns the URL of Pulumi's state: the user's choice, or in this tree. A
+// value from another tree's `make env` is no choice: two clones in one shell must
+// not work on the same stacks.
 func (t *tree) backend(getenv func(string) string) string {
 	url, bin := getenv("PULUMI_BACKEND_URL"), getenv(stackcluster.BinVariable)
 	if url != "" && (bin == "" || url != stateBackend(filepath.Dir(bin))) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// pin is a version of somebody else's that this tree names.
+// pin is a version of other people's software that this tree names.
 type pin struct{ what, version, place string }
 
 // pins lists what is supported and used, each from the one place where it stands.
@@ -73,8 +73,8 @@ func tag(image string) string {
 	return image[strings.LastIndex(image, ":")+1:]
 }
 
-// table writes pins as a table in Markdown, whose columns are also straight where
-// nobody renders it.
+// table writes pins as a table in Markdown. Its columns are also straight in plain
+// text.
 func table(pins []pin) string {
 	rows := append([]pin{{"what", "version", "where it stands"}, {"", "", ""}}, pins...)
 	var widths [3]int

@@ -22,8 +22,8 @@ import (
 type Hierarchy struct {
 	// Mount is where its root is mounted.
 	Mount string
-	// Controllers are those attached to it: for version 1 from the mount's
-	// options, for version 2 those of its root.
+	// Controllers are attached to it. For version 1 the mount's options tell them,
+	// for version 2 its root.
 	Controllers []string
 	// Unified is true for version 2.
 	Unified bool
@@ -65,8 +65,8 @@ func ParseMounts(mountinfo []byte) []Hierarchy {
 	return found
 }
 
-// IsUnified says whether programs that know one version only take the machine's
-// for version 2: they look at what is mounted at /sys/fs/cgroup.
+// IsUnified says whether the machine counts as version 2. Programs that know only
+// one version look at what is mounted at /sys/fs/cgroup, and so does this.
 func IsUnified(hierarchies []Hierarchy) bool {
 	return slices.ContainsFunc(hierarchies, func(h Hierarchy) bool { return h.Unified && h.Mount == "/sys/fs/cgroup" })
 }
@@ -137,9 +137,9 @@ func (b Branch) Create() error {
 	return nil
 }
 
-// prepare makes a new group usable: version 2 gives a group only the
-// controllers that its parent hands down, and version 1's cpuset starts empty
-// and takes no process until it has processors and memory.
+// prepare makes a new group usable. In version 2 a group has only the controllers
+// that its parent hands down. In version 1 a cpuset starts empty, and takes no
+// process until it has processors and memory.
 func prepare(hierarchy Hierarchy, path string) error {
 	parent := filepath.Dir(path)
 	if hierarchy.Unified {
@@ -160,9 +160,9 @@ func prepare(hierarchy Hierarchy, path string) error {
 	return nil
 }
 
-// enableControllers hands all controllers of a group to its children. One that
-// can't be handed down, as cpu with realtime processes around, is left out:
-// kubelet says so if it needs it.
+// enableControllers hands all controllers of a group to its children. It skips one
+// that can't be handed down, such as cpu beside realtime processes. kubelet
+// complains if it needs it.
 func enableControllers(path string) error {
 	data, err := os.ReadFile(filepath.Join(path, "cgroup.controllers"))
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package hostsettings keeps the settings of the whole machine that clusters
-// change, and the address blocks that they claim, in one registry under /run.
-// Whoever runs a kubelet is a user of it: an embedded cluster, and the Docker
-// Engine that is started for nodes of kind. The first one that changes a setting
-// notes what it was, and the last one that needs it changed restores it, in
-// whatever order they come and go. The registry lives as long as such settings
-// do, that is until the machine restarts.
+// Package hostsettings keeps a registry under /run. It has the settings of the
+// whole machine that clusters change, and the address blocks that they claim. Its
+// users are those that run a kubelet: embedded clusters, and the Docker Engine that
+// is started for nodes of kind. The first user that changes a setting notes the old
+// value. The last user that needs the change restores it, in whatever order they
+// come and go. The registry lives as long as such settings do: until the machine
+// restarts.
 package hostsettings
 
 import (
@@ -52,8 +52,8 @@ var Machine = Registry{Folder: "/run/gopherlocks", Sysctl: "/proc/sys", Interfac
 type registry struct {
 	// Original are the settings from before the first user, by name.
 	Original map[string]string `json:"original"`
-	// Users are the blocks of those who use the settings, by state folder. A user
-	// that claimed no block has the zero one.
+	// Users are the users' blocks by state folder. A user without a block has the
+	// zero one.
 	Users map[string]netip.Prefix `json:"users"`
 }
 
@@ -67,10 +67,9 @@ func (f *registry) needs(name string) bool {
 	return false
 }
 
-// Claim registers the cluster whose state is in the folder dir, with the block
-// that choose picks, and turns forwarding on. choose gets the blocks of the other
-// clusters and runs under the registry's lock, so that no two clusters choose the
-// same.
+// Claim registers the cluster with the state folder dir and the block that choose
+// picks, and turns forwarding on. choose gets the blocks of the other clusters. It
+// runs under the registry's lock, so that no two clusters choose the same block.
 func (r Registry) Claim(ctx context.Context, dir string, choose func(claimed []netip.Prefix) (netip.Prefix, error)) error {
 	return r.edit(ctx, func(file *registry) error {
 		var claimed []netip.Prefix
@@ -90,16 +89,16 @@ func (r Registry) Claim(ctx context.Context, dir string, choose func(claimed []n
 	})
 }
 
-// Use registers a user whose things are in the folder dir, and whose kubelets
-// will change what kubelets do. It has a network of its own making.
+// Use registers a user with the folder dir. Its kubelets will change the settings
+// that kubelets change. It makes its network itself, so it claims no block.
 func (r Registry) Use(ctx context.Context, dir string) error {
 	return r.edit(ctx, func(file *registry) error {
 		return r.register(file, dir, netip.Prefix{}, kubeletSettings)
 	})
 }
 
-// Release takes the user whose folder is dir off the registry, and restores what
-// no one else needs.
+// Release removes the user with the folder dir from the registry, and restores what
+// no other needs.
 func (r Registry) Release(ctx context.Context, dir string) error {
 	return r.edit(ctx, func(file *registry) error {
 		delete(file.Users, dir)
@@ -107,8 +106,8 @@ func (r Registry) Release(ctx context.Context, dir string) error {
 	})
 }
 
-// Forwards says whether the machine forwards packets, as Claim lets it: other
-// programs set that too.
+// Forwards says whether the machine still forwards packets. Claim turns that on,
+// but other programs change it too.
 func (r Registry) Forwards() (bool, error) {
 	data, err := os.ReadFile(filepath.Join(r.Sysctl, forwarding))
 	if err != nil {
@@ -121,8 +120,8 @@ func (r Registry) Forwards() (bool, error) {
 // claimed its block.
 func (r Registry) EnableForwarding() error { return r.write(forwarding, "1") }
 
-// register notes settings that no one has changed so far, and a user of them. All
-// of it is on disk before the first setting changes.
+// register notes a user, and the old values of settings that no user has changed
+// yet. All of it is on disk before the first setting changes.
 func (r Registry) register(file *registry, dir string, block netip.Prefix, settings []string) error {
 	if file.Original == nil {
 		file.Original = map[string]string{}
@@ -144,8 +143,8 @@ func (r Registry) register(file *registry, dir string, block netip.Prefix, setti
 	return r.save(file)
 }
 
-// edit runs change on the registry under its lock, without those users whose
-// folder is gone, restores what no one needs after it, and saves the rest.
+// edit runs change on the registry under its lock. It drops users without a folder
+// first. Afterwards it restores what no user needs, and saves the rest.
 func (r Registry) edit(ctx context.Context, change func(*registry) error) (err error) {
 	// The lock is on the parent folder: a lock file would have to stay behind.
 	lock, err := flock.AcquireFolder(ctx, filepath.Dir(r.Folder))
@@ -172,8 +171,8 @@ func (r Registry) edit(ctx context.Context, change func(*registry) error) (err e
 	return errors.Join(change(file), r.restore(file), r.save(file))
 }
 
-// restore puts back the settings that no one needs changed any more. What can't
-// be put back stays noted, for the next try.
+// restore puts back the settings that no user needs any more. If one can't be put
+// back, its note stays for the next try.
 func (r Registry) restore(file *registry) error {
 	var errs []error
 	for name, value := range file.Original {
@@ -181,8 +180,8 @@ func (r Registry) restore(file *registry) error {
 			continue
 		}
 		if name == forwarding && value != "1" && r.hasBridge() {
-			// Docker, libvirt and the like turn forwarding on when they start, and
-			// may have found it on: without it, their networks would be cut off.
+			// Docker, libvirt and the like need forwarding, and turn it on only if
+			// it is off. Turned off, it would cut off their networks.
 			if len(file.Users) == 0 {
 				delete(file.Original, name)
 			}
@@ -197,9 +196,9 @@ func (r Registry) restore(file *registry) error {
 	return errors.Join(errs...)
 }
 
-// hasBridge says whether the machine has a bridge. No cluster of ours leaves one
-// there: that of an embedded one is inside its node, and the networks of our own
-// Docker Engine are removed before it gives its settings back.
+// hasBridge says whether the machine has a bridge. It is never one of ours: an
+// embedded cluster has its bridge inside its node, and our own Docker Engine
+// removes its networks before it releases its settings.
 func (r Registry) hasBridge() bool {
 	// The pattern is well-formed.
 	bridges, _ := filepath.Glob(filepath.Join(r.Interfaces, "*", "bridge"))

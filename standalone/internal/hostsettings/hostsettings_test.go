@@ -177,7 +177,7 @@ func TestForwardingStaysOnForTheBridgesOfOthers(t *testing.T) {
 	m := newMachine(t)
 	cluster, _ := m.claim("10.200.0.0/16")
 	m.runKubelet()
-	// Docker found forwarding on when it came.
+	// Docker starts and finds forwarding on.
 	m.addBridge()
 	m.release(cluster)
 	m.requireSetting(forwarding, "1")

@@ -1,6 +1,6 @@
-// Package kubeapi is the little of the Kubernetes API that the making of a
-// cluster needs, over plain HTTP: a typed client would more than double the
-// plugin's size and start-up time.
+// Package kubeapi is the small part of the Kubernetes API that is needed to make a
+// cluster, over plain HTTP. A typed client would more than double the plugin's size
+// and start-up time.
 package kubeapi
 
 import (
@@ -61,8 +61,7 @@ func (c *Client) Get(ctx context.Context, path string, result any) error {
 	return c.do(ctx, http.MethodGet, path, "", nil, result)
 }
 
-// Apply makes an object what it should be by server-side apply. path is that of
-// the object.
+// Apply applies an object by server-side apply. path is the object's.
 func (c *Client) Apply(ctx context.Context, path string, object any) error {
 	body, err := json.Marshal(object)
 	if err != nil {

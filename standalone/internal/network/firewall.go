@@ -17,20 +17,20 @@ type chain struct {
 	rules       [][]string
 }
 
-// buildChains returns what lets a cluster's node reach the world, and the world
-// not reach the node. The node itself masquerades its pods.
+// buildChains returns the chains that let a cluster's node reach the world, but not
+// the world the node. The node itself masquerades its pods.
 func buildChains(link string, plan Plan) []chain {
 	subnet := plan.Subnet.String()
 	return []chain{
-		// The machine forwards, so that a neighbour with a route could reach the
-		// cluster through it. Into the cluster goes only what answers it, and what
-		// root has published by a rule for DNAT; the machine's own packets do not
-		// come this way. In a table that comes before filter, where the first word
-		// may be another's ACCEPT.
+		// The machine forwards, so a neighbour with a route could reach the cluster
+		// through it. Only answers may enter the cluster, and what root has
+		// published by a rule for DNAT. The machine's own packets do not come this
+		// way. The table comes before filter, where another program's ACCEPT may
+		// come first.
 		{"mangle", "FORWARD", [][]string{
 			{"!", "-i", link, "-o", link, "-m", "conntrack", "!", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "DROP"},
 		}},
-		// Whatever the policy of FORWARD is: Docker sets it to DROP.
+		// It is needed whatever the policy of FORWARD is: Docker sets that to DROP.
 		{"filter", "FORWARD", [][]string{
 			{"-i", link, "-j", "ACCEPT"},
 			{"-o", link, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"},
@@ -74,8 +74,8 @@ func OpenFirewall(name, link string, plan Plan) error {
 	return nil
 }
 
-// IsFirewallOpen says whether all of the cluster's rules are there: who loads the
-// machine's firewall anew may have removed them.
+// IsFirewallOpen says whether all of the cluster's rules exist: a reload of the
+// machine's firewall may have removed them.
 func IsFirewallOpen(name, link string, plan Plan) (bool, error) {
 	wall, err := newFirewall(name, link)
 	if err != nil {
@@ -90,7 +90,7 @@ func IsFirewallOpen(name, link string, plan Plan) (bool, error) {
 }
 
 // CloseFirewall removes the cluster's rules from the machine's firewall. Its error
-// is exec.ErrNotFound where there is no program for that.
+// is exec.ErrNotFound if iptables is missing.
 func CloseFirewall(name, link string) error {
 	wall, err := newFirewall(name, link)
 	if err != nil {
@@ -120,7 +120,7 @@ func (w firewall) open(c chain) error {
 			return err
 		}
 	}
-	// In front of the rules of others, which may drop.
+	// It comes before the rules of others, which may drop packets.
 	return w.run(c.table, "-I", c.from, w.jump()...)
 }
 
@@ -137,8 +137,8 @@ func (w firewall) isOpen(c chain) (bool, error) {
 }
 
 func (w firewall) close(c chain) error {
-	// The kernel lets no chain go that a rule leads to. A rule that leads to none
-	// is one that iptables does not understand.
+	// The kernel keeps a chain while a rule leads to it. iptables does not
+	// understand a rule that leads to a missing chain.
 	if exists, err := w.ask(c.table, "-S", w.chain); err != nil || !exists {
 		return err
 	}
@@ -159,7 +159,7 @@ func (w firewall) close(c chain) error {
 
 func (w firewall) jump() []string { return w.mark([]string{"-j", w.chain}) }
 
-// mark adds to a rule whose it is.
+// mark adds to a rule a comment with the cluster's name.
 func (w firewall) mark(rule []string) []string {
 	return append([]string{"-m", "comment", "--comment", "gopherlocks:" + w.name}, rule...)
 }
@@ -167,8 +167,9 @@ func (w firewall) mark(rule []string) []string {
 // ask runs iptables to learn whether a chain or a rule exists.
 func (w firewall) ask(table, action, chain string, rule ...string) (bool, error) {
 	err := w.run(table, action, chain, rule...)
-	// iptables(8): 1 is any problem but a wrong command line, and so what it says
-	// of what is not there; 3 and 4 are a kernel, a lock or a right that is missing.
+	// iptables(8) exits with 1 for most errors, and a missing chain or rule is one.
+	// 2 is a wrong command line. 3 and 4 mean a problem with the kernel, a lock or
+	// permissions.
 	if exit := (&exec.ExitError{}); errors.As(err, &exit) && exit.ExitCode() == 1 {
 		return false, nil
 	}

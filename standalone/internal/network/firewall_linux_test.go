@@ -25,10 +25,10 @@ var (
 
 const port = "30080"
 
-// namespace is a machine of its own, as far as the network goes.
+// namespace is a network namespace that plays a machine.
 type namespace struct {
 	t *testing.T
-	// pid of a process in it; 0 for the one that the test's goroutine is in.
+	// pid is a process in it; 0 for the namespace of the test's goroutine.
 	pid int
 }
 
@@ -197,7 +197,7 @@ func (n namespace) listen() {
 				if err != nil {
 					return
 				}
-				// Who does not listen any more has seen enough.
+				// A caller that does not listen any more has got its answer.
 				_, _ = fmt.Fprint(connection, connection.RemoteAddr())
 				_ = connection.Close()
 			}
@@ -206,12 +206,12 @@ func (n namespace) listen() {
 	})
 }
 
-// call returns the address that the caller has for the one who is called.
+// call returns the caller's address as the called one sees it.
 func (n namespace) call(addr netip.Addr) (string, error) {
 	var answer string
 	err := n.do(func() error {
-		// On one machine, an answer takes less than a millisecond; the first SYN is
-		// sent again after a second only.
+		// On one machine an answer takes less than a millisecond. The first SYN is
+		// repeated only after a second.
 		const patience = 900 * time.Millisecond
 		connection, err := net.DialTimeout("tcp4", net.JoinHostPort(addr.String(), port), patience)
 		if err != nil {
@@ -264,7 +264,7 @@ func TestNeighboursDoNotReachTheCluster(t *testing.T) {
 	for _, one := range []namespace{machine, neighbour, first.namespace, second.namespace} {
 		one.listen()
 	}
-	// What the rules are there for: without them, a route is all that it takes.
+	// Without the rules, a route is enough to reach the node.
 	neighbour.requireReach(first.plan.NodeIP, true, "the node, before it has rules")
 	// Whoever comes first.
 	first.open()
@@ -286,7 +286,8 @@ func TestNeighboursDoNotReachTheCluster(t *testing.T) {
 		// The machine itself is as open as it was.
 		neighbour.requireReach(machineIP, true, policy+": the machine, from a neighbour")
 	}
-	// Not even where others accept before, as Docker and libvirt do for theirs.
+	// The node stays closed even if others accept before, as Docker and libvirt do
+	// for their own networks.
 	runIptables(t, "-I", "FORWARD", "-j", "ACCEPT")
 	neighbour.requireReach(first.plan.NodeIP, false, "the node, from a neighbour, where others accept")
 	// What root publishes is published.
@@ -359,8 +360,7 @@ func TestLostRulesAreNoticedAndMended(t *testing.T) {
 	}
 }
 
-// An iptables that fails otherwise than by not finding a rule must not pass for
-// one that has nothing to remove.
+// A failing iptables must not be taken for one that found no rule to remove.
 func TestFailingIptablesIsNoAbsentRule(t *testing.T) {
 	for code, absent := range map[int]bool{1: true, 2: false, 3: false, 4: false} {
 		folder := t.TempDir()

@@ -15,9 +15,9 @@ import (
 // NodeInterface is the name of the node's end of the veth pair.
 const NodeInterface = "eth0"
 
-// UsedPrefixes returns the networks of the machine's interfaces and routes, and
-// as networks of one address each its own addresses and its gateways, without
-// those of the interface named except.
+// UsedPrefixes returns the networks of the machine's interfaces and routes. The
+// machine's own addresses and its gateways are networks of one address each. The
+// interface named except is left out.
 func UsedPrefixes(except string) ([]netip.Prefix, error) {
 	skip := -1
 	if link, err := netlink.LinkByName(except); err == nil {
@@ -69,9 +69,10 @@ func appendPrefix(prefixes []netip.Prefix, ipNet *net.IPNet) []netip.Prefix {
 	return append(prefixes, netip.PrefixFrom(addr.Unmap(), bits).Masked())
 }
 
-// DefaultMTU returns the MTU in bytes of the interface of the machine's default
-// route, so that packets of pods fit through it; 1500 when there is none. A VPN for
-// everything has two routes for a half each in its place: the smallest counts.
+// DefaultMTU returns the MTU, in bytes, of the interface of the machine's default
+// route: packets of pods must fit through it. Without a default route it is 1500. A
+// VPN for everything has two routes for half of the addresses each: the smallest
+// MTU counts.
 func DefaultMTU() int {
 	const fallback = 1500
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
@@ -125,8 +126,8 @@ func Disconnect(name string) error {
 	if err != nil {
 		return fmt.Errorf("looking for interface %s: %w", name, err)
 	}
-	// The kernel removes the pair by itself soon after the node's namespace, so
-	// that it may be gone by now.
+	// The kernel removes the pair soon after the node's namespace, so it may be
+	// gone by now.
 	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("removing interface %s: %w", name, err)
 	}
@@ -154,9 +155,9 @@ func ConfigureNode(plan Plan) error {
 	if err := netlink.RouteReplace(gateway); err != nil {
 		return fmt.Errorf("setting the node's default route: %w", err)
 	}
-	// Services on addresses of bridged pods need kube-proxy's rules on bridged
-	// frames too; the file is missing where the kernel lacks br_netfilter, and
-	// kube-proxy masquerades everything then.
+	// Services of pods on the bridge need kube-proxy's rules on bridged frames too.
+	// If the kernel lacks br_netfilter, the file is missing, and kube-proxy
+	// masquerades everything.
 	for path, value := range map[string]string{
 		"/proc/sys/net/ipv4/ip_forward":                "1",
 		"/proc/sys/net/bridge/bridge-nf-call-iptables": "1",

@@ -15,9 +15,9 @@ import (
 	"slices"
 )
 
-// The pool 10.200.0.0/16 to 10.254.0.0/16 is where clusters get their blocks
-// from when the user names none. It lies apart from the defaults of Docker
-// (172.17.0.0/16 and following) and of Kubernetes services (10.96.0.0/12).
+// Clusters get their blocks from the pool 10.200.0.0/16 to 10.254.0.0/16 if the
+// user names none. It does not overlap the defaults of Docker (172.17.0.0/16 and
+// following) and of Kubernetes services (10.96.0.0/12).
 const (
 	poolFirst = 200
 	poolLast  = 254
@@ -70,10 +70,10 @@ func NewPlan(subnet netip.Prefix) (Plan, error) {
 	}, nil
 }
 
-// ChooseSubnet returns the first block of the pool that overlaps nothing, neither
-// the machine's networks nor the blocks of other clusters; where there is none, the
-// first without a conflict. The search starts at a place that follows from name, so
-// that a cluster made again tends to get its block again.
+// ChooseSubnet returns the first block of the pool that overlaps no network of the
+// machine and no block of another cluster. If there is none, it returns the first
+// without a conflict. The search starts at a place that follows from name: a
+// cluster that is made again tends to get the same block.
 func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, error) {
 	const count = poolLast - poolFirst + 1
 	hash := sha256.Sum256([]byte(name))
@@ -97,11 +97,11 @@ func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, e
 		"own, which can name another block as its input subnet", poolFirst, poolLast)
 }
 
-// FirstConflict returns the first prefix that keeps a cluster from having the
-// block subnet: any block of another cluster that overlaps it, but of the machine's
-// networks only those that are not wider. A wider one, such as the 0.0.0.0/1 or
-// 10.0.0.0/8 of a VPN, goes on to work beside the more specific route of the
-// cluster's link; only what it has inside of the block is hidden.
+// FirstConflict returns the first prefix that keeps a cluster from having the block
+// subnet. Any overlapping block of another cluster does. Of the machine's networks
+// only those do that are not wider than the block. A wider one, such as the
+// 0.0.0.0/1 or 10.0.0.0/8 of a VPN, still works beside the more specific route of
+// the cluster's link; only its part inside of the block is hidden.
 func FirstConflict(subnet netip.Prefix, networks, blocks []netip.Prefix) (netip.Prefix, bool) {
 	wider := func(network netip.Prefix) bool { return network.Bits() < subnet.Bits() }
 	return firstOverlap(subnet, append(slices.DeleteFunc(slices.Clone(networks), wider), blocks...))

@@ -103,7 +103,7 @@ func TestWideRoutesStandInNoWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Of a VPN for everything, and of one for a company.
+	// The routes of a VPN for everything, and of one for a company.
 	wide := parsePrefixes("0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
 	if got, err := ChooseSubnet("a", wide, nil); err != nil || got != first {
 		t.Errorf("beside %v, the block is %s (%v), not %s", wide, got, err, first)
@@ -114,7 +114,7 @@ func TestWideRoutesStandInNoWay(t *testing.T) {
 	if got, err := ChooseSubnet("a", most, nil); err != nil || got != only {
 		t.Errorf("beside %v, the block is %s (%v), not %s", most, got, err, only)
 	}
-	// What is as narrow as the block counts also beside what is not.
+	// A network as narrow as the block counts, even beside wider ones.
 	gateway := netip.PrefixFrom(first.Addr().Next(), 32)
 	if got, err := ChooseSubnet("a", append(wide, gateway), nil); err != nil || got.Overlaps(first) {
 		t.Errorf("beside %s, the block is %s (%v)", gateway, got, err)
@@ -130,7 +130,7 @@ func TestConflictsAreWithWhatIsNotWider(t *testing.T) {
 			t.Errorf("%s is in the way of %s: %t (%s)", text, subnet, taken, other)
 		}
 	}
-	// All of another cluster's block is for that cluster.
+	// Another cluster's block counts, however wide it is.
 	if _, taken := FirstConflict(subnet, nil, parsePrefixes("10.0.0.0/8")); !taken {
 		t.Error("the block of another cluster is taken")
 	}

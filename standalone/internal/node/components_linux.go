@@ -15,7 +15,8 @@ import (
 // component is one program of the node.
 type component struct {
 	nodeconfig.Command
-	// after are the components that must have been ready once before.
+	// after are the components that must have been ready once before this one
+	// starts.
 	after []string
 	// env is its whole environment.
 	env []string

@@ -5,9 +5,9 @@ import "context"
 // object is a Kubernetes object in its JSON form.
 type object = map[string]any
 
-// applyDNS makes CoreDNS known to the cluster: what it may read, and the
-// service by which pods reach it. The service has no selector, since CoreDNS is
-// no pod; its endpoint is the node's address.
+// applyDNS makes CoreDNS known to the cluster: its permissions, and the service by
+// which pods reach it. CoreDNS is no pod, so the service has no selector; its
+// endpoint is the node's address.
 func (s *supervisor) applyDNS(ctx context.Context) error {
 	for _, item := range buildDNS(s.cluster.Plan.DNSIP.String(), s.cluster.Plan.NodeIP.String()) {
 		if err := s.api.Apply(ctx, item.path, item.object); err != nil {

@@ -13,9 +13,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// ownFolders are the folders that containerd, kubelet and the CNI plugins write
-// to at paths that can't be configured, and the folders of the state that take
-// their place inside the node.
+// ownFolders are folders that containerd, kubelet and the CNI plugins write to at
+// fixed paths. Inside the node, folders of the state are mounted there.
 var ownFolders = []struct{ target, source string }{
 	{"/var/lib", "var-lib"},
 	{"/var/log", "var-log"},
@@ -30,7 +29,8 @@ func enterMounts(dir state.Dir) error {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
 	resolver, resolverErr := filepath.EvalSymlinks("/etc/resolv.conf")
-	// Taken hold of before the first mount: it may hide the state folder.
+	// The folders are opened before the first mount, which may hide the state
+	// folder.
 	moves, err := openFolders(dir)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func enterMounts(dir state.Dir) error {
 	if err := unix.Mount("tmpfs", "/run", "tmpfs", safe, "mode=755"); err != nil {
 		return fmt.Errorf("mounting /run: %w", err)
 	}
-	// In case that it is in /run.
+	// The state folder may be in /run, which is empty now.
 	if err := os.MkdirAll(string(dir), 0o755); err != nil {
 		return fmt.Errorf("making %s inside the node: %w", dir, err)
 	}
@@ -65,14 +65,14 @@ func enterMounts(dir state.Dir) error {
 	return nil
 }
 
-// move is a folder that is to be mounted at target.
+// move is a folder that will be mounted at target.
 type move struct {
 	tree   int
 	target string
 }
 
-// openFolders takes hold of the folders to be mounted, in the order in which
-// they are: the state folder comes last, since it may be inside another.
+// openFolders opens the folders to mount, in the order of their mounts. The state
+// folder comes last, since it may be inside another.
 func openFolders(dir state.Dir) ([]move, error) {
 	var moves []move
 	open := func(source, target string) error {
@@ -100,9 +100,9 @@ func openFolders(dir state.Dir) ([]move, error) {
 	return moves, open(string(dir), string(dir))
 }
 
-// bindResolver replaces the machine's resolv.conf, which may name a server on
-// the machine's loopback. On systemd's machines it is a link into /run, where
-// there is nothing any more.
+// bindResolver replaces the machine's resolv.conf, which may name a server on the
+// machine's loopback. With systemd it is a link into /run, which is empty inside
+// the node.
 func bindResolver(dir state.Dir, target string) error {
 	if _, err := os.Stat(target); errors.Is(err, os.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

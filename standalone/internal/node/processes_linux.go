@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// processes starts programs and collects all that end in the PID namespace. As
-// PID 1 the supervisor inherits every orphan; waiting for "any process" would
-// take the results that exec.Cmd waits for, hence one collector for both.
+// processes starts programs and collects all processes that end in the PID
+// namespace. As PID 1 the supervisor inherits every orphan. To wait for "any
+// process" would take the results that exec.Cmd waits for, so one collector does
+// both.
 type processes struct {
 	mu sync.Mutex
 	// results has the channel of each running program that we started ourselves.
@@ -21,7 +22,7 @@ type processes struct {
 
 func newProcesses() *processes {
 	p := &processes{results: map[int]chan syscall.WaitStatus{}, signals: make(chan os.Signal, 1)}
-	// Registered before the first start, so that no end goes unnoticed.
+	// It is registered before the first start, so that no end is missed.
 	signal.Notify(p.signals, syscall.SIGCHLD)
 	return p
 }

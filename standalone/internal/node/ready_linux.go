@@ -10,9 +10,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/nodeconfig"
 )
 
-// awaitNode waits until the cluster is usable and tells the maker. What it
-// checks goes through every component: pods can be scheduled onto the node,
-// have an account to run as, and reach names and addresses of services.
+// awaitNode waits until the cluster is usable and tells the maker. Its checks
+// involve every component: pods can be scheduled onto the node, have an account to
+// run as, and reach names and addresses of services.
 func (s *supervisor) awaitNode(ctx context.Context, components []*runningComponent) error {
 	for _, component := range components {
 		s.events.send(Event{Kind: EventWaiting, Message: component.Component})
@@ -61,8 +61,8 @@ type condition struct {
 	LastHeartbeatTime     time.Time
 }
 
-// isReady says whether the node was Ready after the time since: what its last
-// life left behind says nothing about this one.
+// isReady says whether the node was Ready after the time since. An older condition
+// is from the node's last run.
 func isReady(conditions []condition, since time.Time) bool {
 	return slices.ContainsFunc(conditions, func(c condition) bool {
 		// The API keeps whole seconds.

@@ -172,7 +172,7 @@ func (e *events) send(event Event) {
 		return
 	}
 	if err := json.NewEncoder(e.out).Encode(event); err != nil {
-		// The maker has gone, which is its right.
+		// The maker may leave at any time.
 		e.log.Debug("no one listens any more", "error", errors.Join(err, e.out.Close()))
 		e.out = nil
 	}

@@ -1,10 +1,9 @@
-// Package node is the inside of an embedded cluster's node: a supervisor that
-// runs as PID 1 of namespaces of its own and keeps the cluster's programs
-// running. Whatever the node makes is inside these namespaces, so that the
-// kernel removes all of it when the supervisor ends, however it ends:
-// processes and containers with the PID namespace, mounts with the mount
-// namespace, interfaces, routes and kube-proxy's rules with the network
-// namespace.
+// Package node is the inside of an embedded cluster's node. A supervisor runs as
+// PID 1 of its own namespaces and keeps the cluster's programs running. All that
+// the node makes is inside these namespaces, so the kernel removes it when the
+// supervisor ends, however it ends. Processes and containers go with the PID
+// namespace, mounts with the mount namespace, and interfaces, routes and
+// kube-proxy's rules with the network namespace.
 package node
 
 import (
@@ -28,8 +27,8 @@ import (
 
 // File descriptors that the supervisor is started with.
 const (
-	// controlFD is read: one byte says that the node's network interface is
-	// there; its end without that byte says that the maker is gone.
+	// controlFD is read. One byte says that the node has its network interface. Its
+	// end without that byte says that the maker is gone.
 	controlFD = 3
 	// eventsFD is written: one Event per line, until the maker closes it.
 	eventsFD = 4
@@ -57,7 +56,7 @@ func run(ctx context.Context, dir state.Dir, control *os.File, events *events, l
 	if err != nil {
 		return err
 	}
-	// Released with the process at the latest; nothing to do about a failure.
+	// A failure does no harm: the lock ends with the process at the latest.
 	defer func() { _ = lock.Release() }()
 	record, err := state.Load(dir)
 	if err != nil {

@@ -47,8 +47,9 @@ func Start(executable string, dir state.Dir) (*Handle, error) {
 	defer eventsWriter.Close()
 	cmd := exec.Command(executable, commandName, string(dir))
 	cmd.Dir = "/"
-	// Not ours: it has the stack's passphrase, the credentials of clouds and the
-	// like, and /proc would show them for as long as the cluster lives.
+	// It does not get our environment, which has the stack's passphrase,
+	// credentials of clouds and the like. /proc would show them as long as the
+	// cluster lives.
 	cmd.Env = append(proxyEnv(), "PATH="+searchpath.Complete(os.Getenv("PATH")))
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	// The order is that of controlFD and eventsFD.
@@ -62,16 +63,16 @@ func Start(executable string, dir state.Dir) (*Handle, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the supervisor in new namespaces: %w", err), control.Close(), eventsReader.Close())
 	}
-	// Its result is of no interest, but without this it would stay a zombie for
-	// as long as this process lives.
+	// The result does not matter, but without this it would stay a zombie as long
+	// as this process lives.
 	go func() { _ = cmd.Wait() }()
 	return &Handle{PID: cmd.Process.Pid, Events: eventsReader, control: control, cmd: cmd}, nil
 }
 
-// keepFiles keeps files that this process was given by its own maker from the
-// programs that it starts: the supervisor would hold on to them, and to locks on
-// them such as flock(1)'s, for as long as the cluster lives. Go opens its own
-// files that way. Not by close_range(2), whose flag for this needs Linux 5.11.
+// keepFiles keeps inherited files of this process from the programs that it starts.
+// The supervisor would hold them, and locks on them such as flock(1)'s, as long as
+// the cluster lives. Files that Go opens are not inherited anyway. close_range(2)
+// would do, but its flag needs Linux 5.11.
 func keepFiles() error {
 	const folder, firstOther = "/proc/self/fd", 3
 	entries, err := os.ReadDir(folder)
@@ -94,7 +95,7 @@ func (h *Handle) Proceed() error {
 	return nil
 }
 
-// Close leaves the supervisor to itself. One that was not told to proceed ends.
+// Close lets go of the supervisor. If it was not told to proceed, it ends.
 func (h *Handle) Close() error {
 	return errors.Join(h.control.Close(), h.Events.Close())
 }

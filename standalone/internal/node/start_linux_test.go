@@ -12,8 +12,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// TestSupervisorGetsNoFilesAndSecretsOfItsMaker starts a program in the place of
-// the supervisor that waits for the word to proceed.
+// TestSupervisorGetsNoFilesAndSecretsOfItsMaker starts a program in place of the
+// supervisor. It waits until it is told to proceed.
 func TestSupervisorGetsNoFilesAndSecretsOfItsMaker(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("new namespaces need root")
@@ -26,7 +26,7 @@ func TestSupervisorGetsNoFilesAndSecretsOfItsMaker(t *testing.T) {
 	}
 	dir := state.Dir(t.TempDir())
 	lockFile := filepath.Join(t.TempDir(), "lock")
-	// As flock(1) gives it to what it starts: open, and not to be closed.
+	// flock(1) passes its file on in this way: open, and inherited by programs.
 	lock, err := flock.Hold(t.Context(), lockFile)
 	if err != nil {
 		t.Fatal(err)

@@ -12,10 +12,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// Stop ends the supervisor of the node whose state is in dir, if it lives, and
-// with it all that is in its namespaces, and returns when they are gone. With
-// graceful, the components are stopped one by one before, for at most as long
-// as ctx and then are killed too.
+// Stop ends the supervisor of the node with the state folder dir, if it lives. All
+// in its namespaces ends with it, and Stop returns when that is gone. With graceful
+// it first stops the components one by one. When ctx ends, it kills the rest.
 func Stop(ctx context.Context, dir state.Dir, graceful bool) error {
 	identity, alive, err := find(ctx, dir)
 	if err != nil || !alive {
@@ -56,8 +55,8 @@ func Stop(ctx context.Context, dir state.Dir, graceful bool) error {
 	return err
 }
 
-// find returns the identity of the living supervisor. One that has just started
-// may not have written it yet.
+// find returns the identity of the living supervisor. It waits for one that has
+// just started and not written it yet.
 func find(ctx context.Context, dir state.Dir) (identity Identity, alive bool, err error) {
 	const writing = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, writing)
@@ -82,7 +81,7 @@ func awaitEnd(ctx context.Context, process int, timeout time.Duration) (ended bo
 		if rest <= 0 {
 			return false, nil
 		}
-		// In slices, since poll(2) knows nothing of ctx.
+		// It polls in slices, since poll(2) does not know ctx.
 		slice := min(rest, 100*time.Millisecond)
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, max(1, int(slice.Milliseconds())))
 		if err != nil && !errors.Is(err, unix.EINTR) {

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// A component that ended is started again after firstBackoff, then after
-	// twice as long each time up to maxBackoff; it starts over once it has run
-	// for steadyAfter.
+	// A component that ended is started again after firstBackoff. Each further time
+	// the pause doubles, up to maxBackoff. After steadyAfter of running, the pause
+	// is firstBackoff again.
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 10 * time.Second
 	steadyAfter  = 30 * time.Second
@@ -80,7 +80,8 @@ type runningComponent struct {
 	stop  func()
 }
 
-// launch keeps component running from when those that it comes after are ready.
+// launch keeps component running. It waits first until the components that it comes
+// after are ready.
 func (s *supervisor) launch(component component, earlier []*runningComponent) *runningComponent {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -182,8 +183,8 @@ func (s *supervisor) updateReport(component string, change func(*ComponentReport
 	}
 }
 
-// openOutput returns where a component writes to. It is a pipe, so that the log
-// can be bounded; it outlives the component, whose children may go on writing.
+// openOutput returns the file that a component writes to. It is a pipe, so that the
+// log can be bounded. It outlives the component: its children may go on writing.
 func (s *supervisor) openOutput(component string) (*os.File, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {

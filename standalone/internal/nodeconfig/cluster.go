@@ -1,6 +1,5 @@
-// Package nodeconfig renders what a node's programs are given: their
-// configuration files and their arguments. Everything follows from a Cluster,
-// nothing is read from the machine.
+// Package nodeconfig renders the configuration files and the arguments of a node's
+// programs. Everything follows from a Cluster; nothing is read from the machine.
 package nodeconfig
 
 import (
@@ -12,12 +11,12 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// Addresses inside the node's network namespace. Ports are upstream's defaults:
-// no other program can be on them there.
+// Addresses inside the node's network namespace. Ports are upstream's defaults: no
+// other program can use them there.
 const (
 	// APIServerPort is where the API server listens, on all of the node's addresses.
 	APIServerPort = "6443"
-	// EtcdAddress, and the following, are reached from within the node only.
+	// EtcdAddress and the following can be reached only from within the node.
 	EtcdAddress             = "127.0.0.1:2379"
 	ControllerManagerHealth = "https://127.0.0.1:10257/healthz"
 	SchedulerHealth         = "https://127.0.0.1:10259/readyz"

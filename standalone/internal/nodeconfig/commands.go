@@ -102,8 +102,8 @@ func (c Cluster) controllerManagerArgs() []string {
 		"--cluster-signing-cert-file=" + c.cert(pki.ClusterCA), "--cluster-signing-key-file=" + c.key(pki.ClusterCA),
 		"--use-service-account-credentials",
 		"--leader-elect=false",
-		// Upstream's limits of 20 and 30 spare a control plane that many share;
-		// here they would only add seconds to the start and to each resize.
+		// Upstream's limits of 20 and 30 protect a shared control plane. Here they
+		// would only add seconds to the start and to each resize.
 		"--kube-api-qps=200", "--kube-api-burst=400",
 	}
 	if period := c.Record.HPASyncPeriod; period > 0 {

@@ -94,9 +94,9 @@ func (c Cluster) Write(machine Machine) error {
 	return nil
 }
 
-// WriteDNS renders what tells a running node of the name servers. CoreDNS looks at
-// its file by itself, and must not see half of it. resolv.conf keeps its inode,
-// which is mounted in the node; kubelet reads it for each new pod.
+// WriteDNS renders the files that tell a running node its name servers. CoreDNS
+// reads its file again by itself, and must not see half of it. resolv.conf keeps
+// its inode, which is mounted in the node; kubelet reads it for each new pod.
 func (c Cluster) WriteDNS() error {
 	resolver := filepath.Join(c.Dir.Config(), ResolvFile)
 	if err := os.WriteFile(resolver, []byte(c.resolvConf()), 0o600); err != nil {
@@ -216,14 +216,15 @@ func (c Cluster) kubelet(machine Machine) map[string]any {
 		"podLogsDir":               "/var/log/pods",
 		"failSwapOn":               false,
 		"serializeImagePulls":      false,
-		// A node that comes back says that it is not ready, and that it is only at
-		// its next look, by default after 10 s. Without a change it reports as
-		// seldom as by default.
+		// A node that comes back first says that it is not ready. It says that it
+		// is ready at its next update, by default 10 s later. Without a change it
+		// reports as seldom as by default.
 		"nodeStatusUpdateFrequency": "2s",
 		"nodeStatusReportFrequency": "5m",
 		// Images that were loaded by hand can't be pulled again: never collect them.
 		"imageGCHighThresholdPercent": 100,
-		// The machine's disk is shared and its fullness is not this cluster's to cure.
+		// The machine's disk is shared: evicting pods of this cluster would not
+		// help if others fill it.
 		"evictionHard": map[string]any{
 			"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%",
 		},
@@ -245,20 +246,22 @@ func (c Cluster) proxy(machine Machine) map[string]any {
 		"hostnameOverride": c.NodeName(),
 		"clusterCIDR":      c.Plan.Pods.String(),
 		"clientConnection": map[string]any{"kubeconfig": filepath.Join(c.Dir.Config(), pki.Proxy+".kubeconfig")},
-		// The table of connections is the machine's; as kind, leave it alone.
+		// The table of connections is the machine's. It is left alone, as kind
+		// does.
 		"conntrack": map[string]any{
 			"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s",
 		},
-		// Endpoints answer pods on the same bridge directly, past the rules that
-		// undo a service's address, unless bridged frames are filtered.
+		// If bridged frames are not filtered, endpoints answer pods on the same
+		// bridge directly. The answer then misses the rules that translate the
+		// service's address back.
 		"iptables": map[string]any{"masqueradeAll": !machine.BridgeFilter},
 	}
 }
 
 // corefile renders CoreDNS' configuration after kubeadm's
 // (https://github.com/kubernetes/kubernetes/blob/v1.37.2/cmd/kubeadm/app/phases/addons/dns/manifests.go).
-// Answers about the cluster are not cached: pods of a MiniCluster come and go,
-// and look for each other before they are there.
+// Answers about the cluster are not cached: pods of a MiniCluster come and go, and
+// look for each other before they exist.
 func (c Cluster) corefile() string {
 	forward := ""
 	if len(c.Record.NameServers) > 0 {

@@ -43,8 +43,8 @@ func files(t *testing.T, cluster Cluster, machine Machine) map[string]string {
 	return result
 }
 
-// TestProgramsWriteInsideTheStateFolderOnly: whatever a program writes by a flag or
-// a field of ours must go with the folder.
+// TestProgramsWriteInsideTheStateFolderOnly: all that our flags and fields make a
+// program write must go with the folder.
 func TestProgramsWriteInsideTheStateFolderOnly(t *testing.T) {
 	cluster := newCluster(t, nil)
 	allowed := []string{string(cluster.Dir), "/run", "/usr/lib/cni", "/var/log/pods", "/" + cluster.CgroupName()}
@@ -142,7 +142,7 @@ func TestHPASyncPeriodReachesTheController(t *testing.T) {
 		t.Error("the controller manager is not told")
 	}
 	if find(newCluster(t, nil)) {
-		t.Error("the controller manager is told without a wish")
+		t.Error("the controller manager gets the flag although none was asked for")
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package pki makes the certificates of a cluster: one authority for the
-// cluster and one for etcd, so that a client certificate that the cluster signs
-// does not open the database.
+// Package pki makes the certificates of a cluster. The cluster and etcd have an
+// authority each, so a client certificate that the cluster signs is not valid for
+// the database.
 package pki
 
 import (
@@ -51,14 +51,15 @@ type Certificate struct {
 	Name, Issuer string
 	CommonName   string
 	Organization []string
-	// DNSNames and IPs make it a server's certificate, without them it is a client's.
+	// DNSNames and IPs make it a server's certificate. Without them it is a
+	// client's.
 	DNSNames []string
 	IPs      []netip.Addr
 }
 
-// Plan returns the certificates of a cluster without the two authorities. The
-// names of users and groups are those of the RBAC rules that every API server
-// brings (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles).
+// Plan returns the certificates of a cluster without the two authorities. Users and
+// groups have the names of the RBAC rules in every API server
+// (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles).
 func Plan(nodeName string, plan network.Plan) []Certificate {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	client := func(name, user string, groups ...string) Certificate {

@@ -1,6 +1,6 @@
-// Package searchpath finds programs of the machine. PATH alone does not: `su`
-// without `-` keeps that of a plain user, which has no folders of programs for
-// the administrator, such as iptables.
+// Package searchpath finds programs of the machine. PATH alone does not suffice:
+// `su` without `-` keeps a plain user's PATH, which lacks the folders of the
+// administrator's programs, such as iptables.
 package searchpath
 
 import (
@@ -15,8 +15,7 @@ import (
 // systemFolders are where distributions and administrators put programs.
 var systemFolders = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
-// Complete returns the value of a PATH with the system's folders behind what is
-// in it already.
+// Complete returns a PATH with the missing system folders appended.
 func Complete(path string) string {
 	folders := filepath.SplitList(path)
 	for _, folder := range systemFolders {
@@ -34,7 +33,7 @@ func Look(name string) (string, error) { return lookIn(Complete(os.Getenv("PATH"
 func lookIn(path, name string) (string, error) {
 	for _, folder := range filepath.SplitList(path) {
 		if !filepath.IsAbs(folder) {
-			// As for os/exec: not from where we happen to be.
+			// Like os/exec, it does not search the working folder.
 			continue
 		}
 		if found, err := exec.LookPath(filepath.Join(folder, name)); err == nil {

@@ -40,7 +40,7 @@ func TestProgramsAreFoundInOrder(t *testing.T) {
 			t.Errorf("found is %q (%v), not %q", got, err, program)
 		}
 	}
-	// A file that is no program is none.
+	// A file that is not executable does not count.
 	if err := os.Chmod(filepath.Join(first, "program"), 0o644); err != nil {
 		t.Fatal(err)
 	}

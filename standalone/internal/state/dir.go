@@ -3,7 +3,7 @@ package state
 import "path/filepath"
 
 // Dir is the folder of one cluster. Its paths are the same on the machine and
-// inside the node, which binds the folder to where it was.
+// inside the node, which mounts the folder at the same path.
 type Dir string
 
 // NewDir returns the folder of the cluster name under root.
@@ -44,8 +44,8 @@ func (d Dir) ContainerdSocket() string { return d.Path("containerd.sock") }
 // AdminKubeconfig is the kubeconfig of the cluster's administrator.
 func (d Dir) AdminKubeconfig() string { return d.Path("config", "admin.kubeconfig") }
 
-// FailedLogs is where the logs of the cluster are kept when its making failed:
-// beside the folder, which is removed then.
+// FailedLogs is where the logs of a failed creation are kept: beside the folder,
+// which is removed.
 func (d Dir) FailedLogs() string { return string(d) + ".failed" }
 
 // OperationLock is the file whose lock is held while the cluster is made,

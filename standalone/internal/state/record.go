@@ -17,8 +17,8 @@ import (
 type Phase string
 
 const (
-	// PhaseCreating is a cluster that is being made; found by a later process,
-	// it is one whose making was interrupted, and is thrown away.
+	// PhaseCreating is a cluster that is being made. If a later process finds it,
+	// its creation was interrupted, and it is removed.
 	PhaseCreating Phase = "creating"
 	// PhaseReady is a cluster that was ready once and has state worth keeping.
 	PhaseReady Phase = "ready"
@@ -31,21 +31,22 @@ type Record struct {
 	Phase Phase  `json:"phase"`
 	// Subnet is the block that all addresses of the cluster come from.
 	Subnet netip.Prefix `json:"subnet"`
-	// MTU of the cluster's interfaces, in bytes: that of the machine's default route.
+	// MTU of the cluster's interfaces, in bytes: the same as on the machine's
+	// default route.
 	MTU int `json:"mtu"`
-	// NameServers are those that CoreDNS forwards to; none without a network. Files of
-	// clusters that exist call them upstreams.
+	// NameServers are the servers that CoreDNS forwards to; none without a network.
+	// Records of earlier versions call them upstreams, so the key stays.
 	NameServers []string `json:"upstreams,omitempty"`
 	// CNIBinDir is the folder with the CNI plugins.
 	CNIBinDir string `json:"cniBinDir"`
-	// RestrictOOMScoreAdj says that the machine refuses to lower oom_score_adj,
-	// which containerd must not try then.
+	// RestrictOOMScoreAdj says that the machine refuses to lower oom_score_adj.
+	// containerd must not try it then.
 	RestrictOOMScoreAdj bool `json:"restrictOOMScoreAdj,omitempty"`
 	// PauseImage is the reference of the image that holds a pod's namespaces.
 	PauseImage string `json:"pauseImage"`
 	// HPASyncPeriod is how often the HorizontalPodAutoscaler looks; 0 means upstream's default.
 	HPASyncPeriod time.Duration `json:"hpaSyncPeriod,omitempty"`
-	// KubernetesVersion is that of the API server, such as v1.37.2; known once ready.
+	// KubernetesVersion is the API server's, such as v1.37.2; known once ready.
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 	// KubeconfigFile is where a copy of the admin's kubeconfig was written, if anywhere.
 	KubeconfigFile string `json:"kubeconfigFile,omitempty"`
@@ -53,8 +54,8 @@ type Record struct {
 	Binaries map[string]string `json:"binaries,omitempty"`
 }
 
-// Load reads the record of a cluster's folder. Its error is fs.ErrNotExist
-// where there is no cluster.
+// Load reads the record of a cluster's folder. Its error is fs.ErrNotExist if there
+// is no cluster.
 func Load(dir Dir) (Record, error) {
 	var record Record
 	data, err := os.ReadFile(dir.Record())

@@ -1,14 +1,12 @@
-// Package dockerd runs a Docker Engine of its own, out of Debian's package, for
-// machines where none runs: for tests, and for clusters of kind on a machine
-// that has no Docker.
+// Package dockerd runs its own Docker Engine from Debian's package. It is for
+// tests, and for clusters of kind on a machine without Docker.
 //
 // The engine is unpacked, not installed, and leaves nothing behind when it is
-// stopped: its data, socket and logs are one folder, it runs in mount and
-// process namespaces of its own, and it neither touches the firewall nor
-// forwards packets. So its containers reach each other and this machine, and
-// nothing else. Settings of the kernel that nodes change are put back, unless an
-// embedded cluster needs them too. Containers get no CAP_SYS_RESOURCE where this
-// process has none to give.
+// stopped. Its data, socket and logs are in one folder, and it has its own mount
+// and process namespaces. It does not touch the firewall or forward packets, so its
+// containers reach only each other and this machine. Kernel settings that nodes
+// change are put back, unless an embedded cluster needs them too. Containers get no
+// CAP_SYS_RESOURCE if this process has none.
 package dockerd
 
 import (
@@ -24,14 +22,14 @@ import (
 	"time"
 )
 
-// Engine is a Docker Engine whose things all lie in one folder.
+// Engine is a Docker Engine that has all of its files in one folder.
 type Engine struct {
 	// Dir is the absolute path of the folder. It should be short: sockets below
 	// it have paths of at most 107 bytes.
 	Dir string
 }
 
-// The names by which Main knows what it is called for.
+// Main does different things under these program names.
 const (
 	initName    = "gopherlocks-dockerd"
 	runtimeName = "gopherlocks-runc"
@@ -76,7 +74,7 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("a Docker Engine of its own needs root")
 	}
-	// One that is ending still has its files.
+	// An engine that is still ending would use the same files.
 	if err := e.end(ctx); err != nil {
 		return fmt.Errorf("waiting for the end of the Docker Engine in %s: %w", e.Dir, err)
 	}
@@ -113,10 +111,10 @@ func (e Engine) Start(ctx context.Context, unpacked string) error {
 	}
 }
 
-// forget removes what an engine knows of its processes. One that was killed, or
-// ended with the machine, leaves that behind, and the numbers in it are those of
-// other processes in the namespace of the next: dockerd would refuse to start.
-// Docker keeps these files where a restart of the machine removes them.
+// forget removes the files with an engine's process IDs. A killed engine leaves
+// them behind, also one that ended with the machine. In the next engine's namespace
+// the IDs belong to other processes, and dockerd would refuse to start. Docker
+// itself keeps these files where a restart of the machine removes them.
 func (e Engine) forget() error {
 	return errors.Join(os.RemoveAll(e.dockerPIDFile()), os.RemoveAll(e.execRoot()))
 }
@@ -150,7 +148,7 @@ func (e Engine) prepare(ctx context.Context, unpacked string) error {
 	)
 }
 
-// config is the configuration of a dockerd that says of its version what version is:
+// config is the configuration of a dockerd; version is the output of its --version:
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
 func (e Engine) config(version string) map[string]any {
 	config := map[string]any{
@@ -176,7 +174,7 @@ func (e Engine) config(version string) map[string]any {
 }
 
 // hasKey tells whether a dockerd takes its ID from a key, which it would make in
-// /etc/docker. Since version 23 it has none, and refuses to be told of one.
+// /etc/docker. Since version 23 there is no key, and dockerd refuses the option.
 func hasKey(version string) bool {
 	var major int
 	_, err := fmt.Sscanf(version, "Docker version %d.", &major)
@@ -189,8 +187,8 @@ func (e Engine) Running() bool {
 	return ok && e.isEngine(pid)
 }
 
-// notedPID is the number of the engine's first process, which may be another
-// process's by now.
+// notedPID is the noted ID of the engine's first process. Another process may have
+// that ID by now.
 func (e Engine) notedPID() (int, bool) {
 	content, err := os.ReadFile(e.pidFile())
 	if err != nil {
@@ -207,8 +205,8 @@ func (e Engine) isEngine(pid int) bool {
 }
 
 // Stop removes all containers and networks, stops the engine and removes its
-// folder. That there is none is no error. unpacked is as in Start: an engine
-// that ended by itself is started once more, to remove its networks.
+// folder. It is no error if there is none. unpacked is as in Start: an engine that
+// ended by itself is started once more to remove its networks.
 func (e Engine) Stop(ctx context.Context, unpacked string) error {
 	if _, err := os.Stat(e.Dir); errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -25,9 +25,9 @@ func interfaces() ([]int, error) {
 }
 
 // removeLost removes the network interfaces of containers that died with the last
-// engine, which are those on its networks from before this one. The kernel was seen
-// to keep one for 50 seconds, perhaps for sockets that wait for an answer; as long,
-// its network may answer for addresses that others have by now.
+// engine: those on its networks that are older than this engine. The kernel was
+// seen to keep one for 50 seconds, perhaps for sockets that wait for an answer.
+// Meanwhile its network may answer for addresses that other containers have by now.
 func (e Engine) removeLost(ctx context.Context, before []int) error {
 	networks, err := e.docker(ctx, "network", "ls", "--quiet", "--filter=driver=bridge")
 	if err != nil {
@@ -41,7 +41,7 @@ func (e Engine) removeLost(ctx context.Context, before []int) error {
 	return nil
 }
 
-// removePorts removes those of the interfaces that are ports of a bridge.
+// removePorts removes the interfaces that are ports of a bridge.
 func removePorts(bridge string, interfaces []int) error {
 	master, err := netlink.LinkByName(bridge)
 	if _, missing := errors.AsType[netlink.LinkNotFoundError](err); missing {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestOnlyPortsFromBeforeAreRemoved: those of new containers stay, and those of
-// other bridges.
+// TestOnlyPortsFromBeforeAreRemoved: ports of new containers and of other bridges
+// stay.
 func TestOnlyPortsFromBeforeAreRemoved(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a namespace of network interfaces needs root")

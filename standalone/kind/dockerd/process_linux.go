@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawn starts the engine's first process in namespaces of its own: when it
-// ends, the kernel ends all others, and takes their mounts away.
+// spawn starts the engine's first process in its own namespaces. When it ends, the
+// kernel ends all others there and removes their mounts.
 func (e Engine) spawn(unpacked string) error {
 	log, err := os.OpenFile(e.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -27,8 +27,8 @@ func (e Engine) spawn(unpacked string) error {
 	command := exec.Command(e.init(), program(unpacked), "--config-file", filepath.Join(e.Dir, "daemon.json"))
 	command.Env = environment(unpacked)
 	command.Dir, command.Stdout, command.Stderr = "/", log, log
-	// It outlives this process, and must not hold on to files that this process
-	// was given, such as the lock of whoever started it.
+	// It outlives this process, so it must not inherit this process's files, such
+	// as a lock of its starter.
 	const firstOther = 3
 	if err := unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("keeping files from the engine: %w", err)
@@ -59,8 +59,8 @@ func dockerd(ctx context.Context, unpacked string, args ...string) (string, erro
 
 func program(unpacked string) string { return filepath.Join(unpacked, "usr/sbin/dockerd") }
 
-// environment is what an unpacked dockerd needs: its helpers and libraries are not
-// installed, either.
+// environment leads an unpacked dockerd to its helpers and libraries, which are not
+// installed either.
 func environment(unpacked string) []string {
 	return append(os.Environ(),
 		"PATH="+filepath.Join(unpacked, "usr/bin")+":"+filepath.Join(unpacked, "usr/sbin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
@@ -78,8 +78,8 @@ func libraryPath(unpacked string) string {
 	return strings.Join(folders, ":")
 }
 
-// runInit is the first process of the engine's namespaces: it starts dockerd,
-// hands signals on, and takes leave of orphans, until dockerd ends.
+// runInit is the first process of the engine's namespaces. Until dockerd ends, it
+// passes signals on to it and collects orphans.
 func runInit(args []string) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -98,7 +98,7 @@ func runInit(args []string) error {
 	pid := process.Pid
 	go func() {
 		for s := range signals {
-			// It fails when dockerd has ended, which is what is wanted.
+			// It fails only if dockerd has ended, which is fine.
 			_ = unix.Kill(pid, s.(syscall.Signal))
 		}
 	}()

@@ -35,10 +35,9 @@ func Main() {
 	os.Exit(0)
 }
 
-// runRuntime becomes runc, after taking from the container, or from the process
-// that is to run in one, the capability that this machine does not have: runc
-// fails when it cannot give what was asked for, and privileged containers ask
-// for everything.
+// runRuntime removes the capability that this machine lacks from the container, or
+// from the process to run in one. Then it becomes runc. runc fails if it cannot
+// give a capability, and privileged containers ask for all.
 func runRuntime(args []string) error {
 	if !hasResourceCapability() {
 		if err := restrict(args); err != nil {
@@ -102,8 +101,8 @@ func restrictFile(file string) error {
 	return nil
 }
 
-// withoutResourceCapability takes the capability from all sets of a container's
-// process, or of a process.
+// withoutResourceCapability removes the capability from all sets of a process, or
+// of a container's process.
 func withoutResourceCapability(content []byte) ([]byte, error) {
 	var whole map[string]json.RawMessage
 	if err := json.Unmarshal(content, &whole); err != nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/hostsettings"
 )
 
-// modules is a folder that every node of kind mounts, and that Docker makes
-// where it is missing.
+// modules is a folder that every node of kind mounts. Docker makes it if it is
+// missing.
 const modules = "/lib/modules"
 
 // noModulesFile says that there was no folder of modules before the engine.
 func (e Engine) noModulesFile() string { return filepath.Join(e.Dir, "no-modules") }
 
-// rememberSettings notes what restoreSettings goes back to. The kernel's settings,
-// which the kubelets of privileged nodes change, are shared with embedded
-// clusters, and so is the registry of them. What an earlier start has noted stays.
+// rememberSettings notes what restoreSettings restores. Kubelets of privileged
+// nodes change the kernel's settings, which embedded clusters use too, so both
+// share one registry. Notes of an earlier start stay.
 func (e Engine) rememberSettings(ctx context.Context) error {
 	if _, err := os.Stat(modules); errors.Is(err, os.ErrNotExist) {
 		if err := os.WriteFile(e.noModulesFile(), nil, 0o600); err != nil {
@@ -28,7 +28,7 @@ func (e Engine) rememberSettings(ctx context.Context) error {
 	return hostsettings.Machine.Use(ctx, e.Dir)
 }
 
-// restoreSettings undoes what nodes have changed of the machine.
+// restoreSettings undoes what nodes have changed on the machine.
 func (e Engine) restoreSettings(ctx context.Context) error {
 	err := hostsettings.Machine.Release(ctx, e.Dir)
 	if _, statErr := os.Stat(e.noModulesFile()); statErr == nil {

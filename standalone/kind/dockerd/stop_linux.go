@@ -13,26 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupTimeout bounds how long the kernel may take to let go of control groups.
+// cgroupTimeout bounds how long the kernel may keep control groups busy.
 const cgroupTimeout = 30 * time.Second
 
-// pollInterval is how often is looked for what nobody tells.
+// pollInterval is how often to check for what sends no event.
 const pollInterval = 100 * time.Millisecond
 
-// errStillRuns says that a process did not end in the time that it had.
+// errStillRuns says that a process did not end in time.
 var errStillRuns = errors.New("it still runs")
 
-// end stops dockerd in order, and by force when that takes too long. It returns
-// when all processes of the engine are gone: the kernel says that the first one of
-// a namespace has ended after it has ended the others, while its program vanishes
-// from /proc before.
+// end stops dockerd in order, and kills it if that takes too long. It returns when
+// all processes of the engine are gone. A PID file descriptor tells: the first
+// process of a namespace counts as ended only after all others. /proc loses its
+// program earlier.
 func (e Engine) end(ctx context.Context) error {
 	pid, ok := e.notedPID()
 	if !ok {
 		return nil
 	}
 	process, err := unix.PidfdOpen(pid, 0)
-	// EINVAL: the number is one of a thread by now.
+	// EINVAL: a thread has the ID by now.
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (e Engine) end(ctx context.Context) error {
 		return fmt.Errorf("opening process %d: %w", pid, err)
 	}
 	defer unix.Close(process)
-	// From here on the number cannot become another's.
+	// From here on process stays the same one, even if its ID is used again.
 	if !e.isEngine(pid) {
 		if !isNamed(pid, initName) {
 			return nil
@@ -69,7 +69,7 @@ func isNamed(pid int, program string) bool {
 	return err == nil && strings.TrimSpace(string(name)) == program[:min(kept, len(program))]
 }
 
-// sendSignal sends a signal; that the process has ended is no error.
+// sendSignal sends a signal. It is no error if the process has ended.
 func sendSignal(process int, number unix.Signal) error {
 	if err := unix.PidfdSendSignal(process, number, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
@@ -84,7 +84,7 @@ func awaitExit(ctx context.Context, process int, limit time.Duration) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// A file of a process can be read when that has ended.
+		// The file descriptor of a process becomes readable when the process ends.
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, int(pollInterval.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("waiting for its end: %w", err)
@@ -116,7 +116,7 @@ func removeCgroups(ctx context.Context, name string) error {
 	return nil
 }
 
-// retryBusy does something again until what it is done to is not busy any more.
+// retryBusy repeats do until its error is not EBUSY any more.
 func retryBusy(ctx context.Context, do func() error) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -147,7 +147,7 @@ func removeCgroup(folder string) error {
 	if err != nil {
 		return err
 	}
-	// Those below come later, and must go first.
+	// Groups below come later in the list, and must be removed first.
 	for i := len(below) - 1; i >= 0; i-- {
 		if err := unix.Rmdir(below[i]); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("%s: %w", below[i], err)

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestEndWaitsForAllProcessesOfTheEngine stands for an engine whose first process
-// ends at once while another of its namespace takes time to die: a shell with the
+// TestEndWaitsForAllProcessesOfTheEngine plays an engine with a first process that
+// ends at once, and another one that takes longer. They are a shell with the
 // engine's name, and a child that holds a lock.
 func TestEndWaitsForAllProcessesOfTheEngine(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// packages are what dockerd consists of beyond containerd, runc and iptables,
-// which the embedded cluster needs too and are installed. Installing docker.io
-// would start a daemon, and make a group.
+// packages are dockerd's parts. containerd, runc and iptables are missing here:
+// they are installed, since the embedded cluster needs them too. Installing
+// docker.io would start a daemon, and make a group.
 var packages = []string{"docker.io", "libdevmapper1.02.1", "tini"}
 
 // Unpack returns a folder with the programs of Debian's docker.io, which it

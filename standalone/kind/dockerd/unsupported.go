@@ -9,7 +9,7 @@ import (
 
 var errUnsupported = errors.New("a Docker Engine of its own needs Linux; install Docker Desktop, Podman or the like")
 
-// Main has nothing to do where no engine can run.
+// Main has nothing to do: no engine can run here.
 func Main() {}
 
 func (e Engine) rememberSettings(context.Context) error          { return errUnsupported }

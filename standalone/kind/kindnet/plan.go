@@ -5,8 +5,8 @@
 //	node A: bridge 10.244.0.1/24 ── route 10.244.1.0/24 via node B
 //	node B: bridge 10.244.1.1/24 ── route 10.244.0.0/24 via node A
 //
-// It does what kind's own kindnetd does without network policies and without
-// masquerading: the images that come with it are for machines without a way out.
+// It does what kind's own kindnetd does, except for network policies and
+// masquerading: it is for machines without a way out.
 package kindnet
 
 import (

@@ -25,7 +25,7 @@ const confDir = "/etc/cni/net.d"
 // serviceAccount is where a pod finds its credentials.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// retryDelay is between two attempts to reach the API server.
+// retryDelay is the pause between two attempts to reach the API server.
 const retryDelay = time.Second
 
 // Run keeps the network of the node self until ctx ends. server is the URL of
@@ -62,10 +62,11 @@ func newClient() (*http.Client, error) {
 	}}, nil
 }
 
-// watch reports all nodes that there are, and then every change, until the API
-// server ends the watch.
+// watch reports all existing nodes, and then every change, until the API server
+// ends the watch.
 func watch(ctx context.Context, client *http.Client, server string, changed func(event string, n node) error) error {
-	// The token is changed in place before it expires.
+	// The file is read again each time: the token in it is renewed before it
+	// expires.
 	token, err := os.ReadFile(filepath.Join(serviceAccount, "token"))
 	if err != nil {
 		return fmt.Errorf("reading the token: %w", err)

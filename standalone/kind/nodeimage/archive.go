@@ -39,7 +39,7 @@ func writeImage(target, reference, layer string) error {
 		"config": map[string]any{
 			"Entrypoint": []string{"/usr/local/bin/entrypoint", "/sbin/init"},
 			"Env":        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"},
-			// What systemd takes for a wish to stop.
+			// systemd takes it for a request to stop.
 			"StopSignal": "SIGRTMIN+3",
 		},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + digest}},

@@ -1,12 +1,12 @@
 // Package nodeimage builds a node image of kind on a machine that reaches no
-// registry: out of Debian packages, kind's own files as they lie in its Go
-// module, and programs that were compiled from Go modules.
+// registry. It is made of Debian packages, kind's own files from its Go module, and
+// programs that were compiled from Go modules.
 //
 // kind's released images are made in the same way (images/base and
-// pkg/build/nodeimage of sigs.k8s.io/kind). What differs: containerd, runc and
-// the CNI plugins are Debian's, the images of the control plane are made here
-// and loaded when the node starts, package kindnet is the network, and nothing
-// asks for CAP_SYS_RESOURCE, which not every machine has to give.
+// pkg/build/nodeimage of sigs.k8s.io/kind). Here containerd, runc and the CNI
+// plugins are Debian's. The images of the control plane are made here too, and
+// loaded when the node starts. Package kindnet is the network. Nothing asks for
+// CAP_SYS_RESOURCE, which some machines lack.
 package nodeimage
 
 import (
@@ -38,7 +38,7 @@ type Spec struct {
 	Programs string
 	// KindModule is the folder of the Go module sigs.k8s.io/kind.
 	KindModule string
-	// KubernetesVersion is that of the programs, such as v1.37.2.
+	// KubernetesVersion is the programs' version, such as v1.37.2.
 	KubernetesVersion string
 	// Mirror is the URL of a mirror of Debian.
 	Mirror string
@@ -52,7 +52,7 @@ type Image struct {
 	File string
 }
 
-// source is what else decides about the image.
+// source is this package's own source, which also decides about the image.
 //
 //go:embed *.go files
 var source embed.FS
@@ -74,8 +74,8 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 	if os.Geteuid() != 0 {
 		return Image{}, errors.New("building a node image needs root, for its files' owners")
 	}
-	// Where an engine works, it has not been installed: mostly a released image is
-	// to be had.
+	// On a machine with a working engine debootstrap was not installed: it usually
+	// gets a released image.
 	if _, err = exec.LookPath("debootstrap"); err != nil {
 		return Image{}, errors.New("building a node image needs debootstrap: run `apt-get install debootstrap`, " +
 			"or let the container engine reach the registry of the released image")
@@ -83,7 +83,8 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 	if err = os.MkdirAll(cache, 0o755); err != nil {
 		return Image{}, fmt.Errorf("making the cache of node images: %w", err)
 	}
-	// What others have begun is removed below: nobody else may be at it.
+	// What others have begun is removed below, so no other run may still work on
+	// it.
 	lock, err := flock.AcquireTelling(ctx, filepath.Join(cache, ".lock"), func() { progress("waiting for another run that builds one") })
 	if err != nil {
 		return Image{}, err
@@ -107,7 +108,7 @@ func Build(ctx context.Context, spec Spec, cache string, progress func(step stri
 		return Image{}, fmt.Errorf("publishing a cache entry: %w", err)
 	}
 	if err := keepOnly(cache, key); err != nil {
-		// It costs room on the disk, and not the image that was made.
+		// An error only costs room on the disk; the image is there.
 		progress(err.Error())
 	}
 	return image, nil
@@ -118,8 +119,8 @@ func isThere(file string) bool {
 	return err == nil
 }
 
-// keepOnly removes all images but one, and what interrupted builds have left: they
-// are large, and made in a minute.
+// keepOnly removes all images except one, and what interrupted builds have left.
+// Images are large, and made in a minute.
 func keepOnly(cache, kept string) error {
 	entries, err := os.ReadDir(cache)
 	if err != nil {
@@ -137,8 +138,8 @@ func keepOnly(cache, kept string) error {
 	return errors.Join(errs...)
 }
 
-// key is a hash of all that the image is made from, but the versions of
-// Debian's packages: those are what they are on the day of the build.
+// key is a hash of all that the image is made from. Versions of Debian's packages
+// are left out: the build takes the current ones.
 func (s Spec) key() (string, error) {
 	hash := sha256.New()
 	for _, name := range Programs {
@@ -203,8 +204,8 @@ func (s Spec) build(ctx context.Context, work, reference string, progress func(s
 	return writeImage(filepath.Join(work, "node.tar"), reference, layer)
 }
 
-// run runs a program and returns its standard output. What it mounts, and what it
-// starts, ends with it, also when it is killed.
+// run runs a program and returns its standard output. Its mounts and the processes
+// that it starts end with it, even if it is killed.
 func run(ctx context.Context, program string, args ...string) (string, error) {
 	var stderr strings.Builder
 	command := exec.CommandContext(ctx, program, args...)

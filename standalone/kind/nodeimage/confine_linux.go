@@ -5,10 +5,9 @@ import (
 	"syscall"
 )
 
-// confine gives a program namespaces of its own for mounts and processes:
-// debootstrap mounts /proc and /sys in the folder that it fills, and a build that
-// is interrupted kills it before it can take them away. Mounts that are left
-// would keep the folder from being removed.
+// confine gives a program its own namespaces for mounts and processes. debootstrap
+// mounts /proc and /sys in the folder that it fills. An interrupted build kills it
+// before it can unmount them, and the folder could not be removed.
 func confine(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID,

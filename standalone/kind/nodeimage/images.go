@@ -25,8 +25,8 @@ import (
 // kindnetReference is the image in files/kind/manifests/default-cni.yaml.
 const kindnetReference = "localhost/gopherlocks/kindnet:latest"
 
-// imageProgram is the program that an image of the control plane is for, by the
-// last part of its repository.
+// imageProgram is the program in an image of the control plane, by the last part of
+// the image's repository.
 var imageProgram = map[string]string{
 	"kube-apiserver": "kubernetes", "kube-controller-manager": "kubernetes", "kube-scheduler": "kubernetes",
 	"kube-proxy": "kubernetes", "etcd": "etcd", "coredns": "coredns", "pause": "pause", "kindnet": "kindnet",
@@ -54,7 +54,7 @@ func (s Spec) controlPlaneImages(ctx context.Context) ([]string, error) {
 	if match == nil {
 		return nil, errors.New("containerd's configuration names no sandbox_image")
 	}
-	// kubeadm's pause is not the one that containerd is told to use.
+	// kubeadm names another pause image than containerd's configuration.
 	references := []string{string(match[1]), kindnetReference}
 	for _, reference := range strings.Fields(list) {
 		if !strings.Contains(reference, "/pause:") {
@@ -64,8 +64,8 @@ func (s Spec) controlPlaneImages(ctx context.Context) ([]string, error) {
 	return references, nil
 }
 
-// addImages puts the images into the node as one archive, in which layers that
-// several have are there once. scratch is a folder to work in.
+// addImages puts the images into the node as one archive, which has shared layers
+// only once. scratch is a folder to work in.
 func (r rootfs) addImages(spec Spec, references []string, scratch string) error {
 	archive, err := layout.Write(scratch, empty.Index)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r rootfs) addImages(spec Spec, references []string, scratch string) error 
 		if err != nil {
 			return fmt.Errorf("making the image %s: %w", reference, err)
 		}
-		// By this annotation containerd gives an image its whole name.
+		// containerd reads the image's whole name from this annotation.
 		named := layout.WithAnnotations(map[string]string{"io.containerd.image.name": reference})
 		if err := archive.AppendImage(image, named); err != nil {
 			return fmt.Errorf("adding the image %s: %w", reference, err)
@@ -134,7 +134,7 @@ func (r rootfs) buildImage(spec Spec, name string, layers map[string]v1.Layer) (
 	return mutate.ConfigFile(image, config)
 }
 
-// programLayer has a program under its name, and under those that it goes by.
+// programLayer has a program under its name, and under its other names.
 func programLayer(spec Spec, program string) (v1.Layer, error) {
 	content, err := os.ReadFile(filepath.Join(spec.Programs, program))
 	if err != nil {
@@ -150,8 +150,8 @@ func programLayer(spec Spec, program string) (v1.Layer, error) {
 	return layer.close()
 }
 
-// packageLayer has the files of installed packages, and the links by which
-// Debian keeps the old names of folders.
+// packageLayer has the files of installed packages, and Debian's links for old
+// names of folders.
 func (r rootfs) packageLayer(names []string) (v1.Layer, error) {
 	var layer layerWriter
 	for _, name := range []string{"bin", "sbin", "lib", "lib64"} {
@@ -168,8 +168,8 @@ func (r rootfs) packageLayer(names []string) (v1.Layer, error) {
 			}
 		}
 	}
-	// The node's own iptables are chosen by its rules, and Docker, which writes
-	// the first ones, uses Debian's default: nft.
+	// The image must use the same variant as the node. The node's is chosen by its
+	// rules. Docker writes the first ones, with Debian's default: nft.
 	for _, name := range []string{"iptables", "ip6tables"} {
 		for _, suffix := range []string{"", "-save", "-restore"} {
 			layer.symlink("usr/sbin/"+name+suffix, "xtables-nft-multi")

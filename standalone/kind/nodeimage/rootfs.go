@@ -15,8 +15,8 @@ import (
 // suite is the release of Debian that nodes are made of.
 const suite = "bookworm"
 
-// packages are those of kind's images/base/Dockerfile that a node without
-// network storage needs, and what kind compiles instead.
+// packages are the ones in kind's images/base/Dockerfile that a node without
+// network storage needs, and Debian's packages of what kind compiles itself.
 var packages = []string{
 	"systemd", "conntrack", "iptables", "iproute2", "ethtool", "util-linux", "mount", "kmod", "procps", "jq", "ca-certificates",
 	"containerd", "runc", "containernetworking-plugins",
@@ -37,8 +37,8 @@ func (r rootfs) bootstrap(ctx context.Context, mirror string) error {
 	}
 	return r.removeAll(
 		"var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale",
-		// They set what belongs to the whole machine, such as kernel.pid_max:
-		// nodes are privileged, and the kernel is everybody's.
+		// They change settings of the whole machine, such as kernel.pid_max: nodes
+		// are privileged, and share its kernel.
 		"usr/lib/sysctl.d", "etc/sysctl.conf", "etc/sysctl.d",
 		// Services that a container has no use for, as in kind's Dockerfile.
 		"lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
@@ -64,7 +64,7 @@ func (r rootfs) removeAll(patterns ...string) error {
 	return nil
 }
 
-// populate adds all that is not Debian's.
+// populate adds everything that does not come from Debian.
 func (r rootfs) populate(ctx context.Context, spec Spec) error {
 	own, err := fs.Sub(source, "files")
 	if err != nil {
@@ -203,7 +203,7 @@ func (r rootfs) configureSystemd() error {
 		r.link("/usr/lib/systemd/systemd", "sbin/init"),
 		// It registers with the kernel, for the whole machine.
 		r.link("/dev/null", "etc/systemd/system/systemd-binfmt.service"),
-		// Else the node's journal is full of the machine's messages.
+		// Without this the node's journal is full of the machine's messages.
 		r.write("etc/systemd/journald.conf.d/kind.conf", "[Journal]\nReadKMsg=no\n"),
 	}
 	for _, service := range []string{"kubelet", "containerd", "undo-mount-hacks", "load-images"} {

@@ -35,7 +35,7 @@ func FindFolders() (Folders, error) {
 	return Folders{bin: bin, state: filepath.Dir(bin), cache: cache}, nil
 }
 
-// Cached returns the folder of the cache for what is made once.
+// Cached returns the folder of the cache for something that is made once.
 func (f Folders) Cached(what string) string { return filepath.Join(f.cache, "kind", what) }
 
 // imageSpec is what a node image is built from here.
@@ -72,8 +72,8 @@ func (f Folders) linkDocker(unpacked string) error {
 	return os.Setenv("PATH", f.bin+":"+os.Getenv("PATH"))
 }
 
-// unlinkDocker takes it away: without its engine it would pass for an engine that
-// is stopped.
+// unlinkDocker removes it: without its engine it would look like an engine that is
+// stopped.
 func (f Folders) unlinkDocker() error {
 	if err := os.Remove(f.docker()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing the link to Docker's command line: %w", err)

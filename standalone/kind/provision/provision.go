@@ -1,10 +1,10 @@
 // Package provision decides what clusters of kind on this machine run on, and
-// provides it: the machine's container engine and a released node image where
-// they are to be had, else an engine and an image made here.
+// provides it. It takes the machine's container engine and a released node image if
+// it can, and otherwise its own engine and an image made here.
 //
-// The engine is one for all work trees. Up, Resume and Down hold its lock, and
-// each tree that was led to it is on record there: so no tree takes it from
-// another that has no container in it yet.
+// All work trees share one engine. Up, Resume and Down hold its lock, and it has a
+// record of each tree that uses it. So no tree removes it while another has no
+// container in it yet.
 package provision
 
 import (
@@ -24,13 +24,13 @@ import (
 // DefaultMirror is where Debian's packages come from.
 const DefaultMirror = "http://deb.debian.org/debian"
 
-// ownEngine is the engine that is started for want of another.
+// ownEngine is the engine that is started if no other works.
 var ownEngine = dockerd.Engine{Dir: containerengine.OwnDir}
 
-// Up provides what is missing, and says in one line each which it took.
+// Up provides what is missing. It prints one line for each part that it took.
 func Up(ctx context.Context, folders Folders) error {
 	engine, err := containerengine.WithoutOwn().Find(ctx)
-	// A cluster stays where it is, also when an engine has come meanwhile.
+	// A cluster stays where it is, even if the machine has an engine by now.
 	if err == nil && !folders.usesOwn() {
 		fmt.Printf("container engine: using %s of this machine\n", engine.Program)
 		image, imageErr := provideImage(ctx, folders, engine)
@@ -63,15 +63,15 @@ func Up(ctx context.Context, folders Folders) error {
 	})
 }
 
-// usesOwn says whether this tree was led to our own engine, and that is still
-// there, be it that it runs or not.
+// usesOwn says whether this tree was given our own engine, and the engine still
+// exists. It need not run.
 func (f Folders) usesOwn() bool {
 	_, err := os.Stat(ownEngine.Dir)
 	return err == nil && containerengine.LoadProvided(f.state).DockerHost == ownEngine.Host()
 }
 
-// Resume starts the engine again that Up has started, such as after a reboot, for
-// whoever has a cluster in it to remove. It does nothing where there is none.
+// Resume starts the engine of Up again, such as after a reboot, so that a cluster
+// in it can be removed. It does nothing if there is none.
 func Resume(ctx context.Context, folders Folders) error {
 	if !folders.usesOwn() {
 		return nil
@@ -82,7 +82,7 @@ func Resume(ctx context.Context, folders Folders) error {
 	})
 }
 
-// whileLocked does something while no other work tree changes our own engine.
+// whileLocked runs do while no other work tree changes our own engine.
 func whileLocked(ctx context.Context, do func() error) error {
 	if os.Geteuid() != 0 {
 		return errors.New("a Docker Engine of its own needs root: run the command as root")
@@ -129,8 +129,8 @@ func NodeImage(ctx context.Context, folders Folders) (string, error) {
 	return built, err
 }
 
-// provideImage returns the reference of an image that was built, or "" where
-// the released one is to be had.
+// provideImage returns the reference of an image that was built, or "" if the
+// released one can be pulled.
 func provideImage(ctx context.Context, folders Folders, engine containerengine.Engine) (string, error) {
 	pullCtx, cancel := context.WithTimeout(ctx, containerengine.PullTimeout)
 	defer cancel()
@@ -142,7 +142,7 @@ func provideImage(ctx context.Context, folders Folders, engine containerengine.E
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	fmt.Println("node image: the released one cannot be had; using one made of Debian packages and Go modules")
+	fmt.Println("node image: the released one is not available; using one made of Debian packages and Go modules")
 	image, buildErr := build(ctx, folders)
 	if buildErr != nil {
 		return "", errors.Join(err, buildErr)
@@ -161,8 +161,8 @@ func build(ctx context.Context, folders Folders) (nodeimage.Image, error) {
 	return nodeimage.Build(ctx, spec, folders.Cached("node"), func(step string) { fmt.Println("node image: " + step) })
 }
 
-// Down removes the engine that Up has started, unless somebody needs it: a stack
-// of this tree, another tree, or whoever has containers in it.
+// Down removes the engine of Up if nothing needs it: no stack of this tree, no
+// other tree and no container.
 func Down(ctx context.Context, folders Folders) error {
 	if stacks := containerengine.KindStacks(folders.state); len(stacks) > 0 {
 		fmt.Printf("container engine: kept for the stacks of this folder that have a cluster of kind: %s\n", strings.Join(stacks, ", "))
@@ -175,7 +175,7 @@ func down(ctx context.Context, folders Folders) error {
 	if _, err := os.Stat(ownEngine.Dir); errors.Is(err, os.ErrNotExist) {
 		return errors.Join(containerengine.Provided{}.Save(folders.state), folders.unlinkDocker())
 	}
-	// One that ended by itself, such as at a reboot, may have containers too.
+	// An engine that ended by itself, such as at a reboot, may have containers too.
 	if _, err := startOwn(ctx, folders); err != nil {
 		return err
 	}

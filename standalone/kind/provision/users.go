@@ -11,10 +11,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
 )
 
-// users is a folder in that of the engine which all work trees of this machine
-// share. Each tree that was led to the engine leaves a file with the path of its
-// state there: until the first container of its cluster is made, nothing else
-// tells that the engine is needed.
+// users is a folder inside the shared engine's. Each work tree that was given the
+// engine leaves a file there with the path of its state. Until the tree has its
+// first container, nothing else shows that it needs the engine.
 type users string
 
 func usersOf(engineDir string) users { return users(filepath.Join(engineDir, "users")) }
@@ -43,8 +42,8 @@ func (u users) remove(state string) error {
 	return nil
 }
 
-// others are the states of further trees that are still led to the engine at
-// dockerHost. One that was deleted, or has another engine by now, is none.
+// others are the states of other trees that still use the engine at dockerHost. A
+// tree that was deleted, or has another engine by now, does not count.
 func (u users) others(state, dockerHost string) ([]string, error) {
 	entries, err := os.ReadDir(string(u))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -11,7 +11,7 @@ import (
 
 const testHost = "unix:///engine"
 
-// newTree makes the state of a work tree that was led to an engine.
+// newTree makes the state of a work tree that was given an engine.
 func newTree(t *testing.T, dockerHost string) string {
 	t.Helper()
 	state := t.TempDir()

@@ -1,6 +1,6 @@
-// Command pulumi-language-go lets Pulumi's command line run programs written
-// in Go, on machines where the official language host cannot be had: it ships
-// in Pulumi's release archives only and is not a Go module.
+// Command pulumi-language-go lets Pulumi's command line run programs written in Go,
+// on machines without the official language host. That ships only in Pulumi's
+// release archives, and is not a Go module.
 package main
 
 import (
@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	// The command line passes this to every plugin while it traces; -v and
-	// -logtostderr, for its logs, are defined by glog, which the SDK imports.
+	// The command line passes this to every plugin while it traces. Its flags for
+	// logs, -v and -logtostderr, are defined by glog, which the SDK imports.
 	flag.String("tracing", "", "accepted and ignored")
 	flag.Parse()
 	if flag.NArg() != 1 {

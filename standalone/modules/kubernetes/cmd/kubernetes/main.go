@@ -1,7 +1,7 @@
 // Command kubernetes is every Kubernetes server program, and kubectl, in one
-// binary: which one runs is decided by the name it is called by, so the
-// programs share their code on disk and in the linker's time. Install it once
-// and link kube-apiserver, kubelet and so on to it.
+// binary. The name that it is called by decides which one runs. So the programs
+// share their code, and are linked only once. Install it once and link
+// kube-apiserver, kubelet and so on to it.
 package main
 
 import (
@@ -27,9 +27,9 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// programs maps a name to the constructor of its command. Constructors are
-// called for the chosen program alone: each registers flags and metrics in
-// process-wide registries, where a second one would collide.
+// programs maps a name to the constructor of its command. Only the chosen program's
+// constructor is called: each registers flags and metrics for the whole process,
+// where two would collide.
 var programs = map[string]func() *cobra.Command{
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
