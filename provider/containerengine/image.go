@@ -59,5 +59,5 @@ func explainPull(program, image string, err error) error {
 		next = fmt.Sprintf("the registry cannot be reached: check the network and the proxy, or load the image from a file with "+
 			"`%s load`, or name one with nodeImage that `%s images` lists", program, program)
 	}
-	return fmt.Errorf("node image %s cannot be had: %s: %w", image, next, err)
+	return fmt.Errorf("node image %s is not available: %s: %w", image, next, err)
 }
