@@ -11,19 +11,19 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
-// request is one of the operator's to the API server.
+// request is a request of the operator to the API server.
 type request struct {
 	verb, namespace, resource, subresource string
 	code                                   int32 // of HTTP
 }
 
-// isWrite tells whether the operator changed something by it, or could have.
+// isWrite tells whether the request was a write that the API server accepted.
 func (r request) isWrite() bool { return !r.isRead() && r.code < 300 }
 
-// isRead tells whether the operator asked for something, also for what is not there.
+// isRead tells whether the operator read something. The object need not exist.
 func (r request) isRead() bool { return slices.Contains([]string{"get", "list", "watch"}, r.verb) }
 
-// requests returns those of the operator, in order, but for events.
+// requests returns the operator's requests in order, except those about events.
 func requests(t testing.TB) []request {
 	t.Helper()
 	data, err := os.ReadFile(world.auditLog)
@@ -53,7 +53,7 @@ func writes(t testing.TB, namespace string) []request {
 	return slices.DeleteFunc(requests(t), func(r request) bool { return r.namespace != namespace || !r.isWrite() })
 }
 
-// jobWrites are those to the Job.
+// jobWrites are the writes to the Job.
 func jobWrites(all []request) []request {
 	return slices.DeleteFunc(slices.Clone(all), func(r request) bool { return r.resource != "jobs" })
 }

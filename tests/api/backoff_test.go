@@ -9,9 +9,9 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// TestRankThatIsStoppedAgainIsNotMissedForLonger: left to itself, the Job
-// controller counts each stop of a rank for ever, and waits twice as long with
-// each before it replaces the rank.
+// TestRankThatIsStoppedAgainIsNotMissedForLonger: by default the Job controller
+// counts all stops of a rank, and doubles the time before it replaces the rank with
+// each.
 func TestRankThatIsStoppedAgainIsNotMissedForLonger(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2})
@@ -30,7 +30,7 @@ func TestRankThatIsStoppedAgainIsNotMissedForLonger(t *testing.T) {
 	m.waitForSize(2)
 }
 
-// waitForStops waits until rank 1's pod bears the number of earlier stops.
+// waitForStops waits until rank 1's pod has the number of earlier stops.
 func waitForStops(t *testing.T, m miniCluster, want string) {
 	t.Helper()
 	eventually(t, func() error {
@@ -45,7 +45,8 @@ func waitForStops(t *testing.T, m miniCluster, want string) {
 	})
 }
 
-// TestRankIsReplacedAlsoBesideAContainerThatGoesOn: for its Job, such a pod runs.
+// TestRankIsReplacedAlsoBesideAContainerThatGoesOn: to the Job, such a pod still
+// runs.
 func TestRankIsReplacedAlsoBesideAContainerThatGoesOn(t *testing.T) {
 	t.Parallel()
 	m, _ := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 4, Containers: []api.Container{

@@ -20,9 +20,9 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// The benchmarks compare MiniClusters with what they cannot be faster than: bare
-// Indexed Jobs, on the same control plane in the same run, by turns. Figures are
-// medians of rounds after one to warm up; docs/benchmarks.md explains them.
+// The benchmarks compare MiniClusters with bare Indexed Jobs, which must be faster.
+// Both run by turns on the same control plane in the same run. Figures are medians
+// of all rounds after the first, which warms up. docs/benchmarks.md explains them.
 
 // BenchmarkResize resizes from 1 to 200 ranks and back.
 func BenchmarkResize(b *testing.B) {
@@ -104,8 +104,8 @@ func BenchmarkManyAtOnce(b *testing.B) {
 	}
 }
 
-// parts are the fewest objects that make a MiniCluster: without what Flux needs
-// besides, events, and a status before the ranks are there.
+// parts are the fewest objects that make a MiniCluster. What Flux needs is left
+// out, and so are events, and a status before the ranks exist.
 type parts struct {
 	miniCluster api.MiniCluster
 	service     corev1.Service
@@ -123,8 +123,8 @@ func partsOf(b *testing.B, key types.NamespacedName) parts {
 	return p
 }
 
-// createByHand makes such objects without an operator, by as many creators as it
-// has workers, and removes them again.
+// createByHand makes such objects without an operator and removes them again. It
+// has as many creators as the operator has workers.
 func createByHand(b *testing.B, number int, like parts) moments {
 	b.Helper()
 	world.operators.current().stop()
@@ -156,14 +156,14 @@ func createByHand(b *testing.B, number int, like parts) moments {
 		return world.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(status), client.FieldOwner("bench"), client.ForceOwnership)
 	})
 	took := world.kubelet.waitForPods(b, namespace, number*int(*like.job.Spec.Completions), began)
-	// The Jobs first: nobody owns them, and with them go the pods.
+	// The Jobs go first: they have no owner, and their pods go with them.
 	for _, kind := range []client.Object{&batchv1.Job{}, &corev1.Service{}, &api.MiniCluster{}} {
 		remove(b, kind, namespace)
 	}
 	return took
 }
 
-// createJobs makes as many bare Jobs as fast, and removes them again.
+// createJobs makes as many bare Jobs in the same way, and removes them again.
 func createJobs(b *testing.B, number int, like *batchv1.Job) moments {
 	b.Helper()
 	began := time.Now()
@@ -177,8 +177,8 @@ func createJobs(b *testing.B, number int, like *batchv1.Job) moments {
 	return took
 }
 
-// BenchmarkAtRest holds 200 MiniClusters of 1 rank, and looks at an operator that
-// has been started for them, for a minute in which nothing happens.
+// BenchmarkAtRest has 200 MiniClusters of 1 rank. It starts an operator for them,
+// and watches it for a minute in which nothing happens.
 func BenchmarkAtRest(b *testing.B) {
 	needWorld(b)
 	const number, size, minute = 200, 1, time.Minute
@@ -212,10 +212,11 @@ func BenchmarkAtRest(b *testing.B) {
 	remove(b, &api.MiniCluster{}, namespace)
 }
 
-// BenchmarkNode measures the stand-in for nodes alone: 200 pods that wait for it.
+// BenchmarkNode measures only the stand-in for nodes, with 200 pods that wait for
+// it.
 func BenchmarkNode(b *testing.B) {
 	if os.Getenv(kwokVariable) != "" {
-		b.Skip("kwok's nodes stand in for the stand-in")
+		b.Skip("kwok's nodes replace the stand-in")
 	}
 	const pods, rounds = 200, 3
 	var start []time.Duration
@@ -247,7 +248,7 @@ func createMany(b *testing.B, number int, object func(i int) client.Object) {
 	forEach(b, number, func(ctx context.Context, i int) error { return world.client.Create(ctx, object(i)) })
 }
 
-// forEach does something for each of a number, ten at a time.
+// forEach calls do for 0 to number-1, ten at a time.
 func forEach(b *testing.B, number int, do func(ctx context.Context, i int) error) {
 	b.Helper()
 	ctx := b.Context()
@@ -269,7 +270,7 @@ func forEach(b *testing.B, number int, do func(ctx context.Context, i int) error
 	close(errs)
 	for err := range errs {
 		if err != nil {
-			b.Fatalf("number by number: %v", err)
+			b.Fatal(err)
 		}
 	}
 }

@@ -30,8 +30,8 @@ rules:
 `
 
 // controlPlaneVariable is a folder with another kube-apiserver and
-// kube-controller-manager: "make test-oldest" has those of the oldest Kubernetes that
-// the operator works on.
+// kube-controller-manager. "make test-oldest" takes those of the oldest supported
+// Kubernetes.
 const controlPlaneVariable = "GOPHERLOCKS_CONTROL_PLANE"
 
 // controlPlane returns the path of a program of the control plane.
@@ -40,7 +40,7 @@ func controlPlane(bin, name string) string {
 }
 
 // startAPIServer starts etcd and kube-apiserver with our resource definition. The
-// environment is to be stopped also when there is an error.
+// caller must stop the environment even after an error.
 func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 	definition, err := crd()
 	if err != nil {
@@ -58,7 +58,7 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 	server.Configure().
 		Set("audit-policy-file", policy).
 		Set("audit-log-path", world.auditLog).
-		// So that a write is in the log before its author has the answer.
+		// A write must be in the log before the operator gets the answer.
 		Set("audit-log-mode", "blocking-strict").
 		// Stricter than the default: it asks for miniclusters/finalizers.
 		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
@@ -94,8 +94,8 @@ func serverVersion(config *rest.Config) (*version.Version, error) {
 
 // startControllerManager starts the controllers that the operator builds upon.
 func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
-	// Nodes are given up sooner than after 50 s: see nodes_test.go. Those of kwok
-	// have the time, also where they share a busy machine.
+	// Nodes are given up sooner than after 50 s: see nodes_test.go. kwok's nodes
+	// get the full time, since the machine may be busy.
 	gracePeriod := "20s"
 	if os.Getenv(kwokVariable) != "" {
 		gracePeriod = "5m"

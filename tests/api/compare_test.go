@@ -29,16 +29,17 @@ type comparison struct {
 	reads, writes, status []float64
 }
 
-// moments of a resize, since its beginning: when as many pods as wished exist, and
-// when they are ready too. They are the same where pods go.
+// moments of a resize, since its beginning: when the desired number of pods exists,
+// and when all are ready. Both are the same if pods go.
 type moments struct{ exist, ready time.Duration }
 
 func newComparison(name string) *comparison { return &comparison{name: name} }
 
-// round is what one thing took the MiniCluster, a bare Job and a copy of the
-// MiniCluster's Job, the time until the MiniCluster's status said so, and the
-// operator's requests. least is the same done to the fewest objects that make a
-// MiniCluster, by hand: what an operator that costs nothing would take.
+// round is how long one thing took with the MiniCluster, a bare Job and a copy of
+// the MiniCluster's Job. It also has the time until the MiniCluster's status said
+// so, and the operator's requests. least is the time for the fewest objects that
+// make a MiniCluster, without an operator: what an operator that costs nothing
+// would take.
 type round struct {
 	ours, bare, copied moments
 	least              *moments
@@ -114,13 +115,13 @@ func requestsIn(t testing.TB, namespace string) []request {
 	return slices.DeleteFunc(requests(t), func(r request) bool { return r.namespace != namespace })
 }
 
-// bareJob is an elastic Indexed Job that nobody looks after.
+// bareJob is an elastic Indexed Job without an operator.
 type bareJob struct {
 	t   testing.TB
 	key types.NamespacedName
 }
 
-// newBareJob is what somebody writes by hand who needs no MiniCluster.
+// newBareJob is a Job as users write it who need no MiniCluster.
 func newBareJob(namespace string, size int32) *batchv1.Job {
 	job := &batchv1.Job{Spec: batchv1.JobSpec{
 		CompletionMode: ptr.To(batchv1.IndexedCompletion),
@@ -136,10 +137,9 @@ func newBareJob(namespace string, size int32) *batchv1.Job {
 	return job
 }
 
-// copyOf returns a bare Job with the pods and policies of a MiniCluster's Job: what
-// it costs more than newBareJob is the price of what they do, not of the operator.
-// Its pods bear a label of their own, which the operator does not look at, and are
-// spread by it as ranks are.
+// copyOf returns a bare Job with the pods and policies of a MiniCluster's Job. It
+// shows what these cost more than newBareJob, without the operator. Its pods have
+// another label, which the operator ignores, and are spread by it like ranks.
 func copyOf(job *batchv1.Job, namespace string) *batchv1.Job {
 	c := &batchv1.Job{Spec: *job.Spec.DeepCopy()}
 	c.Namespace, c.Name = namespace, "copy"
@@ -177,8 +177,8 @@ func (j bareJob) resize(size int32) moments {
 	return took
 }
 
-// waitForJob waits until the Job controller has nothing left to do, so that it
-// is at rest when the next round begins.
+// waitForJob waits until the Job controller has nothing left to do: the next round
+// must begin at rest.
 func waitForJob(t testing.TB, key types.NamespacedName, size int32) {
 	t.Helper()
 	eventually(t, func() error {
@@ -200,8 +200,8 @@ func (k *kubelet) waitForReady(t testing.TB, namespace string, number int) {
 	k.waitForPods(t, namespace, number, time.Now())
 }
 
-// waitForPods waits for that too, and returns how long it took since began. It
-// asks the node and not the API server, which is what is measured.
+// waitForPods waits for that too, and returns how long it took since began. It asks
+// the node: questions to the API server would change what is measured.
 func (k *kubelet) waitForPods(t testing.TB, namespace string, number int, began time.Time) moments {
 	t.Helper()
 	const look = 2 * time.Millisecond

@@ -24,9 +24,9 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// contend makes the API server answer whoever creates a Service in a namespace as it
-// does where too many count against one ResourceQuota at once, until the returned
-// function is called.
+// contend makes the API server refuse each new Service in a namespace, as if too
+// many objects counted against one ResourceQuota at once. The returned function
+// ends that.
 // Source: https://github.com/kubernetes/kubernetes/issues/67761
 func contend(t *testing.T, namespace string) (end func()) {
 	t.Helper()
@@ -84,8 +84,8 @@ func contend(t *testing.T, namespace string) (end func()) {
 	return func() { over.Store(true) }
 }
 
-// TestContendedQuotaHoldsNothingUpForGood: nothing that the operator watches tells
-// when there is no more contention.
+// TestContendedQuotaHoldsNothingUpForGood: no event tells the operator when the
+// contention ends.
 func TestContendedQuotaHoldsNothingUpForGood(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)

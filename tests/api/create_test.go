@@ -18,8 +18,8 @@ import (
 
 func TestScaleIsReadableFromTheFirstMoment(t *testing.T) {
 	t.Parallel()
-	// No size: the definition's default must stand in. The first read follows the
-	// creation at once, whether or not the operator has been there.
+	// Without a size, the definition's default must apply. The first read follows
+	// the creation at once, even before the operator has seen it.
 	m := create(t, api.MiniClusterSpec{})
 	if got := m.getScale().Spec.Replicas; got != 1 {
 		t.Errorf("spec.replicas = %d, want the default 1", got)

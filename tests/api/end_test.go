@@ -143,7 +143,7 @@ func allowed(t *testing.T, user string, what authorizationv1.ResourceAttributes)
 	return review.Status.Allowed
 }
 
-// TestOperatorCannotReadSecrets: its permissions are not those of a thief.
+// TestOperatorCannotReadSecrets: whoever steals its token must not get Secrets.
 func TestOperatorCannotReadSecrets(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)

@@ -16,7 +16,7 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// TestOnlyTheLeadIsKeptFromEviction: also a lead that is not ready may go.
+// TestOnlyTheLeadIsKeptFromEviction: a lead that is not ready may go.
 func TestOnlyTheLeadIsKeptFromEviction(t *testing.T) {
 	t.Parallel()
 	m, _, n := createOnNodes(t, map[string]string{"0": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})

@@ -125,8 +125,8 @@ func (m miniCluster) change(edit func(*api.MiniClusterSpec)) {
 	}
 }
 
-// touch changes the MiniCluster in nothing that the operator goes by, so that it is
-// looked at. It returns the MiniCluster's new version.
+// touch makes a change to the MiniCluster that means nothing to the operator, so
+// that it reconciles. It returns the MiniCluster's new version.
 func (m miniCluster) touch() string {
 	m.t.Helper()
 	mc := m.get()
@@ -189,7 +189,7 @@ func (m miniCluster) pods() map[string]*corev1.Pod {
 	return found
 }
 
-// waitForSize waits until exactly size ranks are there and ready, nothing moves
+// waitForSize waits until exactly size ranks exist and are ready, nothing changes
 // any more, and the status says so.
 func (m miniCluster) waitForSize(size int32) {
 	m.t.Helper()

@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// kubelet stands in for the scheduler and the kubelet: it binds each pod to a
-// node, reports it running and ready, and when the pod is deleted reports that
-// its container has ended, and lets it go. Real pods end the same way, only
+// kubelet stands in for the scheduler and the kubelet. It binds each pod to a node,
+// and reports it running and ready. When the pod is deleted, it reports that the
+// container has ended, and lets the pod go. Real pods end the same way, only
 // slower; the Job controller cannot tell the difference.
 type kubelet struct {
 	pods kubernetes.Interface
@@ -26,7 +26,8 @@ type kubelet struct {
 	mu sync.Mutex
 	// held namespaces start no pod, and let none end.
 	held map[string]bool
-	// places choose the nodes of a namespace's pods; without, it is nodeName.
+	// places choose the nodes of a namespace's pods. Without one, all go to
+	// nodeName.
 	places map[string]place
 	// silent nodes do nothing, and report nothing.
 	silent map[string]bool
@@ -36,7 +37,7 @@ type kubelet struct {
 	changed workqueue.TypedInterface[string]
 }
 
-// stopped is what the containers answer to SIGTERM.
+// stopped is the exit code of containers after SIGTERM.
 const stopped = 128 + 15
 
 const nodeName = "node-without-a-machine"
@@ -44,8 +45,8 @@ const nodeName = "node-without-a-machine"
 // leadAddress is an annotation of pods: the address that the node gives rank 0.
 const leadAddress = "test.gopherlocks.example/lead-address"
 
-// kubeletWorkers are how many pods the node brings on at a time: as many nodes
-// would, so that hundreds of pods do not wait for each other.
+// kubeletWorkers is how many pods the node handles at a time, so that hundreds of
+// pods do not wait for each other.
 const kubeletWorkers = 16
 
 // startKubelet starts the stand-in.
@@ -95,7 +96,7 @@ func watchPods(ctx context.Context, config *rest.Config) (*kubelet, error) {
 	return k, nil
 }
 
-// look makes a worker look at the pod. A pod is in the hands of one at a time.
+// look makes a worker look at the pod. Only one worker handles a pod at a time.
 func (k *kubelet) look(pod *corev1.Pod) { k.changed.Add(pod.Namespace + "/" + pod.Name) }
 
 // syncNext brings the next pod on, and tells whether there may be more.
@@ -111,8 +112,8 @@ func (k *kubelet) syncNext(ctx context.Context) bool {
 	return true
 }
 
-// podsIn returns the pods of a namespace, as the node sees them: what counts them
-// there costs the API server nothing.
+// podsIn returns the pods of a namespace, as the node sees them. This costs the API
+// server nothing.
 func (k *kubelet) podsIn(namespace string) []*corev1.Pod {
 	objects, _ := k.informer.GetIndexer().ByIndex(cache.NamespaceIndex, namespace) // the index is the factory's
 	pods := make([]*corev1.Pod, 0, len(objects))
@@ -122,8 +123,8 @@ func (k *kubelet) podsIn(namespace string) []*corev1.Pod {
 	return pods
 }
 
-// hold makes the node stand still for the pods of a namespace, until the returned
-// function is called.
+// hold makes the node ignore the pods of a namespace, until the returned function
+// is called.
 func (k *kubelet) hold(namespace string) (release func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -142,8 +143,8 @@ func (k *kubelet) hold(namespace string) (release func()) {
 // none.
 type place func(*corev1.Pod) (node, because string)
 
-// setPlace sets who chooses the nodes of a namespace's pods, also of those that
-// have waited for one.
+// setPlace sets what chooses the nodes of a namespace's pods, also for pods that
+// wait already.
 func (k *kubelet) setPlace(namespace string, choose place) {
 	k.mu.Lock()
 	k.places[namespace] = choose
@@ -153,8 +154,8 @@ func (k *kubelet) setPlace(namespace string, choose place) {
 	}
 }
 
-// setSilent makes a node stand still, as one that has lost its power or its
-// network; or brings it back.
+// setSilent makes a node do nothing, as without power or network, or brings it
+// back.
 func (k *kubelet) setSilent(node string, silent bool) {
 	k.mu.Lock()
 	k.silent[node] = silent
@@ -166,8 +167,9 @@ func (k *kubelet) setSilent(node string, silent bool) {
 	}
 }
 
-// sync brings a pod one step on. Each write leads to the next event. An error is
-// another writer's conflict, or a pod that is gone: then, too, there is an event.
+// sync takes a pod one step further. Each write leads to the next event. An error
+// means a conflict with another writer, or that the pod is gone: these lead to an
+// event too.
 func (k *kubelet) sync(ctx context.Context, pod *corev1.Pod) {
 	k.mu.Lock()
 	held := k.held[pod.Namespace]
@@ -252,7 +254,8 @@ func setCondition(pod *corev1.Pod, conditionType corev1.PodConditionType, status
 	})
 }
 
-// writeEnd reports that the pod's container has ended, with its last word.
+// writeEnd reports that the pod's container has ended, with its termination
+// message.
 func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32, message string) {
 	pod = pod.DeepCopy()
 	pod.Status.Phase = corev1.PodFailed
@@ -265,7 +268,7 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 }
 
-// endedRank is the status of the pod's rank, with its last word.
+// endedRank is the status of the pod's rank, with its termination message.
 func endedRank(pod *corev1.Pod, exitCode int32, message string) corev1.ContainerStatus {
 	return corev1.ContainerStatus{
 		Name: pod.Spec.Containers[0].Name,
@@ -283,7 +286,7 @@ func (k *kubelet) endRank(ctx context.Context, pod *corev1.Pod, exitCode int32) 
 	k.writeEnd(ctx, pod, exitCode, "")
 }
 
-// endRankAlone reports the same where the other container of the pod goes on.
+// endRankAlone reports the same while the other container of the pod goes on.
 func (k *kubelet) endRankAlone(ctx context.Context, pod *corev1.Pod, exitCode int32) {
 	pod = pod.DeepCopy()
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{endedRank(pod, exitCode, ""), {

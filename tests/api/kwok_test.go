@@ -13,9 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// kwokVariable is the path of kwok (https://kwok.sigs.k8s.io). Where it is set, a
-// real scheduler places the pods on nodes that kwok simulates, instead of the
-// stand-in of kubelet_test.go: for benchmarks, which are compared with others'.
+// kwokVariable is the path of kwok (https://kwok.sigs.k8s.io). If it is set, a real
+// scheduler places the pods on nodes that kwok simulates, instead of the stand-in
+// of kubelet_test.go. This is for benchmarks, which are compared with other
+// people's.
 const kwokVariable = "GOPHERLOCKS_KWOK"
 
 // simulatedNodes, each of which takes podsOfANode pods, as kubelets do by default.
@@ -93,8 +94,8 @@ func makeNodes(ctx context.Context, kwok *process) error {
 		}
 		open := 0
 		for _, node := range list.Items {
-			// New nodes are marked as not ready, which the node lifecycle controller
-			// takes back when they are.
+			// New nodes have a taint for not being ready. The node lifecycle
+			// controller removes it when they are.
 			if len(node.Status.Conditions) > 0 && len(node.Spec.Taints) == 0 {
 				open++
 			}

@@ -18,9 +18,9 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// lead stands in for the agent of rank 0: it speaks the protocol that the
-// operator knows, and its instance of Flux is a list of busy ranks. The tests of
-// the agent hold the real one to the same protocol.
+// lead stands in for the agent of rank 0. It speaks the agent's protocol, and its
+// instance of Flux is a list of busy ranks. The agent's tests check that the real
+// one speaks the same protocol.
 type lead struct {
 	t       testing.TB
 	address string
@@ -38,8 +38,8 @@ const agentPort = "8051"
 
 var lastAddress atomic.Uint32
 
-// createInstance makes a MiniCluster of Flux, whose lead has an address but does
-// not answer yet.
+// createInstance makes a MiniCluster of Flux. Its lead has an address but does not
+// answer yet.
 func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead) {
 	t.Helper()
 	return createInstanceIn(t, newNamespace(t), spec)
@@ -89,7 +89,7 @@ func (l *lead) serve(m miniCluster) {
 	l.t.Cleanup(l.stop)
 }
 
-// stop makes the lead fall silent. What it knows, it knows when it serves again.
+// stop makes the lead stop answering. It keeps its state until it serves again.
 func (l *lead) stop() { _ = l.server.Close() }
 
 func (l *lead) drain(w http.ResponseWriter, r *http.Request) {

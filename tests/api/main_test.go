@@ -1,6 +1,6 @@
-// Package api tests the operator from outside, as a program: against a real
+// Package api tests the operator from outside, as a program. It runs against a real
 // kube-apiserver and etcd, with the Job controller and the garbage collector of a
-// real kube-controller-manager, and under the access rules that it is installed
+// real kube-controller-manager. It has only the permissions that it is installed
 // with.
 //
 // There is no node. A stand-in for the kubelet (see kubelet_test.go) binds pods
@@ -40,7 +40,7 @@ const (
 
 // world is what all tests share.
 var world struct {
-	missing    string // what the tests cannot run without; empty if all is there
+	missing    string // what the tests need and do not have; empty if nothing is missing
 	client     client.Client
 	version    *version.Version // of the API server
 	kubectl    string

@@ -17,8 +17,8 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// hold keeps an object from going when it is deleted, until the returned function
-// is called.
+// hold keeps an object in place when it is deleted, until the returned function is
+// called.
 func hold(t *testing.T, o client.Object) (release func()) {
 	t.Helper()
 	const finalizer = "test.gopherlocks.example/held"
@@ -42,8 +42,8 @@ func hold(t *testing.T, o client.Object) (release func()) {
 	}
 }
 
-// TestSecretOfAnEarlierMiniClusterIsNotUsed: it is about to be collected, and holds
-// another MiniCluster's token.
+// TestSecretOfAnEarlierMiniClusterIsNotUsed: it will be garbage-collected soon, and
+// has the earlier MiniCluster's token.
 func TestSecretOfAnEarlierMiniClusterIsNotUsed(t *testing.T) {
 	t.Parallel()
 	m, _ := createInstance(t, api.MiniClusterSpec{Size: 1})
@@ -59,8 +59,8 @@ func TestSecretOfAnEarlierMiniClusterIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestPartsOfOthersAreLeftAlone: no Job begins beside them, and nothing of theirs
-// becomes the MiniCluster's, with which it would go.
+// TestPartsOfOthersAreLeftAlone: no Job begins beside other people's objects. The
+// MiniCluster does not become their owner: they would be deleted with it.
 func TestPartsOfOthersAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	meta := func(suffix string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name + suffix} }
@@ -108,7 +108,7 @@ func TestPartsOfOthersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestPartOfAnotherHoldsUpNoRanks: those that run do not stand on it.
+// TestPartOfAnotherHoldsUpNoRanks: running ranks do not need that part.
 func TestPartOfAnotherHoldsUpNoRanks(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 1, MaxSize: 2})
@@ -127,8 +127,8 @@ func TestPartOfAnotherHoldsUpNoRanks(t *testing.T) {
 	m.waitForPods(2)
 }
 
-// TestPartOfAnEarlierMiniClusterIsWaitedFor: taken over, it would be collected under
-// the new ranks.
+// TestPartOfAnEarlierMiniClusterIsWaitedFor: if it were taken over, it would be
+// garbage-collected while the new ranks need it.
 func TestPartOfAnEarlierMiniClusterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	m, _ := createInstance(t, api.MiniClusterSpec{Size: 1})

@@ -17,19 +17,19 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// nodes are the nodes of one test, in a zone of their own, so that the node
-// lifecycle controller judges them by themselves. Node a stays.
+// nodes are the nodes of one test. They have their own zone, since the node
+// lifecycle controller judges each zone separately. Node a stays.
 type nodes struct {
 	t    *testing.T
 	zone string
 	// beats end the heartbeats of each node.
 	beats map[string]context.CancelFunc
-	// byRank is the node of each rank; ranks that are not there are put on a.
+	// byRank is the node of each rank. Ranks that it does not have go to node a.
 	byRank map[string]string
 }
 
-// createOnNodes makes two nodes that report, and then an instance whose ranks are put
-// on them.
+// createOnNodes makes two nodes that report, and then an instance with its ranks on
+// them.
 func createOnNodes(t *testing.T, byRank map[string]string, spec api.MiniClusterSpec) (miniCluster, *lead, *nodes) {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -76,8 +76,8 @@ func (n *nodes) start(node string) {
 	n.beat(node)
 }
 
-// beat makes the node report until it is lost. As a kubelet does, it also says that
-// it is ready when somebody else has said otherwise.
+// beat makes the node report until it is lost. Like a kubelet, it also sets its
+// condition Ready again if somebody else has changed it.
 func (n *nodes) beat(node string) {
 	ctx, cancel := context.WithCancel(n.t.Context())
 	n.beats[node] = cancel
@@ -149,8 +149,8 @@ func (n *nodes) remove(m miniCluster, node string) {
 	}
 }
 
-// impatient is a spec whose ranks leave a lost node a second after it is given up;
-// by default it is five minutes.
+// impatient is a spec with ranks that leave a lost node a second after it is given
+// up. The default is five minutes.
 func impatient(spec api.MiniClusterSpec) api.MiniClusterSpec {
 	for _, key := range []string{corev1.TaintNodeUnreachable, corev1.TaintNodeNotReady} {
 		spec.Pod.Tolerations = append(spec.Pod.Tolerations, corev1.Toleration{
@@ -240,8 +240,8 @@ func TestRankOfALostNodeComesBackElsewhere(t *testing.T) {
 	}
 }
 
-// TestNodeThatComesBackKeepsItsRanks: it was away for less than its taint is
-// tolerated.
+// TestNodeThatComesBackKeepsItsRanks: its ranks tolerate its taint for longer than
+// it was away.
 func TestNodeThatComesBackKeepsItsRanks(t *testing.T) {
 	t.Parallel()
 	m, _, n := createOnNodes(t, map[string]string{"1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
@@ -256,8 +256,8 @@ func TestNodeThatComesBackKeepsItsRanks(t *testing.T) {
 	}
 }
 
-// TestRestartedNodeEndsNoInstance: its kubelet finds the containers gone, also that
-// of the lead.
+// TestRestartedNodeEndsNoInstance: its kubelet finds all containers gone, even the
+// lead's.
 func TestRestartedNodeEndsNoInstance(t *testing.T) {
 	t.Parallel()
 	m, _, n := createOnNodes(t, map[string]string{"0": "b", "1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})
@@ -292,12 +292,12 @@ func TestRestartedNodeEndsNoInstance(t *testing.T) {
 	m.waitForEvent(api.EventLeadBack)
 }
 
-// lostContainer is the exit code that a container runtime reports for a container
-// that it finds gone.
+// lostContainer is the exit code that a container runtime reports for a lost
+// container.
 const lostContainer = 255
 
-// TestShrinkIsNotHeldUpByALostNode: the instance has lost the rank, so that no job
-// runs there, and the Job shrinks though nobody ends the pod.
+// TestShrinkIsNotHeldUpByALostNode: the instance has lost the rank, so no job runs
+// there. The Job shrinks although no kubelet ends the pod.
 func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
 	t.Parallel()
 	m, lead, n := createOnNodes(t, map[string]string{"2": "b"}, impatient(api.MiniClusterSpec{Size: 3, MaxSize: 4}))
@@ -321,8 +321,8 @@ func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
 	m.waitForSize(3)
 }
 
-// TestRankDeletedByForceIsReplaced: who deletes a pod by force says that it does
-// not run any more. Left to itself, its Job would wait for a kubelet's word.
+// TestRankDeletedByForceIsReplaced: a forced deletion says that the pod does not
+// run any more. By itself the Job would wait for the kubelet's report.
 func TestRankDeletedByForceIsReplaced(t *testing.T) {
 	t.Parallel()
 	m, _, n := createOnNodes(t, map[string]string{"1": "b"}, api.MiniClusterSpec{Size: 2, MaxSize: 4})

@@ -19,8 +19,8 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// TestWhatTheSpecNoLongerAsksForIsRemoved: above all a permission that was
-// withdrawn. What others have made stays, whatever its name.
+// TestWhatTheSpecNoLongerAsksForIsRemoved, above all a withdrawn permission. What
+// others have made stays, whatever its name.
 func TestWhatTheSpecNoLongerAsksForIsRemoved(t *testing.T) {
 	t.Parallel()
 	m, _ := createInstance(t, api.MiniClusterSpec{

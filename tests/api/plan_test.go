@@ -22,11 +22,11 @@ import (
 	"github.com/gopherlocks/gopherlocks/resizeplan/cluster"
 )
 
-// planner is a user who may read MiniClusters and what the operator makes of them,
-// and nothing else.
+// planner is a user who may only read MiniClusters and the objects that the
+// operator makes.
 const planner = "planner"
 
-// connectAs connects as a user, or where that is empty as the administrator.
+// connectAs connects as a user, or as the administrator if user is empty.
 func connectAs(t *testing.T, user string) *cluster.Cluster {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(world.kubeconfig)
@@ -47,8 +47,8 @@ func connectAs(t *testing.T, user string) *cluster.Cluster {
 	return c
 }
 
-// declared is the MiniCluster as a stack declares it that wishes spec: with nothing
-// that the API server fills in.
+// declared is the MiniCluster as a stack with this spec declares it, without what
+// the API server fills in.
 func (m miniCluster) declared(spec map[string]any) map[string]any {
 	spec["containers"] = []any{map[string]any{"image": "example.org/image:1", "command": "work --hard"}}
 	spec["flux"] = map[string]any{"enabled": false}
@@ -59,7 +59,7 @@ func (m miniCluster) declared(spec map[string]any) map[string]any {
 	}
 }
 
-// dryRun is what the API server answers to Pulumi's preview of an update.
+// dryRun is the API server's answer to Pulumi's preview of an update.
 func (m miniCluster) dryRun(object map[string]any) map[string]any {
 	m.t.Helper()
 	answer := &unstructured.Unstructured{Object: asMap(m.t, object)}
@@ -98,9 +98,10 @@ func (m miniCluster) plan(c *cluster.Cluster, before, after map[string]any, answ
 	return resizeplan.Make(resizeplan.Preview{MiniClusters: []resizeplan.Declared{d}}, live).MiniClusters[0]
 }
 
-// TestPlanIsWhatTheOperatorDoes makes plans for a MiniCluster whose stack declares
-// less than the API server keeps, with and without its answer to a dry run. Where a
-// plan says that nothing restarts, the operator then restarts nothing.
+// TestPlanIsWhatTheOperatorDoes makes plans with and without the API server's
+// answer to a dry run. The stack declares less of the MiniCluster than the API
+// server keeps. If a plan says that nothing restarts, the operator must then
+// restart nothing.
 func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2, MaxSize: 4})

@@ -56,7 +56,7 @@ func (p *process) end(signal syscall.Signal) {
 	<-p.ended
 }
 
-// operators starts the operator's program, as often as wished.
+// operators starts the operator's program any number of times.
 type operators struct {
 	program, kubeconfig, log string
 
@@ -140,7 +140,7 @@ func startOperator(t testing.TB) *operator {
 	return started
 }
 
-// current returns the operator that was started first of those alive.
+// current returns the oldest operator that is alive.
 func (o *operators) current() *operator {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -189,7 +189,7 @@ func printLogs(dir string) {
 	}
 }
 
-// patience is how long a condition is waited for: far longer than it takes, since
+// patience is how long to wait for a condition. It is far longer than needed, since
 // the machine may be busy.
 const (
 	patience     = 90 * time.Second

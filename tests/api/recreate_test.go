@@ -47,8 +47,8 @@ func TestImageChangeRestartsAllRanks(t *testing.T) {
 	}
 }
 
-// TestJobDeletedByHandComesBackAfterItsPods: kubectl deletes a Job before its
-// pods; two pods of one rank must not run side by side all the same.
+// TestJobDeletedByHandComesBackAfterItsPods: kubectl deletes a Job before its pods.
+// Even then two pods of one rank must not run at once.
 func TestJobDeletedByHandComesBackAfterItsPods(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2})
@@ -67,8 +67,8 @@ func TestJobDeletedByHandComesBackAfterItsPods(t *testing.T) {
 	m.waitForSize(2)
 }
 
-// TestJobOfTheFluxOperatorIsMadeAnew: one that belongs to the MiniCluster and bears
-// nothing of ours, as after its definition was taken over.
+// TestJobOfTheFluxOperatorIsMadeAnew: such a Job belongs to the MiniCluster but has
+// none of our labels, as after its definition was taken over.
 func TestJobOfTheFluxOperatorIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2})

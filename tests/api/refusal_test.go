@@ -22,9 +22,9 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// refuse makes the API server refuse operations on a resource in a namespace by a
-// policy, until lift is called or the test ends. probe is a request that falls under
-// it, and is called until it is refused: policies come into force with some delay.
+// refuse adds a policy by which the API server refuses operations on a resource in
+// a namespace, until lift is called or the test ends. Policies come into force with
+// some delay, so probe, a request that must be refused, is called until it is.
 func refuse(t *testing.T, namespace, group, resource string, operation admissionv1.OperationType, probe func(context.Context) error) (lift func()) {
 	t.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{
@@ -86,7 +86,7 @@ func (m miniCluster) createDeployment(ctx context.Context) error {
 	}, client.DryRunAll)
 }
 
-// deploymentSpec is that of a Deployment of nobody's.
+// deploymentSpec is the spec of a Deployment that belongs to nobody.
 func deploymentSpec() appsv1.DeploymentSpec {
 	labels := map[string]string{"probe": "true"}
 	return appsv1.DeploymentSpec{
@@ -179,7 +179,7 @@ func TestServicesThatCannotBeKeepNoRanksFromComing(t *testing.T) {
 	}
 }
 
-// TestDrainSurvivesAFailedWrite: its time does not begin anew.
+// TestDrainSurvivesAFailedWrite: the drain's timeout does not start again.
 func TestDrainSurvivesAFailedWrite(t *testing.T) {
 	t.Parallel()
 	m, lead := createInstance(t, api.MiniClusterSpec{Size: 3, MaxSize: 4, ScaleDown: api.ScaleDown{DrainTimeoutSeconds: ptr.To(int32(2))}})
@@ -202,8 +202,9 @@ func TestDrainSurvivesAFailedWrite(t *testing.T) {
 	}
 }
 
-// TestLastingRefusalKeepsRanksFromNothing: it may be looked at ever more rarely, but
-// the time of a drain does not wait for it, nor does a rank that is back.
+// TestLastingRefusalKeepsRanksFromNothing: the operator retries a refused write
+// ever more rarely. The timeout of a drain must not wait for that, and a rank that
+// is back must not either.
 func TestLastingRefusalKeepsRanksFromNothing(t *testing.T) {
 	t.Parallel()
 	const drainTimeout = 10 * time.Second
@@ -250,7 +251,7 @@ func TestLastingRefusalKeepsRanksFromNothing(t *testing.T) {
 	m.waitForSize(2) // without anybody who asks for it
 }
 
-// refusals is how often the API server has refused to let the operator write a
+// refusals is how often the API server has refused the operator's writes of a
 // resource.
 func (m miniCluster) refusals(resource string) int {
 	m.t.Helper()
@@ -282,8 +283,8 @@ func TestEndIsToldWhenTheServicesAreGone(t *testing.T) {
 	}
 }
 
-// TestObjectsOfAnEarlierMiniClusterAreWaitedFor: whoever deletes a MiniCluster and
-// makes it anew is not told that somebody else has its name.
+// TestObjectsOfAnEarlierMiniClusterAreWaitedFor: a user who deletes a MiniCluster
+// and makes it anew must not read that somebody else has its name.
 func TestObjectsOfAnEarlierMiniClusterAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 1})
@@ -307,7 +308,7 @@ func TestObjectsOfAnEarlierMiniClusterAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestNameConflictForgetsNoEnd: with cleanup, nothing but the status tells that the
+// TestNameConflictForgetsNoEnd: with cleanup, only the status tells that the
 // command has run.
 func TestNameConflictForgetsNoEnd(t *testing.T) {
 	t.Parallel()

@@ -129,8 +129,8 @@ func TestGrowWhileRanksEnd(t *testing.T) {
 	m.waitForSize(6)
 }
 
-// TestRankThatEndsIsReported: a Job never runs an index again that has succeeded,
-// so that somebody must be told.
+// TestRankThatEndsIsReported: a Job never runs a succeeded index again, so the user
+// must be told.
 func TestRankThatEndsIsReported(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2})
@@ -143,9 +143,9 @@ func TestRankThatEndsIsReported(t *testing.T) {
 	m.waitForReason(api.ConditionReady, api.ReasonCompleted)
 }
 
-// TestRankThatIsStoppedComesBack: somebody deletes a pod. The exit code of
-// SIGTERM is no failure of the Job; and while the Job controller lets 10 s pass
-// before it replaces the rank, growth need not wait.
+// TestRankThatIsStoppedComesBack: somebody deletes a pod. The exit code of SIGTERM
+// is no failure of the Job. The Job controller waits 10 s before it replaces the
+// rank; growth must not wait that long.
 func TestRankThatIsStoppedComesBack(t *testing.T) {
 	t.Parallel()
 	m := create(t, api.MiniClusterSpec{Size: 2, MaxSize: 3})

@@ -35,9 +35,10 @@ const (
 	accidentEvery = 4
 )
 
-// TestSoak resizes an instance at random while jobs come and go, the operator
-// dies, and pods are deleted: no job is lost but by accident, and in the end all
-// is as wished. It acts on the operator, and so does not run beside other tests.
+// TestSoak resizes an instance at random while jobs come and go, the operator dies,
+// and pods are deleted. Only accidents and timeouts of drains may end a job early.
+// In the end the size must be right. The test acts on the operator, so it does not
+// run beside others.
 func TestSoak(t *testing.T) {
 	resizes := int(environ.NumberFrom(t, soakVariable, shortSoak))
 	seed := uint64(environ.NumberFrom(t, seedVariable, time.Now().UnixNano()))
@@ -119,10 +120,11 @@ func TestSoak(t *testing.T) {
 		w.jobs, w.timedOut, w.shrinks, lead.requests)
 }
 
-// follower is a rank above the lead's; where there is none, it has no pod.
+// follower is a rank other than the lead. If there is none, the rank has no pod.
 func follower(random *rand.Rand, size int32) int { return 1 + random.IntN(max(1, int(size)-1)) }
 
-// jobDuration is that of a job: one of ten is longer than the drain waits.
+// jobDuration is a random duration of a job. One in ten is longer than the drain
+// timeout.
 func jobDuration(random *rand.Rand) time.Duration {
 	if random.IntN(10) == 0 {
 		return 2 * soakDrainTimeout
@@ -168,14 +170,14 @@ func logSize(t *testing.T) int {
 // logPart is a part of the operators' log, in bytes from its begin.
 type logPart struct{ from, to int }
 
-// Errors in the nature of things: conflict is a write that met a newer version, and
-// a stop cuts off what is under way and gives up the lease.
+// Some errors are expected. conflict is a write that met a newer version. A stop
+// interrupts what is under way, and gives up the lease.
 const conflict = "the object has been modified"
 
 var ofStop = []string{"context canceled", "leader election lost"}
 
-// errorsLogged returns what operators have logged as errors from an offset on, but
-// for those in the nature of things.
+// errorsLogged returns the errors that operators have logged from an offset on,
+// without the expected ones.
 func errorsLogged(t *testing.T, from int, stops []logPart) []string {
 	t.Helper()
 	data, err := os.ReadFile(world.operators.log)

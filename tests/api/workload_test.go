@@ -26,10 +26,10 @@ import (
 // takes jobs (measured with flux-core 0.88: 0.8 to 1.0 s).
 const onlineAfter = 800 * time.Millisecond
 
-// workload is the jobs of an instance. It does to the lead's record what Flux
-// does: no job starts on a drained rank or one that is not online; a rank that
-// comes back undrains itself; the lead is silent without its pod. It watches that
-// nobody takes a rank away that runs a job.
+// workload is the jobs of an instance. It changes the lead's record as Flux does.
+// No job starts on a rank that is drained or not online. A rank that comes back
+// undrains itself. Without its pod, the lead does not answer. It watches that no
+// rank is taken away from a running job.
 type workload struct {
 	t    *testing.T
 	m    miniCluster
@@ -39,8 +39,8 @@ type workload struct {
 	mu sync.Mutex
 	// online are the pods of the ranks that take jobs.
 	online map[int]types.UID
-	// expected are the pods that the test itself deletes, or that a shrink took that
-	// is told of.
+	// expected are the pods that the test itself deletes, and those of shrinks that
+	// were reported already.
 	expected map[types.UID]bool
 	// drains are the states of status.drain in order; without ranks where there is none.
 	drains []seenDrain
@@ -49,8 +49,8 @@ type workload struct {
 	jobs, shrinks, timedOut int
 }
 
-// moment is when a version of an object was seen. Versions come from one store, and
-// so tell which of two objects was written first; what watches tell may be in
+// moment is when a version of an object was seen. All versions come from one store,
+// so they tell which of two objects was written first. Watches may deliver them in
 // another order.
 type moment struct {
 	version uint64
@@ -169,10 +169,10 @@ func (w *workload) before(end moment) []seenDrain {
 	return w.drains[:i]
 }
 
-// wasTimedOut tells whether the rank had been draining for its time, without a
-// break. It needs the lock.
+// wasTimedOut tells whether the rank had been draining for the whole timeout,
+// without a break. It needs the lock.
 func (w *workload) wasTimedOut(taken takenRank) bool {
-	// Status has whole seconds, and this is seen a little after it was written.
+	// The status has whole seconds, and is seen a little after it was written.
 	const rounding, slack = time.Second, 500 * time.Millisecond
 	since := taken.at
 	for _, s := range slices.Backward(w.before(taken.moment)) {
@@ -221,7 +221,7 @@ func (w *workload) seeMiniCluster(o client.Object) {
 	w.drains = append(w.drains, seenDrain{w.seen(o), ptr.Deref(o.(*api.MiniCluster).Status.Drain, api.Drain{})})
 }
 
-// seeShrinks checks at each shrink of the Job that no rank goes that is busy.
+// seeShrinks checks at each shrink of the Job that no busy rank goes.
 func (w *workload) seeShrinks() func(client.Object) {
 	before := int32(0)
 	return func(o client.Object) {
@@ -299,8 +299,8 @@ func (w *workload) goOffline(rank int, pod *corev1.Pod) {
 	}
 }
 
-// startJob makes a rank busy that is neither drained nor busy, and tells whether
-// it has.
+// startJob makes a rank busy unless it is drained or busy already, and tells
+// whether it has.
 func (l *lead) startJob(rank int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

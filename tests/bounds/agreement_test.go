@@ -1,6 +1,6 @@
-// Package bounds holds all who judge sizes against the one rule in package
+// Package bounds compares everything that judges sizes with the one rule in package
 // operator/bounds: the API server's CEL, the policy pack, the check of the
-// program's configuration, and what the operator clamps to.
+// program's configuration, and the operator's clamp.
 package bounds
 
 import (
@@ -20,7 +20,7 @@ import (
 type numbers struct {
 	bounds.Sizes
 	minReplicas, maxReplicas int
-	// zeroIsWritten says that maxima which are not set are written as 0.
+	// zeroIsWritten says that unset maxima are written as 0.
 	zeroIsWritten bool
 }
 
@@ -33,7 +33,7 @@ type judges struct {
 	config *configuration
 }
 
-// agree returns an error when one of the judges says another thing than the rule.
+// agree returns an error if one of the judges differs from the rule.
 func (j judges) agree(n numbers) error {
 	for _, check := range []func(numbers) error{
 		j.checkAPI, checkObject, checkComponent, j.checkConfiguration, checkClamp, checkAutoscaler,
@@ -71,8 +71,8 @@ func object(n numbers) rules.Resource {
 	}
 }
 
-// wish are the numbers without what only a MiniCluster that exists has.
-func (n numbers) wish() bounds.Sizes {
+// declared are the numbers without those of an existing MiniCluster.
+func (n numbers) declared() bounds.Sizes {
 	return bounds.Sizes{Size: n.Size, MinSize: n.MinSize, MaxSize: n.MaxSize}
 }
 
@@ -80,24 +80,25 @@ func checkComponent(n numbers) error {
 	component := rules.Resource{URN: "component", Type: "gopherlocks:components:MiniCluster", Inputs: map[string]any{
 		"name": "sample", "size": float64(n.Size), "minSize": float64(n.MinSize), "maxSize": float64(n.MaxSize),
 	}}
-	return same("the policies of the component", verdicts(bounds.Check(n.wish())),
+	return same("the policies of the component", verdicts(bounds.Check(n.declared())),
 		judge(rules.Stack{Resources: []rules.Resource{component}}, "minicluster-size", "minicluster-bounds"))
 }
 
-// checkConfiguration: a stack has a maxSize always, so that none is refused too.
+// checkConfiguration: a stack always has a maxSize, so a missing one is refused
+// too.
 func (j judges) checkConfiguration(n numbers) error {
-	got := j.config.refusals(n.wish())
+	got := j.config.refusals(n.declared())
 	if n.MaxSize < 1 {
 		if len(got) == 0 {
 			return fmt.Errorf("the configuration takes maxSize %d", n.MaxSize)
 		}
 		return nil
 	}
-	return same("the configuration", messages(bounds.Check(n.wish())), got)
+	return same("the configuration", messages(bounds.Check(n.declared())), got)
 }
 
-// checkClamp: what the operator clamps to breaks nothing, and it clamps what is
-// refused and nothing else. The policy that clamps does the same.
+// checkClamp: a clamped size breaks no rule, and only refused sizes are clamped.
+// The policy that clamps does the same.
 func checkClamp(n numbers) error {
 	n.LiveSize = 0 // Ranks that are too many are drained, not clamped.
 	b := n.Bounds()
@@ -126,8 +127,8 @@ func checkClamp(n numbers) error {
 	return same("the policy that clamps", []bounds.Sizes{clamped}, []bounds.Sizes{corrected})
 }
 
-// checkAutoscaler: the policies judge an autoscaler by the rule, and what it may
-// wish for is then not refused.
+// checkAutoscaler: the policies judge an autoscaler by the rule. A size that it may
+// then ask for is not refused.
 func checkAutoscaler(n numbers) error {
 	n.LiveSize = 0
 	hpa := rules.Resource{
@@ -144,13 +145,13 @@ func checkAutoscaler(n numbers) error {
 		return err
 	}
 	for _, size := range []int{n.minReplicas, n.maxReplicas} {
-		wished := n.Sizes
-		wished.Size = size
+		requested := n.Sizes
+		requested.Size = size
 		if n.MaximumSize == 0 && n.MaxSize == 0 {
-			wished.MaximumSize = n.Size // As the operator remembers it by then.
+			requested.MaximumSize = n.Size // As the operator remembers it by then.
 		}
-		if v := bounds.Check(wished); len(v) > 0 {
-			return fmt.Errorf("the autoscaler may wish for %d, which is refused: %v", size, v)
+		if v := bounds.Check(requested); len(v) > 0 {
+			return fmt.Errorf("the autoscaler may ask for %d, which is refused: %v", size, v)
 		}
 	}
 	return nil
@@ -193,7 +194,7 @@ func messages(violations []bounds.Violation) []string {
 	return all
 }
 
-// same compares what one judge says with the rule, in any order.
+// same compares a judge's verdicts with the rule's, in any order.
 func same[T any](judge string, want, got []T) error {
 	less := func(a, b T) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
 	want, got = slices.SortedFunc(slices.Values(want), less), slices.SortedFunc(slices.Values(got), less)

@@ -21,7 +21,7 @@ func newJudges(t *testing.T) judges {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A test of package crds says that the versions are one but for their names.
+	// A test of package crds checks that the versions differ only in their names.
 	api, err := crdtest.New(definition.Spec.Versions[0])
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +54,8 @@ func TestAllAgreeOnSmallSizes(t *testing.T) {
 	}
 }
 
-// TestAllAgreeOnAnySizes tries random cases, the same every time. With
-// GOPHERLOCKS_BOUNDS_CASES it tries as many, others every time.
+// TestAllAgreeOnAnySizes tries random cases, the same every time.
+// GOPHERLOCKS_BOUNDS_CASES sets their number; the cases then differ every time.
 func TestAllAgreeOnAnySizes(t *testing.T) {
 	t.Parallel()
 	cases, seed := int64(8_000), uint64(1) // With the small sizes more than 10,000.

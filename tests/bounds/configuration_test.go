@@ -50,8 +50,7 @@ func readConfiguration() (*configuration, error) {
 	return c, nil
 }
 
-// noMonitor stands for the engine, which a check of the configuration does not
-// need.
+// noMonitor stands for the engine. A check of the configuration does not need one.
 type noMonitor struct{ pulumi.MockResourceMonitor }
 
 // refusals are the messages with which a program refuses its stack's

@@ -30,7 +30,7 @@ func (w *workspace) start(t *testing.T, name string, args ...string) *command {
 	return c
 }
 
-// wait waits for its end, which must be a good one, and returns what it printed.
+// wait waits for its end, which must be a success, and returns what it printed.
 func (c *command) wait(t *testing.T) string {
 	t.Helper()
 	if err := c.cmd.Wait(); err != nil {

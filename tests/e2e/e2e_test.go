@@ -22,13 +22,13 @@ const (
 	cluster   = "flux-sample"
 )
 
-// TestFromNothingToScalingAndBack is one story, since each part begins where
-// the last one ended and a cluster takes a while to make. With -short it leaves
-// out what is the same on every cluster.
+// TestFromNothingToScalingAndBack is one test with many parts: a cluster takes long
+// to make, and each part begins where the last one ended. With -short it leaves out
+// what is the same on every cluster.
 func TestFromNothingToScalingAndBack(t *testing.T) {
 	w := newWorkspace(t)
 	w.makeStack(t)
-	// Also after a failure halfway, and then again without effect.
+	// It runs even after a failure halfway. After a success it does nothing.
 	t.Cleanup(func() { w.run(t, "make", "destroy") })
 	for _, part := range []struct {
 		name       string
@@ -89,7 +89,7 @@ func testInvalidConfiguration(t *testing.T, w *workspace) {
 		}
 		w.run(t, "git", "checkout", "--quiet", "Pulumi.dev.yaml")
 	}
-	// What only the whole stack shows, a policy finds in the preview of make up.
+	// A policy checks in the preview of make up what only the whole stack shows.
 	strict := filepath.Join(t.TempDir(), "policies.json")
 	if err := os.WriteFile(strict, []byte(`{"minicluster-maximum": {"maximum": 3}}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -110,8 +110,8 @@ func testUp(t *testing.T, w *workspace) {
 	if got := w.miniCluster(t); got.Status.Ready != 2 {
 		t.Errorf("ready = %d right after make up, want 2", got.Status.Ready)
 	}
-	// Also what Pulumi writes into the stack's configuration, here for keys that
-	// were set and removed.
+	// This includes what Pulumi writes into the stack's configuration, here for
+	// keys that were set and removed.
 	if changed := w.run(t, "git", "diff") + w.run(t, "git", "ls-files", "--others", "--exclude-standard"); changed != "" {
 		t.Errorf("make up leaves the work tree changed:\n%s", changed)
 	}
@@ -252,7 +252,7 @@ func (w *workspace) miniCluster(t *testing.T) v1alpha2.MiniCluster {
 	return m
 }
 
-// waitForSize waits until wish, status, Job and pods agree on a size.
+// waitForSize waits until spec, status, Job and pods agree on a size.
 func (w *workspace) waitForSize(t *testing.T, size int32) {
 	t.Helper()
 	eventually(t, 3*time.Minute, func() string {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestOnAnExistingCluster installs everything into a cluster that another stack
-// keeps, by its kubeconfig and context and as a user who may do just what is asked
-// for, and leaves it as it was.
+// TestOnAnExistingCluster installs everything into another stack's cluster, and
+// leaves it as it was. It gets a kubeconfig and a context, and its user has only
+// the permissions that the program asks for.
 func TestOnAnExistingCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("an existing cluster is the same to a stack, whoever keeps it")
@@ -81,7 +81,7 @@ func TestOnAnExistingCluster(t *testing.T) {
 	if now := w.uidOf(t, "colleague"); now != colleague {
 		t.Errorf("the MiniCluster of a colleague was %s and is %q", colleague, now)
 	}
-	// As the documentation says how to remove the last of it.
+	// The documentation removes the last part in this way.
 	w.run(t, "kubectl", "delete", "crd", "miniclusters.flux-framework.org")
 	testTakeOver(t, w, images["demo-workload"])
 }
@@ -107,8 +107,8 @@ func makeTheirCluster(t *testing.T, w *workspace, kubeconfig string) (images map
 	return images
 }
 
-// admitInstaller adds a context "theirs" of a user who may do nothing, which kubectl
-// does not use.
+// admitInstaller adds a context "theirs" with a user who may do nothing. It is not
+// the current context.
 func admitInstaller(t *testing.T, w *workspace) {
 	t.Helper()
 	current := strings.TrimSpace(w.run(t, "kubectl", "config", "current-context"))
@@ -123,7 +123,8 @@ func admitInstaller(t *testing.T, w *workspace) {
 // permissionLine is a line of what the program lists as missing.
 var permissionLine = regexp.MustCompile(`(?m)^\s*((?:[a-z]+, )*[a-z]+) ([a-z]+)((?:\.[a-z0-9.-]+)?)(?:/([a-z:-]+))? \((?:cluster-wide|namespaces? [a-z, -]+)\)`)
 
-// grant does for the installer what the message asks an administrator for.
+// grant gives the installer the permissions that the message asks an administrator
+// for.
 func grant(t *testing.T, w *workspace, message string) {
 	t.Helper()
 	rules := []map[string]any{}
@@ -154,8 +155,8 @@ func grant(t *testing.T, w *workspace, message string) {
 	w.run(t, "kubectl", "create", "clusterrolebinding", "installer", "--clusterrole=installer", "--serviceaccount=default:installer")
 }
 
-// testAnotherWay: nothing happens to what is in the cluster when the kubeconfig
-// leads there by another entry.
+// testAnotherWay: objects in the cluster do not change if another entry of the
+// kubeconfig leads there.
 func testAnotherWay(t *testing.T, w *workspace, kubeconfig string) {
 	t.Helper()
 	pods := w.podUIDs(t)
@@ -185,8 +186,8 @@ func testPullSecrets(t *testing.T, w *workspace) {
 	}
 }
 
-// testObjectsOfOthers: nothing is taken over because it has the name of something
-// that the stack declares.
+// testObjectsOfOthers: an object is not taken over only because it has the name of
+// a declared one.
 func testObjectsOfOthers(t *testing.T, w *workspace) {
 	t.Helper()
 	annotation := []string{"annotate", "--overwrite", "minicluster", cluster, "-n", namespace}
@@ -196,7 +197,7 @@ func testObjectsOfOthers(t *testing.T, w *workspace) {
 	if want := "miniclusters.flux-framework.org " + namespace + "/" + cluster + " is there already and bears no stack's name"; !strings.Contains(said, want) {
 		t.Errorf("the preview does not say %q: %s", want, said)
 	}
-	// What the message says lets the stack have it.
+	// The command in the message hands it to the stack.
 	command := regexp.MustCompile(`kubectl (annotate .*) \(ObjectExists\)`).FindStringSubmatch(said)
 	if command == nil {
 		t.Fatalf("the preview does not say what to do: %s", said)
@@ -230,8 +231,8 @@ func (w *workspace) uidOf(t *testing.T, name string) string {
 	return w.run(t, "kubectl", "get", "minicluster", name, "-n", "default", "-o", "jsonpath={.metadata.uid}")
 }
 
-// testTakeOver comes after a Flux Operator: what it has left is taken over only on
-// request and when it does not run, and outlives the stack.
+// testTakeOver takes over from a Flux Operator. That happens only on request, and
+// only if that operator does not run. What is taken over outlives the stack.
 func testTakeOver(t *testing.T, w *workspace, image string) {
 	t.Helper()
 	manifests := "tests/e2e/testdata/existing/fluxoperator.yaml"
@@ -251,7 +252,7 @@ func testTakeOver(t *testing.T, w *workspace, image string) {
 	w.run(t, "pulumi", "config", "set", "takeOverCRD", "true")
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
 	w.run(t, "kubectl", "wait", "minicluster", "theirs", "-n", "default", "--for=condition=Ready", "--timeout=120s")
-	w.run(t, "pulumi", "config", "rm", "takeOverCRD") // Once it is ours, nobody asks.
+	w.run(t, "pulumi", "config", "rm", "takeOverCRD") // Not needed once it is ours.
 	w.run(t, "pulumi", "up", "--yes", "--expect-no-changes")
 	w.run(t, "pulumi", "destroy", "--yes", "--skip-preview")
 	if is := w.uidOf(t, "theirs"); is != was {

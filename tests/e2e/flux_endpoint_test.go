@@ -58,9 +58,9 @@ func (f fluxInstance) secret(t *testing.T) corev1.Secret {
 	return secret
 }
 
-// ask sends one request to the lead, through a tunnel of its own: the lead closes
-// the connection of whoever is not authorized, and one that kubectl sees closed
-// may take its tunnel's next one with it.
+// ask sends one request to the lead, through a new tunnel each time. The lead
+// closes the connection of unauthorized callers. When kubectl sees a closed
+// connection, the tunnel's next one may fail too.
 func (f fluxInstance) ask(t *testing.T, roots *x509.CertPool, method, path, body, authorization string) (status int, answer string, err error) {
 	t.Helper()
 	address, closeTunnel := f.forward(t)
@@ -88,8 +88,8 @@ func (f fluxInstance) ask(t *testing.T, roots *x509.CertPool, method, path, body
 	return response.StatusCode, string(content), err
 }
 
-// forward makes the lead's endpoint reachable from here, and returns its address
-// and what ends that: the pods' network is the nodes' own.
+// forward makes the lead's endpoint reachable from here: the pods' network is
+// inside the nodes. It returns the address, and a function that ends this.
 func (f fluxInstance) forward(t *testing.T) (address string, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

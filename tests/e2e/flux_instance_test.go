@@ -25,9 +25,9 @@ const (
 	brokerURI = "local:///gopherlocks/run/local"
 )
 
-// fluxInstance is a MiniCluster of Flux, played by the stand-in. Its image is that
-// of the demo workload, which holds no file but a program; Flux comes from the
-// machine, in a folder that all nodes see, and everything else from the node.
+// fluxInstance is a MiniCluster of Flux, played by the stand-in. Its image is the
+// demo workload's, which has only one program. Flux comes from a folder of the
+// machine that all nodes see, and everything else from the node.
 type fluxInstance struct {
 	w    *workspace
 	name string
@@ -73,7 +73,7 @@ func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClust
 	}
 	rank.Volumes = map[string]v1alpha2.Volume{"programs": {HostPath: w.programsDir(), Path: mountedPrograms}}
 	for _, folder := range []string{"usr", "bin", "lib", "lib64"} {
-		// Mostly links into /usr, which a mount does not follow.
+		// Most are links into /usr, which a mount does not follow.
 		if source := w.resolveOnNode(t, "/"+folder); source != "" {
 			rank.Volumes[folder] = v1alpha2.Volume{HostPath: source, Path: "/" + folder, ReadOnly: true}
 		}
@@ -155,7 +155,7 @@ func (fluxInstance) conditionReason(m v1alpha2.MiniCluster) string {
 	return ""
 }
 
-// exec runs a command in the pod of the lead, as people do who enter it.
+// exec runs a command in the pod of the lead, like a user who enters it.
 func (f fluxInstance) exec(t *testing.T, command ...string) (out, errOut string, err error) {
 	t.Helper()
 	return f.w.try("kubectl", append([]string{
@@ -215,7 +215,7 @@ func (j heldJob) release(t *testing.T) {
 	}
 }
 
-// mustComplete waits for the end of a job, which must be a good one.
+// mustComplete waits for the end of a job, which must be a success.
 func (f fluxInstance) mustComplete(t *testing.T, id string) {
 	t.Helper()
 	eventually(t, time.Minute, func() string {

@@ -37,7 +37,7 @@ func testFluxSelfScaling(t *testing.T, w *workspace) {
 	f.remove(t)
 }
 
-// checkToken tries the token on what it is not for.
+// checkToken tries the token on what it must not allow.
 func (f fluxInstance) checkToken(t *testing.T) {
 	t.Helper()
 	read := func(file string) string {
@@ -52,7 +52,7 @@ func (f fluxInstance) checkToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	asRank := []string{
-		// Without the administrator's certificate, which would win.
+		// The administrator's certificate is left out: it would win.
 		"--kubeconfig=" + os.DevNull,
 		"--server=" + strings.TrimSpace(f.w.run(t, "pulumi", "stack", "output", "endpoint")),
 		"--certificate-authority=" + authority, "--token=" + read("token"), "-n", namespace,

@@ -33,8 +33,8 @@ func testFluxRunsJobs(t *testing.T, w *workspace) {
 	}
 }
 
-// testFluxShrinks shrinks while a job runs on all ranks: twice, since the first
-// time the wish is taken back.
+// testFluxShrinks shrinks twice while a job runs on all ranks. The first time the
+// old size is set again.
 func testFluxShrinks(t *testing.T, w *workspace) {
 	f := elasticInstance(w)
 	f.scale(t, 3)

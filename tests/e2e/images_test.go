@@ -22,8 +22,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/images/release"
 )
 
-// testImagesOfARegistry configures images of a registry instead of those that
-// are made for this machine's cluster, and then the latter again.
+// testImagesOfARegistry configures images of a registry, and then again those that
+// are made for this machine's cluster.
 func testImagesOfARegistry(t *testing.T, w *workspace) {
 	references := w.publish(t, w.serveRegistry(t))
 	for _, key := range []string{"operatorImage", "agentImage"} {
@@ -48,8 +48,7 @@ func testImagesOfARegistry(t *testing.T, w *workspace) {
 	w.waitForSize(t, size)
 }
 
-// differing names the references that run and should not, or the other way
-// round.
+// differing names the references that run and should not, or do not run and should.
 func (w *workspace) differing(t *testing.T, references map[string]string, want bool) (names string) {
 	t.Helper()
 	running := w.runningImages(t)
@@ -89,9 +88,8 @@ func (w *workspace) publish(t *testing.T, address string) map[string]string {
 	return references
 }
 
-// serveRegistry serves a registry in memory at an address that is the loopback's
-// on this machine and on each node of its cluster: there containerd does without
-// TLS.
+// serveRegistry serves a registry in memory on the loopback of this machine and of
+// each node: containerd needs no TLS there.
 func (w *workspace) serveRegistry(t *testing.T) string {
 	t.Helper()
 	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
@@ -144,9 +142,9 @@ func (w *workspace) nodeNetworks(t *testing.T) []string {
 	return []string{fmt.Sprintf("/proc/%d/ns/net", report.PID)}
 }
 
-// networkNamed finds the network namespace that is known to its processes by a name
-// such as "net:[4026532000]". The engine's own numbers of processes would not do:
-// ours has a table of processes of its own.
+// networkNamed finds a network namespace by the name that its processes have for
+// it, such as "net:[4026532000]". The engine's process IDs would not do: our engine
+// has its own PID namespace.
 func networkNamed(t *testing.T, name string) string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/ns/net")

@@ -24,15 +24,15 @@ const (
 	killSeedVariable = "GOPHERLOCKS_KILLS_SEED"
 )
 
-// fewKills is how often where killsVariable is not set.
+// fewKills is how often without killsVariable.
 const fewKills = 3
 
 // upTakes is about as long as an undisturbed `pulumi up`, by clusterProvider.
 var upTakes = map[string]time.Duration{embedded: 25 * time.Second, kind: 45 * time.Second}
 
 // TestKilledUpLeavesNothingThatDestroyDoesNotRemove kills `pulumi up` without
-// warning at random points. Whatever it was doing: `pulumi destroy` brings the
-// machine back to what it was, and `pulumi up` goes on to a ready MiniCluster.
+// warning at random points. Whatever it was doing, `pulumi up` must go on to a
+// ready MiniCluster, and `pulumi destroy` must leave the machine as it was.
 func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tests/kind interrupts the creation of a cluster; make test-kind and make soak kill pulumi up")
@@ -40,9 +40,9 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	w := newWorkspace(t)
 	w.makeStack(t)
 	before := w.observeCluster(t)
-	// Also after a failure halfway, and then again without effect.
+	// It runs even after a failure halfway. After a success it does nothing.
 	t.Cleanup(func() { w.run(t, "pulumi", "destroy", "--yes", "--skip-preview") })
-	// Compiles the program, which else the first kill would hit.
+	// This compiles the program: the first kill must not hit the compiler.
 	w.run(t, "pulumi", "preview")
 
 	kills := int(environ.NumberFrom(t, killsVariable, fewKills))
@@ -68,9 +68,10 @@ func TestKilledUpLeavesNothingThatDestroyDoesNotRemove(t *testing.T) {
 	}
 }
 
-// testMadeAgain applies what Pulumi has made as an update would that knows nothing
-// of it, with another field manager: there must be no conflict with the first. When
-// an update is killed in the moment that it makes an object is left to chance.
+// testMadeAgain applies what Pulumi has made again, with another field manager,
+// like an update that does not know of it. There must be no conflict with the
+// first. A kill at the moment when an update makes an object cannot be timed, so
+// this plays it.
 func testMadeAgain(t *testing.T, w *workspace) {
 	var stack struct {
 		Deployment struct {
@@ -102,9 +103,9 @@ func testMadeAgain(t *testing.T, w *workspace) {
 	}
 }
 
-// killUp starts `pulumi up` and kills it after some time, the plugins either with
-// it or not; then they see it go, and clean up what they can. It tells whether
-// there was nothing left to kill.
+// killUp starts `pulumi up` and kills it after some time, with or without its
+// plugins. Plugins that are not killed see it go, and clean up what they can. done
+// says that the update was faster.
 func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) (done bool) {
 	t.Helper()
 	var out bytes.Buffer
@@ -143,12 +144,12 @@ func (w *workspace) killUp(t *testing.T, after time.Duration, withPlugins bool) 
 		}
 		return ""
 	})
-	// Pulumi's own lock on the stack, which it asks the user to take away.
+	// A killed Pulumi leaves its lock on the stack, and asks the user to remove it.
 	w.run(t, "pulumi", "cancel", "--yes")
 	return false
 }
 
-// killAll kills all processes of a program, which need not be any.
+// killAll kills all processes of a program. There may be none.
 func killAll(t *testing.T, program string) {
 	t.Helper()
 	for _, pid := range processesOf(t, program) {

@@ -32,7 +32,7 @@ func observeMachine(t testing.TB) machine {
 	}
 }
 
-// existing are those of the paths where something is.
+// existing are the paths that exist.
 func existing(paths ...string) (found []string) {
 	for _, path := range paths {
 		if _, err := os.Stat(path); err == nil {
@@ -50,11 +50,11 @@ func kindRecords(t testing.TB) []string {
 		state = filepath.Join(os.Getenv("HOME"), ".local/state")
 	}
 	return slices.DeleteFunc(dirNames(t, filepath.Join(state, "gopherlocks/kind")), func(name string) bool {
-		return strings.HasSuffix(name, ".lock") // of whoever works on a cluster; there is nothing in it
+		return strings.HasSuffix(name, ".lock") // it is empty, and locks a cluster during an operation
 	})
 }
 
-// compare reports what came to the machine, or went from it.
+// compare reports what is new on the machine, and what is gone.
 func (before machine) compare(t testing.TB, after machine) {
 	t.Helper()
 	for kind, was := range before {
@@ -99,8 +99,8 @@ func clusterProcesses(t testing.TB) []string {
 	return found
 }
 
-// isOfTest tells the tests of other packages, and the processes of tests/api: they
-// are no cluster, and may run beside this package.
+// isOfTest recognizes the tests of other packages and the processes of tests/api:
+// they are no cluster, and may run beside this package.
 func isOfTest(program string, commandLine []byte) bool {
 	return strings.HasSuffix(program, ".test") ||
 		bytes.Contains(commandLine, []byte("/k8s_test_framework_")) || bytes.Contains(commandLine, []byte("/gopherlocks-api-test-"))
@@ -143,8 +143,8 @@ func rules(t testing.TB) []string {
 	}
 	var found []string
 	for line := range strings.Lines(string(out)) {
-		// Comments bear the time, and chains their counters. An empty table is
-		// there as soon as somebody has looked at it.
+		// Comments have the time, and chains have counters. An empty table appears
+		// as soon as it is listed once.
 		if line[0] == '-' {
 			found = append(found, strings.TrimSpace(line))
 		}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listenInNetwork listens in a network namespace, given as a file. A socket stays
-// in the namespace that it was made in.
+// listenInNetwork listens in the network namespace of a file. A socket stays in the
+// namespace where it was made.
 func listenInNetwork(namespace, address string) (net.Listener, error) {
 	type result struct {
 		listener net.Listener
@@ -18,8 +18,8 @@ func listenInNetwork(namespace, address string) (net.Listener, error) {
 	}
 	results := make(chan result)
 	go func() {
-		// Never unlocked: the thread ends with the goroutine, and nobody gets it who
-		// would be in the wrong namespace.
+		// Never unlocked: the thread ends with the goroutine, so no other goroutine
+		// runs in this namespace.
 		runtime.LockOSThread()
 		listener, err := listenAfterEntering(namespace, address)
 		results <- result{listener, err}

@@ -14,8 +14,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// TestNodesComeAndGo is one story too, on a cluster of its own: a control plane,
-// which takes no ranks, and two workers, one of which is lost again and again.
+// TestNodesComeAndGo is also one test with many parts, on its own cluster. That has
+// a control plane, which takes no ranks, and two workers. One worker is lost again
+// and again.
 func TestNodesComeAndGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the loss of a node takes its time; make test-kind tries it")
@@ -69,12 +70,11 @@ func testOnePerNode(t *testing.T, w *workspace) {
 	f.remove(t)
 }
 
-// several is the instance of the parts that follow. Its ranks give up a lost node
-// soon.
+// several is the instance of the following parts. Its ranks leave a lost node soon.
 const several = "several"
 
-// testNodeOfLeadDrained drains the node that the lead is on, which is given up after
-// a while, since its budget keeps the lead.
+// testNodeOfLeadDrained drains the lead's node. The drain gives up after a while,
+// since the lead's budget keeps it there.
 func testNodeOfLeadDrained(t *testing.T, w *workspace) {
 	spec := v1alpha2.MiniClusterSpec{Size: 3, MaxSize: 4, Interactive: true}
 	spec.Pod.TerminationGracePeriodSeconds = ptr.To[int64](120)
@@ -101,8 +101,8 @@ func testNodeOfLeadDrained(t *testing.T, w *workspace) {
 	}
 }
 
-// testNodeDrained drains the other node under a job. All else that runs there, the
-// operator too, goes to the lead's node, and stays there in the parts that follow.
+// testNodeDrained drains the other node during a job. All else there, even the
+// operator, moves to the lead's node, and stays there in the following parts.
 func testNodeDrained(t *testing.T, w *workspace) {
 	f := fluxInstance{w, several}
 	nodes := f.nodesOf(t)
@@ -124,8 +124,8 @@ func testNodeDrained(t *testing.T, w *workspace) {
 	w.run(t, "kubectl", "uncordon", other)
 }
 
-// awaitStopping waits until ranks have drained themselves, since their pods are
-// being stopped.
+// awaitStopping waits until ranks have drained themselves: their pods are being
+// stopped.
 func (f fluxInstance) awaitStopping(t *testing.T, ranks []int) {
 	t.Helper()
 	eventually(t, time.Minute, func() string {
@@ -157,8 +157,8 @@ func testNodeRestarted(t *testing.T, w *workspace) {
 	f.wantGone(t, lost)
 }
 
-// testNodeLost cuts a node's power, has an administrator remove the node when it
-// does not come back, and brings it back then.
+// testNodeLost cuts a node's power. When the node does not come back, it removes
+// the node as an administrator would, and then brings it back.
 func testNodeLost(t *testing.T, w *workspace) {
 	f := fluxInstance{w, several}
 	jobs, lost, node := f.loadNodes(t)
@@ -202,8 +202,8 @@ func testNodeLost(t *testing.T, w *workspace) {
 	f.wantWhole(t)
 }
 
-// testLeadMoved goes the way of docs/several-nodes.md, at whose end the lead's node
-// can be drained.
+// testLeadMoved follows docs/several-nodes.md. In the end the lead's node can be
+// drained.
 func testLeadMoved(t *testing.T, w *workspace) {
 	f := fluxInstance{w, several}
 	lead := f.pod(t, 0)
@@ -226,9 +226,8 @@ func testLeadMoved(t *testing.T, w *workspace) {
 	w.run(t, "kubectl", "uncordon", lead.Spec.NodeName)
 }
 
-// loadNodes spreads three ranks anew and gives each a job of its own. It returns
-// the jobs by rank, the ranks that are not on the lead's node, and the node that
-// they are on.
+// loadNodes spreads three ranks anew and gives each its own job. It returns the
+// jobs by rank, the ranks outside of the lead's node, and their node.
 func (f fluxInstance) loadNodes(t *testing.T) (jobs map[int]heldJob, lost []int, node string) {
 	t.Helper()
 	f.scale(t, 1)
@@ -268,8 +267,8 @@ func (f fluxInstance) submitHeldAlone(t *testing.T) heldJob {
 	return heldJob{f, id, key}
 }
 
-// awaitOutcome waits until the jobs of lost ranks have failed, and lets the others
-// complete, which still run.
+// awaitOutcome waits until the jobs of lost ranks have failed. The other jobs still
+// run; it lets them complete.
 func (f fluxInstance) awaitOutcome(t *testing.T, jobs map[int]heldJob, lost []int) {
 	t.Helper()
 	for rank, job := range jobs {
@@ -294,7 +293,7 @@ func (f fluxInstance) awaitOutcome(t *testing.T, jobs map[int]heldJob, lost []in
 	}
 }
 
-// awaitSize is waitForSize with the patience that lost nodes take.
+// awaitSize is waitForSize with more patience, for lost nodes.
 func (f fluxInstance) awaitSize(t *testing.T, size int32) {
 	t.Helper()
 	eventually(t, nodePatience, func() string {

@@ -20,7 +20,7 @@ const autoscaler = cluster + "-hpa"
 // These parts follow spec.size from one owner to the next: the HPA, under real
 // load, the configuration, and the HPA again.
 
-// testAutoscalerOwnsSize has the HPA grow the MiniCluster, and Pulumi leave the
+// testAutoscalerOwnsSize lets the HPA grow the MiniCluster. Pulumi must leave the
 // size alone in all that it does.
 func testAutoscalerOwnsSize(t *testing.T, w *workspace) {
 	// Without load it keeps what it has grown to for ten minutes.
@@ -31,7 +31,7 @@ func testAutoscalerOwnsSize(t *testing.T, w *workspace) {
 	pods := w.podUIDs(t)
 
 	w.run(t, "pulumi", "preview", "--expect-no-changes")
-	// Not any number that goes from 2 to 4: the HPA's status is shown too.
+	// A change from 2 to 4 is not enough: the output shows the HPA's status too.
 	out := w.run(t, "pulumi", "preview", "--refresh", "--diff")
 	if grown, shrunk := regexp.MustCompile(`\bsize *: 2 => 4`), regexp.MustCompile(`\bsize *: 4 => 2`); !grown.MatchString(out) || shrunk.MatchString(out) {
 		t.Errorf("a preview with --refresh does not show that the size went from 2 to 4, or reverts it:\n%s", out)
@@ -47,11 +47,11 @@ func testAutoscalerOwnsSize(t *testing.T, w *workspace) {
 	w.mustHaveKept(t, pods)
 }
 
-// testConfigurationTakesSize switches autoscale off with a size, which previews
-// tell by the live size.
+// testConfigurationTakesSize switches autoscale off and gives a size. Previews must
+// compare it with the live size.
 func testConfigurationTakesSize(t *testing.T, w *workspace) {
-	// The HPA is to stay away from the size until it is deleted: at the end of an
-	// update, when the size is changed already.
+	// The HPA must not change the size before it is deleted. It is deleted at the
+	// end of the update, after the size has changed.
 	w.setLoad(t, "0")
 	w.waitForIdleAutoscaler(t)
 
@@ -72,15 +72,15 @@ func testConfigurationTakesSize(t *testing.T, w *workspace) {
 		t.Errorf("left behind: %s", left)
 	}
 
-	// A size of others is seen and taken back by a refresh.
+	// A refresh sees another's size, and the update sets it back.
 	w.scale(t, 3)
 	w.run(t, "pulumi", "preview", "--expect-no-changes")
 	w.run(t, "pulumi", "up", "--refresh", "--yes", "--skip-preview")
 	w.waitForSize(t, 2)
 }
 
-// testRemovingFieldsNeverShrinks removes what says something of the size while
-// more ranks are there than the configuration would begin with.
+// testRemovingFieldsNeverShrinks removes the keys about the size while there are
+// more ranks than the configuration would begin with.
 func testRemovingFieldsNeverShrinks(t *testing.T, w *workspace) {
 	w.scale(t, 4)
 	w.waitForSize(t, 4)
@@ -132,8 +132,8 @@ func (w *workspace) setLoad(t *testing.T, cpu string) {
 		fmt.Sprintf("/api/v1/namespaces/%s/pods/http:%s:8080/proxy/load?cpu=%s", namespace, lead, cpu))
 }
 
-// waitForIdleAutoscaler waits until the HPA sees no load. It wishes for no more
-// ranks than there are then, whatever their number.
+// waitForIdleAutoscaler waits until the HPA sees no load. Then it never asks for
+// more ranks than there are.
 func (w *workspace) waitForIdleAutoscaler(t *testing.T) {
 	t.Helper()
 	eventually(t, 2*time.Minute, func() string {

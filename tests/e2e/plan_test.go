@@ -17,9 +17,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// plan runs gopherlocks-plan and compares what it prints with the golden files of
-// package resizeplan, less what differs from machine to machine. They are of the plan
-// alone, without policies.
+// plan runs gopherlocks-plan and compares its output with the golden files of
+// package resizeplan. What differs between machines is left out. The golden files
+// have the plan alone, so policies are off.
 func (w *workspace) plan(t *testing.T, golden string, exitCode int, args ...string) {
 	t.Helper()
 	w = w.withoutPolicies()
@@ -52,8 +52,8 @@ func (w *workspace) withoutPolicies() *workspace {
 	return &workspace{dir: w.dir, env: env}
 }
 
-// varying is what depends on the machine and the run: how many ranks fit, and the IDs
-// of jobs.
+// varying matches what depends on the machine and the run: how many ranks fit, and
+// the IDs of jobs.
 var varying = regexp.MustCompile(`(room for |"available": )[0-9]+|ƒ[0-9A-Za-z]+`)
 
 func normalized(report string) string { return varying.ReplaceAllString(report, "${1}…") }

@@ -10,9 +10,9 @@ import (
 // previewRounds is how many previews of each kind are compared; odd, for a median.
 const previewRounds = 7
 
-// BenchmarkPreview compares a preview of a resize with one of nothing, and a plan
-// with the preview that it is made from, on a cluster of its own. The three take
-// turns, so that whatever else the machine does falls on all of them.
+// BenchmarkPreview compares a preview of a resize with one of no change, and a plan
+// with the preview that it is made from. It makes its own cluster. The three take
+// turns, so that other load on the machine affects all of them alike.
 func BenchmarkPreview(b *testing.B) {
 	w := newWorkspace(b)
 	b.Cleanup(func() { w.run(b, "make", "destroy") })

@@ -33,11 +33,11 @@ func chosenProvider(t testing.TB) string {
 	}
 }
 
-// choice is the argument of make that takes the suite's cluster, also on a machine
-// that would take another. A stack that has one needs it no more.
+// choice is the argument of make for the suite's cluster, also on a machine that
+// would choose another. A stack that has a cluster does not need it.
 func (w *workspace) choice() string { return "CLUSTER=" + w.provider }
 
-// testClusterStays makes this machine look like one that is good for the other
+// testClusterStays makes this machine look like one that would choose the other
 // cluster.
 func testClusterStays(t *testing.T, w *workspace) {
 	if got := strings.TrimSpace(w.run(t, "pulumi", "stack", "output", "clusterProvider")); got != w.provider {
@@ -62,8 +62,8 @@ func testClusterStays(t *testing.T, w *workspace) {
 	}
 }
 
-// testNothingIsLost: a kubeconfig that is gone comes back, a checkout that is moved
-// keeps its cluster, and a wish that cannot be changes nothing.
+// testNothingIsLost: a lost kubeconfig comes back, a moved checkout keeps its
+// cluster, and an impossible choice changes nothing.
 func testNothingIsLost(t *testing.T, w *workspace) {
 	nodes := w.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}")
 	kubeconfig := filepath.Join(w.dir, ".gopherlocks/kubeconfig.dev")
@@ -130,8 +130,8 @@ func (w *workspace) configureProvider(t testing.TB) {
 	w.run(t, "pulumi", "config", "set", "--path", "kindMounts[0].hostPath", w.programsDir())
 }
 
-// watchMachine sees to it that the machine is in the end what it is now, the
-// container engine included that `make tools` may start.
+// watchMachine checks that the machine is in the end as it is now. This includes
+// the container engine that `make tools` may start.
 func (w *workspace) watchMachine(t testing.TB) {
 	t.Helper()
 	before := observeMachine(t)
@@ -152,14 +152,14 @@ func (w *workspace) watchMachine(t testing.TB) {
 	})
 }
 
-// hasOwnEngine tells whether the container engine was started for want of
-// another.
+// hasOwnEngine tells whether the container engine was started because no other
+// works.
 func (w *workspace) hasOwnEngine() bool {
 	return slices.Contains(w.env, "DOCKER_HOST="+containerengine.OwnHost)
 }
 
-// observeCluster lists what a cluster could leave behind while its container
-// engine, if it has one, goes on.
+// observeCluster lists what a cluster could leave behind. Its container engine, if
+// it has one, still runs.
 func (w *workspace) observeCluster(t testing.TB) machine {
 	t.Helper()
 	seen := observeMachine(t)
@@ -175,8 +175,8 @@ func (w *workspace) observeCluster(t testing.TB) machine {
 	return seen
 }
 
-// killProgram kills a program of this test's cluster, not of another one's: on
-// all nodes that it runs on, one at least.
+// killProgram kills a program of this test's cluster on all nodes where it runs.
+// There must be at least one. Other clusters are left alone.
 func (w *workspace) killProgram(t *testing.T, program string) {
 	t.Helper()
 	if w.provider != kind {
@@ -195,14 +195,15 @@ func (w *workspace) killProgram(t *testing.T, program string) {
 	}
 }
 
-// nodes are the names of the cluster's nodes; of kind those of their containers.
+// nodes are the names of the cluster's nodes. With kind their containers have the
+// same names.
 func (w *workspace) nodes(t testing.TB) []string {
 	t.Helper()
 	return strings.Fields(w.run(t, "kubectl", "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"))
 }
 
-// resolveOnNode follows symbolic links as nodes have them; "" where there is
-// nothing.
+// resolveOnNode follows symbolic links as nodes have them. It returns "" if the
+// path does not exist.
 func (w *workspace) resolveOnNode(t testing.TB, path string) string {
 	t.Helper()
 	if w.provider != kind {

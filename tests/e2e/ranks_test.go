@@ -31,8 +31,8 @@ func (f fluxInstance) nodesOf(t *testing.T) []string {
 	return nodes
 }
 
-// wantGone looks for the pods of lost ranks, whose containers a container runtime
-// has found gone.
+// wantGone looks for the pods of lost ranks. A container runtime has found their
+// containers gone.
 func (f fluxInstance) wantGone(t *testing.T, lost []int) {
 	t.Helper()
 	const unknown = 255

@@ -18,7 +18,7 @@ func testSeveralMiniClusters(t *testing.T, w *workspace) {
 	w.run(t, "kubectl", "wait", "minicluster", cluster, "-n", "people", "--for=jsonpath={.status.ready}=1", "--timeout=60s")
 	w.mustHaveKept(t, pods)
 
-	// Neither place in the list nor path is what it is known by.
+	// It must be identified neither by its place in the list nor by its path.
 	w.describe(t, second, []string{first})
 	w.run(t, "pulumi", "preview", "--expect-no-changes")
 

@@ -23,9 +23,9 @@ type workspace struct {
 	provider string
 }
 
-// newWorkspace copies all files that git would keep, and reads the environment
-// once `make tools` has run there. When the test is over the machine must be as
-// it was before: whoever makes a cluster removes it first.
+// newWorkspace copies all files that git would keep, runs `make tools` there and
+// reads the environment. After the test the machine must be as it was before, so a
+// test that makes a cluster must remove it.
 func newWorkspace(t testing.TB) *workspace {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -42,7 +42,7 @@ func newWorkspace(t testing.TB) *workspace {
 	// Files that were deleted and not yet committed are listed too.
 	w.run(t, "sh", "-c", fmt.Sprintf("target=$PWD; cd %q; git ls-files -z --cached --others --exclude-standard | "+
 		`tar -c --null --ignore-failed-read -T - | tar -x -C "$target"`, root))
-	// As in a clone, git tells what differs from the files of the beginning.
+	// As in a clone, git shows what has changed since.
 	w.run(t, "git", "init", "--quiet")
 	w.run(t, "git", "add", "--all")
 	w.watchMachine(t)
@@ -57,13 +57,13 @@ func (w *workspace) makeStack(t testing.TB) {
 	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
 	w.run(t, "pulumi", "stack", "select", "--create", "dev")
 	w.configureProvider(t)
-	// What a test changes from here on is what git tells.
+	// From here on git shows what a test changes.
 	w.run(t, "git", "add", "--all")
 }
 
-// ofTrees are the variables that `make env` gives besides Pulumi's, and those by
-// which this suite and the make that runs it were told a cluster: a workspace is
-// to be told as users tell it.
+// ofTrees are variables that a workspace must not inherit. `make env` sets some of
+// them, besides Pulumi's. The others choose the cluster of this suite; a workspace
+// is told its cluster as users do it.
 var ofTrees = []string{
 	"KUBECONFIG", "GOPHERLOCKS_BIN", "GOPHERLOCKS_CLUSTER_PROVIDER", "GOPHERLOCKS_CLUSTER_REASON", "GOPHERLOCKS_KIND_NODE_IMAGE", providerVariable,
 	"MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CLUSTER",
@@ -125,8 +125,8 @@ func (w *workspace) get(t testing.TB, into any, args ...string) {
 	}
 }
 
-// eventually waits until condition returns "", which it says in words
-// otherwise.
+// eventually waits until condition returns "". Otherwise condition says what is
+// missing.
 func eventually(t *testing.T, limit time.Duration, condition func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

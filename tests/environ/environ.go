@@ -1,4 +1,4 @@
-// Package environ reads what tests are told by variables of the environment.
+// Package environ reads settings of tests from the environment.
 package environ
 
 import (
@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// NumberFrom reads a variable of the environment, or returns what holds without.
+// NumberFrom reads a number from a variable of the environment. without is the
+// default.
 func NumberFrom(t testing.TB, variable string, without int64) int64 {
 	t.Helper()
 	text := os.Getenv(variable)

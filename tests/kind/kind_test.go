@@ -69,8 +69,8 @@ func kubectl(t *testing.T, args ...string) string {
 	return docker(t, append([]string{"exec", "test-control-plane", "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"}, args...)...)
 }
 
-// TestLifeOfAClusterOfThreeNodes is one test because each step needs the
-// cluster of those before it, and that takes its time to make.
+// TestLifeOfAClusterOfThreeNodes is one test: each step needs the cluster of the
+// steps before, which takes long to make.
 func TestLifeOfAClusterOfThreeNodes(t *testing.T) {
 	client, spec := newClient(t), newSpec(t, 2)
 	remove(t, client, spec.Name)
@@ -118,8 +118,8 @@ func TestLifeOfAClusterOfThreeNodes(t *testing.T) {
 		if _, err := client.Update(t.Context(), spec); err != nil {
 			t.Fatal(err)
 		}
-		// The API has said Ready all the time. A LocalImage in the same `pulumi up` needs
-		// what runs on the node.
+		// The API has said Ready all the time. But a LocalImage in the same `pulumi
+		// up` needs the node's services.
 		docker(t, "exec", "test-worker", "systemctl", "is-active", "containerd", "kubelet")
 		docker(t, "exec", "test-worker", "ctr", "--namespace=k8s.io", "images", "list", "--quiet")
 	})
@@ -222,7 +222,7 @@ func testImage(t *testing.T, client *kind.Client) {
 		t.Helper()
 		return docker(t, "exec", node, "ctr", "--namespace=k8s.io", "images", "list", "--quiet", "target.digest=="+image.Digest)
 	}
-	// It is by its ID that kubelet knows an image.
+	// kubelet knows an image by its ID.
 	if left := names("test-worker"); !strings.Contains(left, "sha256:") {
 		t.Errorf("its ID went with the other: what is left is %q", left)
 	}

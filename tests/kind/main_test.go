@@ -1,6 +1,6 @@
-// Package kind tests clusters of kind on a real container engine: one of its
-// own that is started for the tests and removed with all that it made, or, with
-// GOPHERLOCKS_TEST_ENGINE=machine, the one of this machine.
+// Package kind tests clusters of kind on a real container engine. It starts its own
+// engine for the tests, and removes it with all that it made. With
+// GOPHERLOCKS_TEST_ENGINE=machine it takes this machine's engine instead.
 package kind
 
 import (
@@ -23,8 +23,8 @@ import (
 // nodeImage is the image of all nodes.
 var nodeImage string
 
-// restart kills the engine with all that runs in it, as the end of the machine
-// would, and starts it again; nil for an engine that is not the tests' own.
+// restart kills the engine with all that runs in it, like a crash of the machine,
+// and starts it again. It is nil if the engine is not the tests' own.
 var restart func(context.Context) error
 
 func TestMain(m *testing.M) {
@@ -74,8 +74,8 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// startEngine starts an engine of the tests' own, and returns how it is stopped;
-// then the machine must be what it was.
+// startEngine starts an engine for the tests. stop stops it, and checks that the
+// machine is as it was.
 func startEngine(ctx context.Context, folders provision.Folders, dir string) (stop func() error, err error) {
 	unpacked, err := dockerd.Unpack(ctx, folders.Cached("docker"))
 	if err != nil {

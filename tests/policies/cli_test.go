@@ -1,5 +1,5 @@
-// Package policies runs the policy pack in the real Pulumi, over a program that
-// registers what each test asks for. No cluster is needed.
+// Package policies runs the policy pack in the real Pulumi. Its program registers
+// what each test asks for. No cluster is needed.
 package policies
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/policies/pack"
 )
 
-// packName is the name by which the test's own executable is the policy pack;
-// where Pulumi runs it as a program, it is the program.
+// packName is the name under which the test's own executable is the policy pack.
+// Under its own name it is the program.
 const packName = "gopherlocks-policies"
 
 func TestMain(m *testing.M) {

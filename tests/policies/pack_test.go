@@ -2,9 +2,9 @@ package policies
 
 import "testing"
 
-// TestPolicyPack has the real Pulumi run the rules. The tables of package rules
-// have more cases; here it matters that what Pulumi sends is understood, and
-// that it acts on the answer.
+// TestPolicyPack lets the real Pulumi run the rules. Package rules has more cases.
+// This test checks that the pack understands what Pulumi sends, and that Pulumi
+// acts on the answer.
 func TestPolicyPack(t *testing.T) {
 	p := newProject(t)
 	for _, test := range []struct {

@@ -74,8 +74,8 @@ func program(ctx *pulumi.Context) error {
 	return nil
 }
 
-// toInput makes an input of a value in JSON. The ID of the provider is what a
-// preview does not know, as long as it does not exist.
+// toInput makes an input of a value in JSON. For unknown values it takes the ID of
+// the provider: a preview does not know it until the provider exists.
 func toInput(value any, provider *kubernetes.Provider) pulumi.Input {
 	switch value := value.(type) {
 	case map[string]any:

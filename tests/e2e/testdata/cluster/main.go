@@ -1,5 +1,5 @@
-// This program makes a cluster that holds our images and nothing else, so that
-// a test can take it as one that somebody else keeps.
+// This program makes a cluster with only our images, so that a test can use it as
+// somebody else's.
 package main
 
 import (

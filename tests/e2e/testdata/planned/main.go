@@ -1,6 +1,6 @@
-// Command planned is a Pulumi program of one MiniCluster, in the cluster of the
-// environment: its manifest is the JSON file that the configuration names, with the
-// size that the configuration says.
+// Command planned is a Pulumi program with one MiniCluster, in the cluster of the
+// environment. The configuration names its manifest, a JSON file, and gives its
+// size.
 package main
 
 import (
