@@ -45,7 +45,7 @@ type Facts struct {
 	// the cluster is reached. It is empty if the user may not read that namespace;
 	// Judge then asks for the permission.
 	ClusterID string
-	// User is who the stack is to the API server; empty where it does not tell.
+	// User is the stack's user name at the API server; empty if that does not tell.
 	User string
 	// Definition is the definition of MiniClusters; nil when there is none.
 	Definition *Definition

@@ -55,7 +55,7 @@ func TestGoldenReports(t *testing.T) {
 	}
 }
 
-// several is a stack of several MiniClusters, whose report has all other parts too.
+// several is a stack of several MiniClusters. Its report has all other parts too.
 func several(t *testing.T) resizeplan.Report {
 	restarting := newScenario(t, "alpha", 4, 2, 4, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
 	restarting.there.Jobs = &resizeplan.Jobs{Unknown: "no permission to ask the lead"}

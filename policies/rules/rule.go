@@ -58,7 +58,7 @@ type Option struct {
 // Settings are the values of a rule's options, as JSON has them.
 type Settings map[string]any
 
-// Finding is what a rule has to say about one resource.
+// Finding is a rule's message about one resource.
 type Finding struct {
 	// URN is the resource's.
 	URN string

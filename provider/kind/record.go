@@ -58,7 +58,7 @@ func (r records) file(name string) string   { return filepath.Join(string(r), na
 func (r records) lock(name string) string   { return filepath.Join(string(r), name+".lock") }
 func (r records) failed(name string) string { return filepath.Join(string(r), name+".failed") }
 
-// load returns the record of a cluster, nil where there is none.
+// load returns the record of a cluster, nil if there is none.
 func (r records) load(name string) (*record, error) {
 	data, err := os.ReadFile(r.file(name))
 	if errors.Is(err, os.ErrNotExist) {

@@ -21,7 +21,7 @@ type observation struct {
 	// programsChanged says that the programs in binDir have changed since the
 	// cluster was made from them.
 	programsChanged bool
-	// drift is what the surroundings of a running cluster have changed.
+	// drift is what has changed on the machine around a running cluster.
 	drift embedded.Drift
 	// kubeconfigLost says that the copy of the kubeconfig is not there, or leads
 	// elsewhere.
@@ -44,7 +44,7 @@ func (*EmbeddedCluster) Diff(
 		logger.Warningf("the node of cluster %s does not run; an update starts it with its state", req.State.Name)
 	case seen.drift.NetworkClosed:
 		logger.Warningf("the pods of cluster %s do not reach the world: firewall rules of the cluster are lost, or the machine "+
-			"forwards no packets any more; an update puts that right", req.State.Name)
+			"forwards no packets any more; an update corrects that", req.State.Name)
 	}
 	return diffCluster(req.State, req.Inputs, seen), nil
 }

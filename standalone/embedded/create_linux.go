@@ -137,7 +137,7 @@ func pickSubnet(record state.Record, networks, blocks []netip.Prefix) (netip.Pre
 	}
 	remedy := "name another one with the input subnet"
 	if record.Phase == state.PhaseReady {
-		remedy = "disconnect or remove that, or remove the cluster: a new one gets a free block"
+		remedy = "disconnect or remove the other, or remove the cluster: a new one gets a free block"
 	}
 	return netip.Prefix{}, fmt.Errorf("subnet %s of cluster %s overlaps %s, which an interface, a route or another "+
 		"cluster of this machine uses; %s", record.Subnet, record.Name, other, remedy)

@@ -99,7 +99,7 @@ func (c *testCluster) requireMendedFirewall(t *testing.T) {
 	if err := network.CloseFirewall(c.spec.Name, network.LinkName(c.spec.StateDir())); err != nil {
 		t.Fatal(err)
 	}
-	// The name servers are those of the test before.
+	// The name servers are left from the test before.
 	drift, err := FindDrift(c.spec.Ref)
 	if err != nil || !drift.NetworkClosed {
 		t.Errorf("the drift is %+v (%v)", drift, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/searchpath"
 )
 
-// machine is what the machine has to offer.
+// machine is what this machine has, as far as clusters need it.
 type machine struct {
 	hierarchies         []cgroup.Hierarchy
 	cniBinDir           string

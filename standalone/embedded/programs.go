@@ -49,8 +49,8 @@ func findPrograms(binDir string) (found map[string]string, missing []string) {
 	return found, missing
 }
 
-// installedName is the name that a program's file gets: its own, or that of a
-// multi-call file that the program is a link to.
+// installedName is the name that a program's file gets. It is the program's own, or
+// the multi-call file's if the program is a link to one.
 func installedName(program, path string) string {
 	if base := filepath.Base(path); base == multiCallProgram {
 		return base
@@ -141,8 +141,8 @@ func placeFile(source, target string) error {
 	})
 }
 
-// replace puts what build makes in the place of target in one step. Programs that
-// run from an old file keep it.
+// replace lets build make a file and replaces target by it in one step. Programs
+// that run from an old file keep it.
 func replace(target string, build func(path string) error) error {
 	temporary := target + ".new"
 	err := os.Remove(temporary)

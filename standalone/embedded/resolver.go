@@ -76,11 +76,11 @@ func warnOfNameServers(name string, have, unusable []string) string {
 	if len(unusable) == 0 {
 		return ""
 	}
-	effect := "its pods find no names of the world, and it pulls no images"
+	effect := "its pods find no names outside of the cluster, and it pulls no images"
 	if len(have) > 0 {
-		effect = "it goes on asking " + strings.Join(have, ", ") + ", which this machine had before"
+		effect = "it still asks " + strings.Join(have, ", ") + ", which this machine had before"
 	}
-	return fmt.Sprintf("cluster %s reaches none of this machine's name servers, since they are on the machine's loopback or "+
-		"have no IPv4 address (%s): %s; add another one to %s, if only behind those, and run \"pulumi up\" again",
+	return fmt.Sprintf("cluster %s cannot reach this machine's name servers: they are on the machine's loopback or have no IPv4 address "+
+		"(%s). So %s. Add another one to %s, which may come after those, and run \"pulumi up\" again",
 		name, strings.Join(unusable, "; "), effect, resolverFiles[0])
 }

@@ -50,7 +50,7 @@ func TestWarningSaysWhatUnusableNameServersMean(t *testing.T) {
 		t.Errorf("without a network: %q", got)
 	}
 	unusable := []string{"/etc/resolv.conf lists 127.0.0.1"}
-	for want, have := range map[string][]string{"no images": nil, "goes on asking 192.0.2.1,": {"192.0.2.1"}} {
+	for want, have := range map[string][]string{"no images": nil, "still asks 192.0.2.1,": {"192.0.2.1"}} {
 		if got := warnOfNameServers("a", have, unusable); !strings.Contains(got, want) || !strings.Contains(got, unusable[0]) {
 			t.Errorf("with %v: %q", have, got)
 		}

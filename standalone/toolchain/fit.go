@@ -40,7 +40,7 @@ func (h host) fits(provider string) error {
 			return nil
 		}
 		if h.checkEngine() == nil {
-			return fmt.Errorf("%s; take CLUSTER=kind, for a container engine works here; or %s", embedded, useExisting)
+			return fmt.Errorf("%s; a container engine works here, so take CLUSTER=kind; or %s", embedded, useExisting)
 		}
 	case stackcluster.Kind:
 		if h.checkEngine() == nil {
@@ -61,5 +61,5 @@ func (h host) fits(provider string) error {
 	} else {
 		lines = append(lines, "  - an embedded cluster could: take CLUSTER=embedded")
 	}
-	return fmt.Errorf("%s\nPut one of these right and run the command again, or %s", strings.Join(lines, "\n"), useExisting)
+	return fmt.Errorf("%s\nCorrect one of these and run the command again, or %s", strings.Join(lines, "\n"), useExisting)
 }

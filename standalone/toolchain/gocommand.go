@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// All builds of the project use the same flags and environment: a package that
-// two modules need in the same version is then compiled once. With -trimpath a
-// compiled package does not depend on the folder that it lies in, and neither
-// does the program; -buildvcs is off for the same reason.
+// All builds of the project use the same flags and environment: a package that two
+// modules need in the same version is then compiled once. With -trimpath compiled
+// packages and programs do not depend on their folder. -buildvcs is off for the
+// same reason.
 var (
 	buildFlags       = []string{"-trimpath", "-buildvcs=false"}
 	buildEnvironment = []string{"CGO_ENABLED=0", "GOWORK=off"}

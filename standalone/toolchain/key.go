@@ -34,7 +34,7 @@ type listedModule struct {
 	Replace *listedModule
 }
 
-// packageFields are those of listedPackage.
+// packageFields are the fields of listedPackage.
 const packageFields = "ImportPath,Dir,Module,GoFiles,EmbedFiles,Deps"
 
 func parsePackages(out io.Reader) (map[string]*listedPackage, error) {

@@ -26,7 +26,7 @@ type plan struct {
 	kubectl choice
 	cluster choice // The programs of the embedded cluster, or of kind's node image.
 	kind    bool   // Whether the cluster is one of kind.
-	unfit   error  // Why the cluster's programs would be compiled in vain; nil when they would not.
+	unfit   error  // Why no cluster could be made with the compiled programs; nil when one could.
 }
 
 func (p plan) choices() []choice { return []choice{p.pulumi, p.plugin, p.kubectl, p.cluster} }

@@ -47,8 +47,8 @@ func (t *tree) probe(ctx context.Context, pinned versions) machine {
 	return m
 }
 
-// lookOutside finds a program on PATH, leaving out our bin folder, and that of
-// any other work tree.
+// lookOutside finds a program on PATH. It ignores the bin folders of this and all
+// other work trees.
 func lookOutside(bin, name string) string {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		if dir == bin || strings.HasSuffix(dir, stackcluster.BinSuffix) || !filepath.IsAbs(dir) {

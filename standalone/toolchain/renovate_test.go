@@ -90,7 +90,7 @@ func TestRenovateFindsEachImageInOnePlace(t *testing.T) {
 		}
 	}
 
-	// Images of ours, and one whose tag is no version.
+	// Our own images, and one with a tag that is no version.
 	others := regexp.MustCompile(`^localhost/|^registry\.example/|^ghcr\.io/converged-computing/flux-view-rocky:tag-9$`)
 	image := regexp.MustCompile(`"([a-z0-9.-]+(?:/[a-z0-9._-]+)+:[\w.-]+)(?:@sha256:[0-9a-f]+)?"`)
 	for file, content := range sources {

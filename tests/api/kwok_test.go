@@ -19,7 +19,7 @@ import (
 // people's.
 const kwokVariable = "GOPHERLOCKS_KWOK"
 
-// simulatedNodes, each of which takes podsOfANode pods, as kubelets do by default.
+// Each of the simulatedNodes takes podsOfANode pods, as kubelets do by default.
 const (
 	simulatedNodes = 10
 	podsOfANode    = 110

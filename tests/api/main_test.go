@@ -31,8 +31,8 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/rbac"
 )
 
-// operatorUser is who the operator is to the API server; operatorNamespace holds
-// its lease.
+// operatorUser is the operator's user at the API server; operatorNamespace has its
+// lease.
 const (
 	operatorUser      = "gopherlocks-operator"
 	operatorNamespace = "gopherlocks-system"

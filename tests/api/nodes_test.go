@@ -160,7 +160,7 @@ func impatient(spec api.MiniClusterSpec) api.MiniClusterSpec {
 	return spec
 }
 
-// waitForMessage waits until the state's message tells of something.
+// waitForMessage waits until the state has the reason and its message has the text.
 func (m miniCluster) waitForMessage(reason, message string) {
 	m.t.Helper()
 	eventually(m.t, func() error {

@@ -160,8 +160,8 @@ func networkNamed(t *testing.T, name string) string {
 	return ""
 }
 
-// runningImages are those of the operator's and the ranks' pods, without what is
-// about to end.
+// runningImages are the images of the operator's and the ranks' pods. Ending pods
+// do not count.
 func (w *workspace) runningImages(t *testing.T) map[string]bool {
 	t.Helper()
 	running := map[string]bool{}

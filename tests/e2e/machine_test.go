@@ -42,7 +42,7 @@ func existing(paths ...string) (found []string) {
 	return found
 }
 
-// kindRecords are what is remembered of clusters of kind.
+// kindRecords are the records of clusters of kind.
 func kindRecords(t testing.TB) []string {
 	t.Helper()
 	state := os.Getenv("XDG_STATE_HOME")

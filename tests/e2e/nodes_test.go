@@ -317,7 +317,7 @@ func (f fluxInstance) wantWhole(t *testing.T) {
 	}
 }
 
-// awaitMessage waits until the state's message tells of something.
+// awaitMessage waits until the state's message has the text.
 func (f fluxInstance) awaitMessage(t *testing.T, patience time.Duration, message string) {
 	t.Helper()
 	eventually(t, patience, func() string {

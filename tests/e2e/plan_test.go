@@ -58,7 +58,7 @@ var varying = regexp.MustCompile(`(room for |"available": )[0-9]+|ƒ[0-9A-Za-z]+
 
 func normalized(report string) string { return varying.ReplaceAllString(report, "${1}…") }
 
-// testPlanAutoscaled is about an idle MiniCluster whose size the HPA owns.
+// testPlanAutoscaled is about an idle MiniCluster with a size that the HPA owns.
 func testPlanAutoscaled(t *testing.T, w *workspace) {
 	eventually(t, 2*time.Minute, func() string {
 		var hpa autoscalingv2.HorizontalPodAutoscaler

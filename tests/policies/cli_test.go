@@ -122,7 +122,7 @@ func (p *project) declare(t *testing.T, resources []declared, config map[string]
 	p.write(t, "Pulumi.test.yaml", string(file))
 }
 
-// outcome is what a preview or an update has said.
+// outcome is the result of a preview or an update.
 type outcome struct {
 	// findings are those of the policy pack, sorted, as
 	// "LEVEL RULE RESOURCE: MESSAGE".

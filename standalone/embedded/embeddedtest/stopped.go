@@ -10,7 +10,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/state"
 )
 
-// Stopped returns the folder of a cluster whose node does not run, with the given
+// Stopped returns the folder of a cluster with a stopped node and the given
 // kubeconfig of its administrator.
 func Stopped(t testing.TB, kubeconfig string) string {
 	t.Helper()

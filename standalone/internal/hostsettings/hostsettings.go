@@ -39,9 +39,10 @@ const forwarding = "net/ipv4/ip_forward"
 type Registry struct {
 	// Folder is where the registry's file is; it is made and removed as needed.
 	Folder string
-	// Sysctl is the folder of the kernel's settings, /proc/sys but for tests.
+	// Sysctl is the folder of the kernel's settings: /proc/sys, or a test's own.
 	Sysctl string
-	// Interfaces is the folder of the network interfaces, /sys/class/net but for tests.
+	// Interfaces is the folder of the network interfaces: /sys/class/net, or a
+	// test's own.
 	Interfaces string
 }
 

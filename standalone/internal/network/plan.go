@@ -93,15 +93,15 @@ func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, e
 		return fallback, nil
 	}
 	return netip.Prefix{}, fmt.Errorf("every block from 10.%d.0.0/16 to 10.%d.0.0/16 overlaps an address, a route or "+
-		"another cluster of this machine; free one (\"ip route\" lists them), or make the EmbeddedCluster in a program of your "+
-		"own, which can name another block as its input subnet", poolFirst, poolLast)
+		"another cluster of this machine; free one (\"ip route\" lists them), or make the EmbeddedCluster in your own program "+
+		"and give it another block by the input subnet", poolFirst, poolLast)
 }
 
 // FirstConflict returns the first prefix that keeps a cluster from having the block
-// subnet. Any overlapping block of another cluster does. Of the machine's networks
-// only those do that are not wider than the block. A wider one, such as the
-// 0.0.0.0/1 or 10.0.0.0/8 of a VPN, still works beside the more specific route of
-// the cluster's link; only its part inside of the block is hidden.
+// subnet. Any overlapping block of another cluster does. A network of the machine
+// does only if it is not wider than the block. A wider one, such as the 0.0.0.0/1
+// or 10.0.0.0/8 of a VPN, still works beside the more specific route of the
+// cluster's link; only its part inside of the block is hidden.
 func FirstConflict(subnet netip.Prefix, networks, blocks []netip.Prefix) (netip.Prefix, bool) {
 	wider := func(network netip.Prefix) bool { return network.Bits() < subnet.Bits() }
 	return firstOverlap(subnet, append(slices.DeleteFunc(slices.Clone(networks), wider), blocks...))
@@ -116,8 +116,8 @@ func firstOverlap(subnet netip.Prefix, used []netip.Prefix) (netip.Prefix, bool)
 	return netip.Prefix{}, false
 }
 
-// LinkName returns the name of the machine's end of the veth pair of the
-// cluster whose state is in dir. The kernel allows 15 bytes.
+// LinkName returns the name of the machine's end of the veth pair. It is for the
+// cluster with the state folder dir. The kernel allows 15 bytes.
 func LinkName(dir string) string {
 	hash := sha256.Sum256([]byte(dir))
 	return "gl" + hex.EncodeToString(hash[:5])

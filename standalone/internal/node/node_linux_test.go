@@ -49,7 +49,7 @@ func TestStopOfANodeThatIsNotThereIsNoError(t *testing.T) {
 
 func TestStopLeavesAnotherProcessOfThatPIDAlone(t *testing.T) {
 	dir := state.Dir(t.TempDir())
-	// The lock is held, but the report is that of a process which had our PID.
+	// The lock is held, but the report is from another process that had our PID.
 	lock := exec.Command("flock", dir.NodeLock(), "cat")
 	input, err := lock.StdinPipe()
 	if err != nil {

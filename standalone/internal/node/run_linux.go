@@ -34,14 +34,14 @@ const (
 	eventsFD = 4
 )
 
-// Run is the supervisor's main: it runs the node whose state is in dir until it
-// is told to stop by SIGTERM, or can't start.
+// Run is the supervisor's main. It runs the node with the state folder dir, until
+// SIGTERM tells it to stop or the start fails.
 func Run(dir state.Dir) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	control, pipe := os.NewFile(controlFD, "control"), os.NewFile(eventsFD, "events")
 	if control == nil || pipe == nil || os.Getpid() != 1 {
-		return errors.New("this command is started by the plugin itself and of no use by hand")
+		return errors.New("only the plugin itself can start this command")
 	}
 	log := slog.New(slog.NewTextHandler(openLog(dir, "node"), nil))
 	err := run(ctx, dir, control, newEvents(pipe, log), log)

@@ -27,7 +27,7 @@ type Handle struct {
 	cmd     *exec.Cmd
 }
 
-// Start starts executable as the supervisor of the node whose state is in dir.
+// Start starts executable as the supervisor of the node with the state folder dir.
 // The supervisor outlives the calling process. It waits for Proceed.
 func Start(executable string, dir state.Dir) (*Handle, error) {
 	stderr, err := os.OpenFile(dir.Log("node.stderr"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)

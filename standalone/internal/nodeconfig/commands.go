@@ -6,7 +6,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/standalone/internal/pki"
 )
 
-// Names of the components of a node, which are also those of their programs.
+// Names of the components of a node. Their programs have the same names.
 const (
 	Etcd              = "etcd"
 	APIServer         = "kube-apiserver"

@@ -90,7 +90,7 @@ func runInit(args []string) error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
 	}
-	// Not by os/exec, whose wait would compete with the one for orphans.
+	// os/exec would not do: its wait would compete with the one for orphans.
 	process, err := os.StartProcess(args[0], args, &os.ProcAttr{Files: []*os.File{nil, os.Stdout, os.Stderr}, Env: os.Environ()})
 	if err != nil {
 		return fmt.Errorf("starting dockerd: %w", err)

@@ -1,5 +1,5 @@
-// Command kubeadm is upstream's kubeadm, unchanged. Only node images of kind
-// need it, so it is a program of its own that other clusters do not wait for.
+// Command kubeadm is upstream's kubeadm, unchanged. Only node images of kind need
+// it. It is a separate program, so that other clusters do not wait for it.
 package main
 
 import (
