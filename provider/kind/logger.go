@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/kind/pkg/log"
 )
 
-// logger shows kind's steps as progress, and its warnings. kind returns its errors
-// as errors.
+// logger shows kind's steps, warnings and error messages as progress. kind also
+// returns its errors.
 type logger struct{ progress Progress }
 
 var _ log.Logger = logger{}
