@@ -227,6 +227,8 @@ var (
 	// others write nothing. For a schema they write the value itself, which stays.
 	invalidValue  = regexp.MustCompile(`Invalid value: (?:"object": |(\d+ [a-z]|[A-Za-z]))`)
 	programFailed = regexp.MustCompile(`(?s)^.*program failed:\s*\d+ errors? occurred:\s*\* (.*)$`)
+	// The program could not go on, since Pulumi had stopped after another error.
+	stoppedAfterError = regexp.MustCompile(`(?s)^.*program failed:\s*waiting for RPCs: rpc error: code = Unavailable desc = resource monitor shut down[^\n]*$`)
 )
 
 // refusal returns an error's message without what wraps it. An error that only
@@ -234,7 +236,7 @@ var (
 func refusal(e apitype.DiagnosticEvent) (resizeplan.Finding, bool) {
 	text := plainText(e.Message)
 	switch {
-	case text == "preview failed" || text == "":
+	case text == "preview failed" || text == "" || stoppedAfterError.MatchString(text):
 		return resizeplan.Finding{}, false
 	case invalidObject.MatchString(text):
 		text = invalidValue.ReplaceAllString(invalidObject.FindStringSubmatch(text)[1], "$1")

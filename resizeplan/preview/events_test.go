@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -116,6 +117,19 @@ func TestRefusalsAreWhatMattersOfTheMessage(t *testing.T) {
 		if got := decode("dev", recorded(t, tt.name)).Refusals; len(got) != 1 || got[0] != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestProgramsThatWereStoppedRefuseNothing: Pulumi stops a program after another
+// error. The program's own errors are told also then.
+func TestProgramsThatWereStoppedRefuseNothing(t *testing.T) {
+	const stopped = "waiting for RPCs: rpc error: code = Unavailable desc = resource monitor shut down while waiting on step's done channel"
+	if got, is := refusal(apitype.DiagnosticEvent{Message: "an unhandled error occurred: program failed: \n" + stopped}); is {
+		t.Errorf("it refuses: %+v", got)
+	}
+	both := "an unhandled error occurred: program failed: 2 errors occurred:\n\t* " + stopped + "\n\t* size 9 must be at most maxSize 4"
+	if got, is := refusal(apitype.DiagnosticEvent{Message: both}); !is || !strings.Contains(got.Message, "size 9") {
+		t.Errorf("its own error is not told: %+v", got)
 	}
 }
 
