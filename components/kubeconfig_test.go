@@ -8,22 +8,9 @@ import (
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
-)
 
-// twoContexts has a file beside it.
-const twoContexts = `apiVersion: v1
-kind: Config
-current-context: first
-clusters:
-- {name: a, cluster: {server: https://a:6443}}
-- {name: b, cluster: {server: https://b:6443, certificate-authority: ca.crt}}
-contexts:
-- {name: first, context: {cluster: a, user: alice}}
-- {name: second, context: {cluster: b, user: bob}}
-users:
-- {name: alice, user: {token: secret-of-alice}}
-- {name: bob, user: {token: secret-of-bob}}
-`
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
+)
 
 // TestSelectedContextIsReadByKubectl, whose library the components do without.
 func TestSelectedContextIsReadByKubectl(t *testing.T) {
@@ -32,7 +19,7 @@ func TestSelectedContextIsReadByKubectl(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	content, err := selectContext(twoContexts, "second")
+	content, err := selectContext(componentstest.TwoContexts, "second")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,14 +37,14 @@ func TestSelectedContextIsReadByKubectl(t *testing.T) {
 	if got, err := endpoint(content); err != nil || got != "https://b:6443" {
 		t.Errorf("endpoint = %q, %v", got, err)
 	}
-	if current, err := selectContext(twoContexts, ""); err != nil || !strings.Contains(current, "current-context: first") || strings.Contains(current, "secret-of-bob") {
+	if current, err := selectContext(componentstest.TwoContexts, ""); err != nil || !strings.Contains(current, "current-context: first") || strings.Contains(current, "secret-of-bob") {
 		t.Errorf("without a context: %v\n%s", err, current)
 	}
 }
 
 // TestSelectingTwiceChangesNothing: the kubeconfig is an input of Pulumi's provider.
 func TestSelectingTwiceChangesNothing(t *testing.T) {
-	parsed, err := clientcmd.Load([]byte(strings.ReplaceAll(twoContexts, "certificate-authority: ca.crt", "certificate-authority-data: "+base64.StdEncoding.EncodeToString([]byte("certificate")))))
+	parsed, err := clientcmd.Load([]byte(strings.ReplaceAll(componentstest.TwoContexts, "certificate-authority: ca.crt", "certificate-authority-data: "+base64.StdEncoding.EncodeToString([]byte("certificate")))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,16 +66,16 @@ func TestSelectingTwiceChangesNothing(t *testing.T) {
 }
 
 func TestKubeconfigThatLeadsNowhereIsRefused(t *testing.T) {
-	if _, err := selectContext(twoContexts, "third"); err == nil || !strings.Contains(err.Error(), `context "third"`) {
+	if _, err := selectContext(componentstest.TwoContexts, "third"); err == nil || !strings.Contains(err.Error(), `context "third"`) {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := selectContext(twoContexts, "second"); err == nil || !strings.Contains(err.Error(), "certificate-authority: open ca.crt") {
+	if _, err := selectContext(componentstest.TwoContexts, "second"); err == nil || !strings.Contains(err.Error(), "certificate-authority: open ca.crt") {
 		t.Errorf("a file that is not there: error = %v", err)
 	}
 	if _, err := selectContext("{", ""); err == nil {
 		t.Error("what is no YAML is taken")
 	}
-	nowhere := strings.ReplaceAll(twoContexts, "server: https://a:6443", "")
+	nowhere := strings.ReplaceAll(componentstest.TwoContexts, "server: https://a:6443", "")
 	if _, err := endpoint(nowhere); err == nil || !strings.Contains(err.Error(), `context "first" leads to no server`) {
 		t.Errorf("error = %v", err)
 	}

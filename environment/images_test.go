@@ -24,7 +24,7 @@ func TestConfiguredImagesAreThoseOfARegistry(t *testing.T) {
 			m.Image = pulumi.String(registry + "demo@sha256:1")
 			r := componentstest.NewRecorder()
 			made := resource.NewPropertyMapFromMap(map[string]any{
-				"kubeconfig": twoContexts, "endpoint": "https://a:6443", "containerdAddress": "/run/it", "stateDir": "/var/lib/it",
+				"kubeconfig": componentstest.TwoContexts, "endpoint": "https://a:6443", "containerdAddress": "/run/it", "stateDir": "/var/lib/it",
 			})
 			r.Outputs["gopherlocks:index:EmbeddedCluster"], r.Outputs["gopherlocks:index:KindCluster"] = made, made
 			if err := r.Run(func(ctx *pulumi.Context) error {

@@ -7,26 +7,14 @@ import (
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
-)
 
-const twoContexts = `apiVersion: v1
-kind: Config
-current-context: first
-clusters:
-- {name: a, cluster: {server: https://a:6443}}
-- {name: b, cluster: {server: https://b:6443, certificate-authority: ca.crt}}
-contexts:
-- {name: first, context: {cluster: a, user: alice}}
-- {name: second, context: {cluster: b, user: bob}}
-users:
-- {name: alice, user: {token: secret-of-alice}}
-- {name: bob, user: {token: secret-of-bob}}
-`
+	"github.com/gopherlocks/gopherlocks/components/componentstest"
+)
 
 func TestKubeconfigLeadsToTheChosenContextOnly(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config")
-	for name, content := range map[string]string{path: twoContexts, filepath.Join(dir, "ca.crt"): "certificate"} {
+	for name, content := range map[string]string{path: componentstest.TwoContexts, filepath.Join(dir, "ca.crt"): "certificate"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +40,7 @@ func TestKubeconfigLeadsToTheChosenContextOnly(t *testing.T) {
 
 func TestContextThatIsNotThereIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(path, []byte(twoContexts), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(componentstest.TwoContexts), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := readKubeconfig(path, "third"); err == nil || !strings.Contains(err.Error(), `gopherlocks:context: "third" is not in`) {
@@ -74,14 +62,14 @@ func TestKubeconfigWithoutAChoiceSaysWhatThereIs(t *testing.T) {
 		return path
 	}
 	for name, c := range map[string]struct{ path, context, want string }{
-		"another context":   {write(twoContexts), "third", `choose one of ["first" "second"]`},
+		"another context":   {write(componentstest.TwoContexts), "third", `choose one of ["first" "second"]`},
 		"no current one":    {dir + "/none", "", "gopherlocks:context: is not set, and "},
 		"no context at all": {dir + "/empty", "", "gopherlocks:kubeconfig: there is no context in "},
 		"not YAML":          {dir + "/broken", "", "gopherlocks:kubeconfig: give the path of a kubeconfig that can be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for file, content := range map[string]string{
-				"/none": strings.Replace(twoContexts, "current-context: first\n", "", 1), "/empty": "apiVersion: v1\nkind: Config\n", "/broken": "{",
+				"/none": strings.Replace(componentstest.TwoContexts, "current-context: first\n", "", 1), "/empty": "apiVersion: v1\nkind: Config\n", "/broken": "{",
 			} {
 				if err := os.WriteFile(dir+file, []byte(content), 0o600); err != nil {
 					t.Fatal(err)
