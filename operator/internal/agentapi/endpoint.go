@@ -1,6 +1,11 @@
 package agentapi
 
-import "github.com/gopherlocks/gopherlocks/operator/idset"
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
+)
 
 // PathDrain is the path of the lead's endpoint. It takes a PUT of a DrainRequest and
 // answers with a DrainReport. Every request bears the header
@@ -23,6 +28,26 @@ type DrainRequest struct {
 	// Known, with WaitSeconds, is the Busy that the caller has been told last:
 	// another one is answered at once.
 	Known idset.Set `json:"known,omitzero"`
+}
+
+// UnmarshalJSON names the field of a set that cannot be read.
+func (r *DrainRequest) UnmarshalJSON(data []byte) error {
+	var text struct {
+		Ranks, Known string
+		WaitSeconds  int32
+	}
+	err := json.Unmarshal(data, &text)
+	if err != nil {
+		return err
+	}
+	if r.Ranks, err = idset.Parse(text.Ranks); err != nil {
+		return fmt.Errorf("ranks: %w", err)
+	}
+	if r.Known, err = idset.Parse(text.Known); err != nil {
+		return fmt.Errorf("known: %w", err)
+	}
+	r.WaitSeconds = text.WaitSeconds
+	return nil
 }
 
 // DrainReport tells of the ranks of a DrainRequest, once they are drained.

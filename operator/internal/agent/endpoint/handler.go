@@ -71,7 +71,11 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 		return &RequestError{"the request's body cannot be read: " + err.Error()}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return &RequestError{"the request's body is not as agreed: " + err.Error()}
+		_, noJSON := errors.AsType[*json.SyntaxError](err)
+		if _, otherType := errors.AsType[*json.UnmarshalTypeError](err); noJSON || otherType {
+			return &RequestError{"the request's body is not as agreed: " + err.Error()}
+		}
+		return &RequestError{err.Error()}
 	}
 	// From now on only the caller's going ends the request.
 	return control.SetReadDeadline(time.Time{})

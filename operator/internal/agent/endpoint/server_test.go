@@ -135,11 +135,12 @@ func TestErrorsAreAnsweredWithTheirStatus(t *testing.T) {
 		status             int
 		message            string
 	}{
-		{http.MethodPut, agentapi.PathDrain, `{"ranks":"3-1"}`, http.StatusBadRequest, `set of ranks "3-1": range 3-1 must end after it begins`},
-		{http.MethodPut, agentapi.PathDrain, `{"ranks":"flux-sample-3"}`, http.StatusBadRequest, `set of ranks "flux-sample-3"`},
-		{http.MethodPut, agentapi.PathDrain, `{"ranks":"2","known":"x","waitSeconds":1}`, http.StatusBadRequest, `set of ranks "x"`},
+		{http.MethodPut, agentapi.PathDrain, `{"ranks":"3-1"}`, http.StatusBadRequest, `ranks: set of ranks "3-1": range 3-1 must end after it begins`},
+		{http.MethodPut, agentapi.PathDrain, `{"ranks":"flux-sample-3"}`, http.StatusBadRequest, `ranks: set of ranks "flux-sample-3"`},
+		{http.MethodPut, agentapi.PathDrain, `{"ranks":"2","known":"x","waitSeconds":1}`, http.StatusBadRequest, `known: set of ranks "x"`},
 		{http.MethodPut, agentapi.PathDrain, `{"ranks":"3","waitSeconds":1000}`, http.StatusBadRequest, "waitSeconds 1000 must be from 0 to 300"},
 		{http.MethodPut, agentapi.PathDrain, `{"ranks":`, http.StatusBadRequest, "not as agreed"},
+		{http.MethodPut, agentapi.PathDrain, `{"ranks":3}`, http.StatusBadRequest, "not as agreed"},
 		{http.MethodPut, agentapi.PathDrain, `{"ranks":"3"}{}`, http.StatusBadRequest, "not as agreed"},
 		{http.MethodPut, agentapi.PathDrain, strings.Repeat(" ", maxBody+1), http.StatusBadRequest, "at most 1048576 bytes"},
 	}
