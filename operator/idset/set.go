@@ -205,6 +205,14 @@ func (s Set) Contains(rank int32) bool {
 	return found
 }
 
+// Highest returns the highest rank; -1 of the empty set.
+func (s Set) Highest() int32 {
+	if s.IsEmpty() {
+		return -1
+	}
+	return s.spans[len(s.spans)-1].last
+}
+
 // All yields the ranks in ascending order.
 func (s Set) All() iter.Seq[int32] {
 	return func(yield func(int32) bool) {

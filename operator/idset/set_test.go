@@ -260,3 +260,11 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+func TestHighestIsTheLastRank(t *testing.T) {
+	for text, want := range map[string]int32{"": -1, "0": 0, "1,3-5": 5, "2-3,9": 9} {
+		if got := mustParse(t, text).Highest(); got != want {
+			t.Errorf("the highest of %q is %d, want %d", text, got, want)
+		}
+	}
+}

@@ -148,14 +148,80 @@ func TestDebuggingSaysMore(t *testing.T) {
 	}
 }
 
-func TestPrefixRunsAroundTheBroker(t *testing.T) {
+func TestPrefixRunsAroundTheCommand(t *testing.T) {
 	m := newMiniCluster(t, func(c *agentapi.Config) {
-		c.Mode, c.Command, c.Prefix = agentapi.ModeLauncher, "echo prefix $OF_THE_PREFIX", "env OF_THE_PREFIX=works"
+		c.Mode, c.Command, c.Prefix = agentapi.ModeLauncher, "sh -c 'echo prefix $OF_THE_PREFIX'", "env OF_THE_PREFIX=works"
 		c.Quiet = true
 	})
 	lead := m.start(0)
 	lead.wantCode(0)
 	if got := lead.Stdout(); got != "prefix works\n" {
 		t.Errorf("stdout %q", got)
+	}
+}
+
+// TestJobsHaveWhatCommandsLeave: variables, PATH and folder, as if all were one script.
+func TestJobsHaveWhatCommandsLeave(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Nodes, c.Tasks, c.Quiet = agentapi.ModeSubmit, 2, 2, true
+		c.Init, c.Pre = "LEVEL=gold", "export PATH=/opt/site/bin:$PATH\ncd /var/tmp"
+		c.Command = `sh -c 'echo "$LEVEL in $(pwd) with ${PATH%%:*}"'`
+		c.Post = `echo "post $LEVEL in $(pwd)"`
+	})
+	m.start(1)
+	lead := m.start(0)
+	lead.wantCode(0)
+	const each = "gold in /var/tmp with /opt/site/bin\n"
+	if got := lead.Stdout(); got != each+each+"post gold in /var/tmp\n" {
+		t.Errorf("stdout %q", got)
+	}
+}
+
+// TestResourcesOfPreAreScheduled: R with GPUs that nobody else knows of.
+func TestResourcesOfPreAreScheduled(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Pre = `printf '%s' '{"version":1,"execution":{"R_lite":[{"rank":"0-3","children":{"core":"0-2","gpu":"0-1"}}],"starttime":0.0,"expiration":0.0,"nodelist":["'"$hosts"'"]}}' > ${viewroot}/etc/flux/system/R`
+	})
+	lead := m.startUp(2)[0]
+	if got := lead.ask("run", "-N2", "-n2", "-c3", "-g2", "echo", "ran"); got != "ran\nran" {
+		t.Errorf("a job with 3 cores and 2 GPUs on each of two ranks printed %q", got)
+	}
+}
+
+func TestGPUsAreScheduled(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.GPUs = 1 })
+	lead := m.startUp(1)[0]
+	if got := lead.ask("run", "-g1", "echo", "ran"); got != "ran" {
+		t.Errorf("a job with a GPU printed %q", got)
+	}
+	if output, err := lead.try("run", "-g2", "echo", "ran"); err == nil || !strings.Contains(err.Error(), "unsatisfiable") {
+		t.Errorf("a job with more GPUs than a rank has: %q, %v", output, err)
+	}
+}
+
+// TestJobsThatCanNeverFitAreRefused when they are submitted, and those that wait for
+// ranks are not.
+func TestJobsThatCanNeverFitAreRefused(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	lead := m.startUp(1)[0]
+	if output, err := lead.try("submit", "-N5", "true"); err == nil || !strings.Contains(err.Error(), "unsatisfiable") {
+		t.Errorf("a job of five nodes, of four that there can be: %q, %v", output, err)
+	}
+	job := lead.ask("submit", "-N4", "true")
+	lead.awaitStatus(job, "SCHED")
+}
+
+// TestBatchJobsOnFollowersFindTheLogsFolder, which is each pod's own.
+func TestBatchJobsOnFollowersFindTheLogsFolder(t *testing.T) {
+	m := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Mode, c.Nodes, c.Tasks, c.Quiet = agentapi.ModeBatch, 2, 2, true
+		c.OptionFlags, c.Command = "--exclusive", "-c2 -N1 -n1 true\n-c2 -N1 -n1 true\n"
+		c.Logs = agentapi.Folder + "/logs"
+	})
+	m.start(1)
+	lead := m.start(0)
+	lead.wantCode(0)
+	if said := lead.Stdout() + lead.Stderr(); strings.Contains(said, "No such file") {
+		t.Errorf("the lead has printed %q", said)
 	}
 }

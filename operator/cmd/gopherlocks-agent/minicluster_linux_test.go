@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/queue/demand/demandtest"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
@@ -86,7 +87,7 @@ func newMiniCluster(t *testing.T, change func(*agentapi.Config)) *miniCluster {
 	m.must(err)
 	m.config = agentapi.Config{
 		Name: name, Hosts: fluxconf.Hosts(name, 4), MaxSize: 4, Mode: agentapi.ModeInteractive,
-		LogLevel: 6, Cores: 2, GraceSeconds: 60,
+		LogLevel: 6, Cores: 2, GraceSeconds: 60, MountPath: agentapi.Folder + "/mnt", // which each pod has for itself
 	}
 	change(&m.config)
 	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
@@ -155,13 +156,18 @@ func (m *miniCluster) startUp(count int) []*rank {
 // await waits for condition, and fails with what it says is missing.
 func (m *miniCluster) await(missing func() string) {
 	m.t.Helper()
+	m.awaitWithin(patience, missing)
+}
+
+func (m *miniCluster) awaitWithin(within time.Duration, missing func() string) {
+	m.t.Helper()
 	var last string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if last = missing(); last == "" {
 			return
 		}
 	}
-	m.t.Fatalf("after %v: %s", patience, last)
+	m.t.Fatalf("after %v: %s", within, last)
 }
 
 // try runs a command of Flux that asks the rank's broker.
@@ -171,7 +177,7 @@ func (r *rank) try(args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, r.m.flux, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.m.shared, &stdout, &stderr
-	cmd.Env = append(r.m.environment(), "FLUX_URI=local://"+r.Outside(agentapi.Socket))
+	cmd.Env = append(r.m.environment(), "FLUX_URI=local://"+r.Outside(r.m.config.MountPath+"/config/run/flux/local"))
 	if err := cmd.Run(); err != nil {
 		return strings.TrimSpace(stdout.String()), fmt.Errorf("flux %s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
@@ -259,11 +265,15 @@ func (m *miniCluster) release(job heldJob) {
 
 // request asks the lead's endpoint as the operator does.
 func (m *miniCluster) request(method, path, token string, body, answer any) (status int, err error) {
+	return m.requestUntil(m.t.Context(), method, path, token, body, answer)
+}
+
+func (m *miniCluster) requestUntil(ctx context.Context, method, path, token string, body, answer any) (status int, err error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(m.t.Context(), method, fmt.Sprintf("https://%s-0:%d%s", m.config.Name, agentapi.AgentPort, path), bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("https://%s-0:%d%s", m.config.Name, agentapi.AgentPort, path), bytes.NewReader(text))
 	if err != nil {
 		return 0, err
 	}
@@ -292,4 +302,22 @@ func (m *miniCluster) drain(wish agentapi.DrainRequest) agentapi.DrainReport {
 		return ""
 	})
 	return report
+}
+
+// awaitQueue waits until the operator is told this of the queue.
+func (m *miniCluster) awaitQueue(want string) {
+	m.t.Helper()
+	var report agentapi.QueueReport
+	m.await(func() string {
+		known := report.Revision
+		report = agentapi.QueueReport{}
+		request := agentapi.QueueRequest{MaxSize: m.config.MaxSize, WaitSeconds: 1, Known: known}
+		if _, err := m.request(http.MethodPost, agentapi.PathQueue, m.token, request, &report); err != nil {
+			return err.Error()
+		}
+		if got := demandtest.Say(report); !strings.HasPrefix(got, want) {
+			return fmt.Sprintf("the queue: %s, want %s", got, want)
+		}
+		return ""
+	})
 }

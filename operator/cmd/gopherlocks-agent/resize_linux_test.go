@@ -17,9 +17,11 @@ func TestJobWaitsForARankThatComesLater(t *testing.T) {
 	lead.awaitOnline("0-1")
 	job := lead.ask("submit", "-N3", "true")
 	lead.awaitStatus(job, "SCHED")
+	m.awaitQueue(`running 0 pending 1 held 0 wanted 3 busy "" idle 0-1`)
 	m.start(2)
 	lead.awaitOnline("0-2")
 	lead.awaitStatus(job, "COMPLETED")
+	m.awaitQueue(`running 0 pending 0 held 0 wanted 0 busy "" idle 0-2`)
 }
 
 // TestShrinkingThroughTheEndpointLosesNoJob is the agent's part of a resize from 4

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -65,12 +66,14 @@ func TestKilledLeadComesBackWithItsQueue(t *testing.T) {
 	lead.awaitStatus(pending, "SCHED")
 	lead.awaitCheckpoint("is-kept")
 	lead.awaitCheckpoint("is-lost")
+	m.awaitQueue(`running 1 pending 1 held 0 wanted 4 busy "0-1"`)
 	lead.Kill()
 	lead = m.start(0)
 	ranks[1].awaitSaid("starting the broker again", 1)
 	lead.awaitOnline("0-1")
 	lead.awaitStatus(running.id, "FAILED")
 	lead.awaitStatus(pending, "SCHED")
+	m.awaitQueue(`running 0 pending 1 held 0 wanted 3 busy "" idle 0-1`)
 	m.start(2)
 	lead.awaitStatus(pending, "COMPLETED")
 }
@@ -101,6 +104,45 @@ func TestBrokerOfAFollowerIsStartedAgain(t *testing.T) {
 	if follower.Ended() {
 		t.Error("the pod has ended with its broker")
 	}
+}
+
+// TestTasksEndWithAKilledBroker: Flux gives the rank to the next job.
+func TestTasksEndWithAKilledBroker(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	ranks := m.startUp(2)
+	lead, follower := ranks[0], ranks[1]
+	follower.awaitSaid("rank 1 is up", 1)
+	// What only this task has in its command line.
+	mark := fmt.Sprintf("%d.25", 300+os.Getpid())
+	job := lead.ask("submit", "-N2", "-n2", "sleep", mark)
+	lead.awaitStatus(job, "RUN")
+	m.await(func() string { return missing(2, sleepers(t, mark)) })
+	m.must(syscall.Kill(follower.brokerPID(), syscall.SIGKILL))
+	follower.awaitSaid("rank 1 is up", 2)
+	lead.awaitStatus(job, "FAILED")
+	m.await(func() string { return missing(0, sleepers(t, mark)) })
+}
+
+func missing(want, got int) string {
+	if want == got {
+		return ""
+	}
+	return fmt.Sprintf("%d tasks run, want %d", got, want)
+}
+
+// sleepers counts the processes "sleep TIME" of this machine.
+func sleepers(t *testing.T, time string) (count int) {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err == nil && string(text) == "sleep\x00"+time+"\x00" {
+			count++
+		}
+	}
+	return count
 }
 
 func TestArchiveIsWrittenAndRestored(t *testing.T) {
@@ -215,10 +257,18 @@ func (r *rank) signalAgent(s syscall.Signal) {
 	}
 }
 
+// brokers finds the processes that are the rank's broker: one, while it runs.
+func (r *rank) brokers() []int {
+	r.m.t.Helper()
+	// The keeper's command line holds that of its broker.
+	keepers := r.Processes("gopherlocks-agent keep ")
+	return slices.DeleteFunc(r.Processes("broker --config-path="), func(pid int) bool { return slices.Contains(keepers, pid) })
+}
+
 // brokerPID finds the broker of the rank.
 func (r *rank) brokerPID() int {
 	r.m.t.Helper()
-	brokers := r.Processes("broker --config-path=")
+	brokers := r.brokers()
 	if len(brokers) != 1 {
 		r.m.t.Fatalf("processes %v are the broker, want one", brokers)
 	}

@@ -60,7 +60,22 @@ func dispatch(args []string) (int, error) {
 	case command == "plain" && len(rest) >= 2 && rest[0] == "--":
 		return runPlain(rest[1:])
 	}
-	return exitUsage, fmt.Errorf("cannot understand %q\n%s", strings.Join(args, " "), usage)
+	return dispatchInner(command, rest)
+}
+
+// dispatchInner is for commands that the agent calls itself by, and that are of no use
+// to people.
+func dispatchInner(command string, rest []string) (int, error) {
+	switch {
+	case command == "snapshot" && len(rest) == 1:
+		return codeOf(snapshot(rest[0]))
+	case command == "in" && len(rest) >= 2:
+		return codeOf(runIn(rest[0], rest[1:]))
+	case command == "keep" && len(rest) >= 1:
+		syscall.CloseOnExec(keptStatus)
+		return codeOf(runKept(rest, os.NewFile(keptStatus, "status")))
+	}
+	return exitUsage, fmt.Errorf("cannot understand %q\n%s", strings.Join(append([]string{command}, rest...), " "), usage)
 }
 
 // codeOf is for commands of which every failure is one.
@@ -79,8 +94,8 @@ func runRank() (int, error) {
 		if err != nil {
 			return agentapi.ExitTryAgain, fmt.Errorf("finding this program: %w", err)
 		}
-		code, _, err := supervise([]string{self, "rank"}, supervision{forward: []os.Signal{syscall.SIGTERM, syscall.SIGINT}})
-		return rankExitCode(code, os.Getenv(agentapi.RankVariable) == "0"), err
+		status, _, err := supervise([]string{self, "rank"}, supervision{forward: []os.Signal{syscall.SIGTERM, syscall.SIGINT}})
+		return rankExitCode(statusCode(status), os.Getenv(agentapi.RankVariable) == "0"), err
 	}
 	paths := defaultPaths()
 	cfg, number, err := readConfig(os.Getenv)
@@ -124,9 +139,10 @@ func runPlain(command []string) (int, error) {
 }
 
 func plain(command []string) (int, error) {
-	code, stopped, err := supervise(command, supervision{group: true, forward: []os.Signal{
+	status, stopped, err := supervise(command, supervision{group: true, forward: []os.Signal{
 		syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGQUIT,
 	}})
+	code := statusCode(status)
 	if stopped {
 		// Whatever the command makes of SIGTERM: an index that exits with 0
 		// would be complete for good, and another code would count as failure.

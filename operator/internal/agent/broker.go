@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -28,11 +29,6 @@ type brokerStart struct {
 // brokerCommand returns the command line of the rank's broker.
 func brokerCommand(s brokerStart) []string {
 	var command []string
-	if s.cfg.Prefix != "" {
-		// The prefix is a line for a shell; exec keeps the shell out of the way
-		// of signals.
-		command = append(command, "/bin/sh", "-c", "exec "+s.cfg.Prefix+` "$@"`, "sh")
-	}
 	if s.cfg.Wrap != "" {
 		command = append(command, strings.Split(s.cfg.Wrap, ",")...)
 	}
@@ -41,8 +37,8 @@ func brokerCommand(s brokerStart) []string {
 		command = append(command, fmt.Sprintf("-S%s=%v", attribute, value))
 	}
 	set("rundir", s.paths.runDir)
-	set("local-uri", "local://"+s.paths.socket)
-	set("tbon.topo", agentapi.Topology)
+	set("local-uri", "local://"+s.paths.sharedSocket(s.cfg))
+	set("tbon.topo", cmp.Or(s.cfg.Topology, agentapi.Topology))
 	// The instance runs with whatever ranks there are.
 	set("broker.quorum", 1)
 	set("log-stderr-mode", "local")

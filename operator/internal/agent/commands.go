@@ -10,26 +10,21 @@ import (
 	"time"
 )
 
-// commands runs the user's commands around the broker, one at a time, each by a
-// shell and in a process group of its own.
+// commands runs the user's commands around the broker, one at a time.
 type commands struct {
-	env            []string
-	stdout, stderr io.Writer
-	log            *log.Logger
-	timed          bool
+	log   *log.Logger
+	timed bool
+	// times is where the times go that timed prints.
+	times io.Writer
 
 	mu          sync.Mutex
 	current     *exec.Cmd
 	interrupted bool
 }
 
-// run runs line and returns its exit code. name is for people. Once interrupted,
-// it runs nothing.
-func (c *commands) run(name, line string) (int, error) {
-	cmd := exec.Command("/bin/sh", "-c", line)
-	cmd.Env = c.env
-	cmd.Stdout, cmd.Stderr = c.stdout, c.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+// run runs cmd, which must have a process group of its own, and returns its exit
+// code. name is for people. Once interrupted, it runs nothing.
+func (c *commands) run(name string, cmd *exec.Cmd) (int, error) {
 	cmd.WaitDelay = time.Second // for what the line left in the background
 	if err := c.start(cmd); err != nil {
 		return 0, fmt.Errorf("commands.%s: %w", name, err)
@@ -40,7 +35,7 @@ func (c *commands) run(name, line string) (int, error) {
 	c.current = nil
 	c.mu.Unlock()
 	if c.timed {
-		printTime(c.stderr, begin)
+		printTime(c.times, begin)
 	}
 	c.log.Printf("commands.%s ended with exit code %d", name, code)
 	return code, nil

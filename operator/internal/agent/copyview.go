@@ -22,6 +22,15 @@ func copyView(v view, mount string) error {
 	if err := copyTree(links, mountedLinks(mount)); err != nil {
 		return err
 	}
+	for _, folder := range upstreamFolders(mount) {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+		// The rank may be another user.
+		if err := os.Chmod(folder, 0o777); err != nil {
+			return err
+		}
+	}
 	if !exists(v.software) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,8 +17,8 @@ import (
 )
 
 // The test binary stands in for the programs that a rank starts, by the name that
-// it is called under. Its flux keeps an instance in the folder of rootVariable
-// and prints what flux-core 0.88 prints for the formats that fluxcli asks for. It is
+// it is called under. Its flux keeps an instance in the folder of rootVariable, and its
+// broker answers about it as that of flux-core 0.88 does: see scriptedInstance. It is
 // scripted: tests say what is allocated and when the lead is lost, also with
 // FLUX_TEST_REAL=1. Package cmd/gopherlocks-agent has the tests of ranks that run
 // with a real Flux.
@@ -51,13 +52,17 @@ func agentProcess(args []string) int {
 		}
 		return code
 	case "reaping":
-		// What PID 1 gets from the kernel: orphans. prctl(2).
-		const prSetChildSubreaper = 36
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
-			panic(errno)
+		// What PID 1 gets from the kernel: orphans.
+		if err := adoptOrphans(); err != nil {
+			panic(err)
 		}
 	}
-	code, err := plain(args[1:])
+	code, err := 0, error(nil)
+	if args[0] == "plain" || args[0] == "reaping" {
+		code, err = plain(args[1:])
+	} else {
+		code, err = dispatchInner(args[0], args[1:])
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -108,26 +113,6 @@ func standInFlux(args []string) int {
 			fmt.Fprintln(os.Stderr, "flux-config: invalid TOML", err)
 			return 1
 		}
-	case command == "queue start":
-		writeInstance("queue", "started")
-	case command == "resource status":
-		fmt.Println(readInstance("online"))
-	case command == "resource eventlog":
-		fmt.Print(readInstance("eventlog"))
-	case command == "resource list":
-		fmt.Println(readInstance("allocated"))
-	case command == "resource undrain":
-		writeInstance("undrained", args[2])
-		writeInstance("drained", "")
-	case command == "resource drain":
-		if args[2] == "--update" || args[2] == "--force" {
-			if args[2] == "--force" || readInstance("drained") == "" {
-				writeInstance("drained", "drained="+args[3]+" "+args[4])
-			}
-			return 0
-		}
-		mark, _, _ := strings.Cut(args[4], "{") // of --format
-		fmt.Println(strings.ReplaceAll(readInstance("drained"), "drained=", mark))
 	default:
 		fmt.Fprintf(os.Stderr, "the stand-in for flux does not know %q\n", args)
 		return 2
@@ -141,12 +126,10 @@ func standInBroker(args []string) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
 	var initial []string
-	var dump string
+	var dump, socket string
 	for i, arg := range args {
-		if uri, found := strings.CutPrefix(arg, "-Slocal-uri=local://"); found {
-			if err := os.WriteFile(uri, nil, 0o600); err != nil {
-				panic(err)
-			}
+		if path, found := strings.CutPrefix(arg, "-Slocal-uri=local://"); found {
+			socket = path
 		}
 		if path, found := strings.CutPrefix(arg, "-Scontent.dump="); found {
 			dump = path
@@ -168,6 +151,7 @@ func standInBroker(args []string) int {
 	}
 	writeInstance("starts", readInstance("starts")+strings.Join(args, " ")+"\n")
 	writeInstance("online", os.Getenv(agentapi.RankVariable))
+	serveInstance(context.Background(), socket)
 	writeInstance("pid", fmt.Sprint(os.Getpid()))
 	if initial == nil {
 		if <-signals == syscall.SIGUSR1 {

@@ -8,14 +8,14 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxinstance"
 )
 
 // Times between looks at what nobody tells of.
 const (
 	firstLook = 50 * time.Millisecond
-	slowLook  = 2 * time.Second // while a broker joins: a follower may wait for long
-	idleLook  = time.Second     // while jobs end
+	slowLook  = 500 * time.Millisecond // while a broker joins: a follower may wait for long
+	idleLook  = time.Second            // while jobs end: the lead is asked, by all that stop
 )
 
 // lookTime bounds a look of a rank that is told to end: what has not joined does
@@ -24,9 +24,11 @@ const lookTime = 3 * time.Second
 
 // own is the rank as its instance sees it, through the local broker.
 type own struct {
-	flux  *fluxcli.Client
+	flux  *fluxinstance.Client
 	ranks idset.Set // the own rank
 	log   *log.Logger
+	// started is when the pod of the rank was.
+	started time.Time
 }
 
 // waitUp waits until the rank is online, or ctx is over. The instance can be
@@ -58,9 +60,9 @@ func (o own) isUp(ctx context.Context, socket string) bool {
 	return o.isOnline(ctx, socket)
 }
 
-// undrainOurs undoes a drain of ours from before the rank went. An
-// administrator's stays, and so does one that the operator has asked for since: it
-// relies on the rank getting no job.
+// undrainOurs undoes a drain of ours from before the rank went. An administrator's
+// stays, and so does one that the operator has asked for since, also before the rank was
+// online: it relies on the rank getting no job.
 func (o own) undrainOurs(ctx context.Context) error {
 	drained, err := o.flux.Drained(ctx)
 	if err != nil {
@@ -70,7 +72,7 @@ func (o own) undrainOurs(ctx context.Context) error {
 		return nil
 	}
 	if o.ranks.Minus(drained.Because(endpoint.ReasonStopping)).Len() > 0 {
-		since, err := o.flux.DrainedSinceOnline(ctx)
+		since, err := o.flux.DrainedSince(ctx, o.started)
 		if err != nil {
 			return err
 		}

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
 )
 
 func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
@@ -24,11 +24,9 @@ func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
 		"drained=2 gopherlocks: scaling down": "drained=2 gopherlocks: scaling down",
 		"":                                    "",
 	} {
-		root := testRoot(t)
+		testRoot(t)
 		writeInstance("drained", before)
-		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
-		must(t, err)
-		o := own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}
+		o := own{flux: instanceClient(t), ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}
 		must(t, o.undrainOurs(t.Context()))
 		if got := readInstance("drained"); got != after {
 			t.Errorf("%q became %q, want %q", before, got, after)
@@ -36,17 +34,29 @@ func TestUndrainsOnlyWhatWeDrained(t *testing.T) {
 	}
 }
 
+// TestDrainSinceTheReturnStays: also one from before the rank was online, in a pod that
+// was there already.
 func TestDrainSinceTheReturnStays(t *testing.T) {
-	for reason, stays := range map[string]bool{endpoint.ReasonShrink: true, endpoint.ReasonStopping: false} {
-		root := testRoot(t)
-		writeInstance("drained", "drained=1 "+reason)
-		writeInstance("eventlog", `{"name":"online","context":{"idset":"1"}}`+"\n"+`{"name":"drain","context":{"idset":"1"}}`+"\n")
-		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
-		must(t, err)
-		o := own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}
+	const drained, online = `{"timestamp":100,"name":"drain","context":{"idset":"1"}}` + "\n", `{"timestamp":101,"name":"online","context":{"idset":"1"}}` + "\n"
+	for _, test := range []struct {
+		reason, events string
+		started        int64
+		stays          bool
+	}{
+		{endpoint.ReasonShrink, online + drained, 99, true},
+		{endpoint.ReasonShrink, drained + online, 99, true},
+		{endpoint.ReasonShrink, drained + online, 101, false},
+		{endpoint.ReasonShrink, drained + `{"timestamp":100,"name":"offline","context":{"idset":"1"}}` + "\n" + online, 99, false},
+		{endpoint.ReasonStopping, online + drained, 99, false},
+	} {
+		stays := test.stays
+		testRoot(t)
+		writeInstance("drained", "drained=1 "+test.reason)
+		writeInstance("eventlog", test.events)
+		o := own{flux: instanceClient(t), ranks: idset.Range(1, 2), log: newLogger(io.Discard, false), started: time.Unix(test.started, 0)}
 		must(t, o.undrainOurs(t.Context()))
 		if got := readInstance("drained") != ""; got != stays {
-			t.Errorf("reason %q: still drained %v, want %v", reason, got, stays)
+			t.Errorf("%+v: still drained %v", test, got)
 		}
 	}
 }
@@ -59,12 +69,10 @@ func TestLeadUndrainsWhatWasDrainedBeforeIt(t *testing.T) {
 		"an earlier lead's":     {drained, `{"name":"drain","context":{"idset":"1-4"}}` + "\n" + `{"name":"restart"}`, "1-2,4"},
 		"one has since stopped": {drained, `{"name":"restart"}` + "\n" + `{"name":"drain","context":{"idset":"2"}}`, "1,4"},
 	} {
-		root := testRoot(t)
+		testRoot(t)
 		writeInstance("drained", test.drained)
 		writeInstance("eventlog", test.events)
-		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
-		must(t, err)
-		o := own{flux: client, ranks: idset.Range(0, 1), log: newLogger(io.Discard, false)}
+		o := own{flux: instanceClient(t), ranks: idset.Range(0, 1), log: newLogger(io.Discard, false)}
 		must(t, o.undrainEarlier(t.Context()))
 		if got := readInstance("undrained"); got != test.undrained {
 			t.Errorf("%s: undrained %q, want %q", name, got, test.undrained)
@@ -78,11 +86,9 @@ func TestStoppingRankDrainsItselfForThat(t *testing.T) {
 		"drained=1 " + endpoint.ReasonShrink: "drained=1 " + endpoint.ReasonStopping, // else the operator might take it back
 		"drained=1 broken fan":               "drained=1 broken fan",
 	} {
-		root := testRoot(t)
+		testRoot(t)
 		writeInstance("drained", before)
-		client, err := fluxcli.New(t.Context(), filepath.Join(root, "bin/flux"), os.Environ())
-		must(t, err)
-		own{flux: client, ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}.drainAndWait(t.Context())
+		own{flux: instanceClient(t), ranks: idset.Range(1, 2), log: newLogger(io.Discard, false)}.drainAndWait(t.Context())
 		if got := readInstance("drained"); got != after {
 			t.Errorf("%q became %q, want %q", before, got, after)
 		}

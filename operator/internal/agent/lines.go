@@ -5,24 +5,43 @@ import (
 	"strings"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/argv"
 )
 
-// commandLine is what a shell runs in the instance; empty: nothing, it waits.
-// script is where the text of batchScript is. The user's parts are put together
-// as text, so that their quoting and variables work as they would in a script.
-func commandLine(cfg agentapi.Config, script string) string {
-	if cfg.Command == "" {
+// commandLine is what a shell runs in the instance; empty: nothing, it waits. The
+// user's parts are put together as text, so that their quoting and variables work as
+// they would in a script.
+func commandLine(cfg agentapi.Config, p paths) string {
+	if cfg.Script != "" {
+		cfg.Command = argv.Quote(p.commandScript())
+	}
+	var line string
+	switch {
+	case cfg.Command == "":
+		return ""
+	case cfg.Mode == agentapi.ModeSubmit:
+		line = submitLine(cfg)
+	case cfg.Mode == agentapi.ModeLauncher:
+		line = cfg.Command
+	case cfg.Mode == agentapi.ModeBatch:
+		line = batchLine(cfg, p.batchScript())
+	}
+	if cfg.Prefix != "" && line != "" {
+		line = cfg.Prefix + " " + line
+	}
+	return line
+}
+
+// scriptWriter is a line that writes commands.script to its file, on each rank; empty
+// without one. As with the Flux Operator, variables and $(…) in the script are
+// replaced then, and the script is one of bash.
+func scriptWriter(cfg agentapi.Config, p paths) string {
+	if cfg.Script == "" {
 		return ""
 	}
-	switch cfg.Mode {
-	case agentapi.ModeSubmit:
-		return submitLine(cfg)
-	case agentapi.ModeLauncher:
-		return cfg.Command
-	case agentapi.ModeBatch:
-		return batchLine(cfg, script)
-	}
-	return ""
+	const end = "gopherlocks-end-of-script"
+	file := argv.Quote(p.commandScript())
+	return "{ echo \"#!$(command -v bash || command -v sh)\"; cat; } > " + file + " <<" + end + "\n" + cfg.Script + "\n" + end + "\nchmod 0755 " + file
 }
 
 // submitLine submits the command, prints its output and ends with the largest
@@ -65,7 +84,11 @@ func batchLine(cfg agentapi.Config, script string) string {
 		flags = append(flags, fmt.Sprintf("--broker-opts=-Slog-stderr-level=%[1]d,-Slog-critical-level=%[1]d", logNothing))
 		follow = "flux watch"
 	}
-	return fmt.Sprintf(`id=$(flux batch %s --output=kvs %s) && exec %s "$id"`, strings.Join(flags, " "), quote(script), follow)
+	line := fmt.Sprintf(`id=$(flux batch %s --output=kvs %s) && exec %s "$id"`, strings.Join(flags, " "), argv.Quote(script), follow)
+	if cfg.Prefix != "" { // which takes one command
+		line = "/bin/sh -c " + argv.Quote(line)
+	}
+	return line
 }
 
 func sizeFlags(cfg agentapi.Config) []string {
@@ -79,18 +102,18 @@ func sizeFlags(cfg agentapi.Config) []string {
 	return flags
 }
 
-// batchScript is the script of ModeBatch. Unless raw, each line is submitted as a
+// batchScript is the script of ModeBatch, for a shell. Unless raw, each line is submitted as a
 // job of the subinstance, all are waited for, and the largest exit code is the
 // script's. Source: flux-watch(1), which prints the output of jobs.
-func batchScript(cfg agentapi.Config) string {
+func batchScript(cfg agentapi.Config, shell string) string {
 	if cfg.BatchRaw {
 		if strings.HasPrefix(cfg.Command, "#!") {
 			return cfg.Command + "\n"
 		}
-		return "#!/bin/sh\n" + cfg.Command + "\n"
+		return "#!" + shell + "\n" + cfg.Command + "\n"
 	}
 	var script strings.Builder
-	script.WriteString("#!/bin/sh\n")
+	script.WriteString("#!" + shell + "\n")
 	job := 0
 	for line := range strings.Lines(cfg.Command) {
 		line = strings.TrimSpace(line)
@@ -99,16 +122,11 @@ func batchScript(cfg agentapi.Config) string {
 		}
 		script.WriteString("flux submit --quiet")
 		if cfg.Logs != "" {
-			fmt.Fprintf(&script, " --output=%[1]s/job-%[2]d.out --error=%[1]s/job-%[2]d.err", quote(cfg.Logs), job)
+			fmt.Fprintf(&script, " --output=%[1]s/job-%[2]d.out --error=%[1]s/job-%[2]d.err", argv.Quote(cfg.Logs), job)
 		}
 		script.WriteString(" " + line + " || exit\n")
 		job++
 	}
 	script.WriteString("exec flux watch --all --count=0\n")
 	return script.String()
-}
-
-// quote makes one word of a shell of text.
-func quote(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

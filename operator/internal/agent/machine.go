@@ -29,7 +29,7 @@ type (
 		code    int32
 		message string
 	}
-	// unusable: trying again does not help. Nothing has been run yet.
+	// unusable: there is no Flux, and trying again does not help.
 	unusable struct{ message string }
 	// startFailed: there is no process of the broker to wait for. lasts: trying
 	// again does not help.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"path/filepath"
 	"strconv"
 
@@ -49,5 +50,19 @@ func defaultPaths() paths {
 // broker's own exit code may stand for something else.
 func (p paths) commandEnd() string { return filepath.Join(p.runDir, "command-end.json") }
 
-// batchScript is the script of ModeBatch.
-func (p paths) batchScript() string { return filepath.Join(p.runDir, "batch.sh") }
+// batchScript is the script of ModeBatch, and commandScript that of commands.script.
+func (p paths) batchScript() string   { return filepath.Join(p.runDir, "batch.sh") }
+func (p paths) commandScript() string { return filepath.Join(p.runDir, "command.sh") }
+
+// state is what the user's commands have left: see state.
+func (p paths) state() string { return filepath.Join(p.runDir, "state.json") }
+
+// brokerConfig is the file of the brokers' configuration.
+func (p paths) brokerConfig() string { return filepath.Join(p.brokerConfigDir, "broker.toml") }
+
+// sharedSocket is where the broker makes its socket: on the volume of the view, so
+// that the containers beside the rank reach it too. Other processes of the rank know
+// it by a link.
+func (p paths) sharedSocket(cfg agentapi.Config) string {
+	return cmp.Or(agentapi.SharedSocket(cfg.MountPath), p.socket)
+}

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // stopSignals delivers what ends a rank: SIGTERM, and SIGINT of a terminal.
@@ -19,42 +20,57 @@ func stopSignals() <-chan os.Signal {
 
 // supervision is how a main process treats its command.
 type supervision struct {
-	// forward are the signals that are passed on.
-	forward []os.Signal
+	// forward are the signals that are passed on, and ignore those that the command
+	// gets by itself once it is there.
+	forward, ignore []os.Signal
 	// group gives the command a process group of its own, and signals to all of it.
 	group bool
 }
 
 // supervise runs command as the main process of a container does: it forwards
 // signals, reaps every child, also orphans that are handed to it as PID 1, and
-// returns the command's exit code, 128 plus the number for a signal. stopped: a
-// SIGTERM has come. It must be the only one in the process that waits for children.
-func supervise(command []string, how supervision) (code int, stopped bool, err error) {
+// returns how the command has ended; one that cannot be started, as a shell tells it.
+// stopped: a SIGTERM has come. It must be the only one in the process that waits for
+// children.
+func supervise(command []string, how supervision) (status syscall.WaitStatus, stopped bool, err error) {
 	signals := make(chan os.Signal, 64)
-	signal.Notify(signals, slices.Concat(how.forward, []os.Signal{syscall.SIGCHLD})...)
+	signal.Notify(signals, slices.Concat(how.forward, how.ignore, []os.Signal{syscall.SIGCHLD})...)
 	defer signal.Stop(signals)
+	return superviseBy(signals, command, how)
+}
 
+// startTime is how long after its start a command gets also the signals that it should
+// get by itself: they may have come before it was there. It does no harm to tell a
+// command twice that is no further.
+const startTime = 100 * time.Millisecond
+
+// superviseBy is supervise with the channel that the signals come by.
+func superviseBy(signals chan os.Signal, command []string, how supervision) (status syscall.WaitStatus, stopped bool, err error) {
 	program, err := exec.LookPath(command[0])
 	if err != nil {
-		return 127, false, fmt.Errorf("starting the command: %w", err)
+		return exitStatus(127), false, fmt.Errorf("starting the command: %w", err)
 	}
 	child, err := os.StartProcess(program, command, &os.ProcAttr{
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Setpgid: how.group},
 	})
 	if err != nil {
-		return 126, false, fmt.Errorf("starting the command: %w", err)
+		return exitStatus(126), false, fmt.Errorf("starting the command: %w", err)
 	}
 	target := child.Pid
 	if how.group {
 		target = -child.Pid
 	}
+	started := time.Now()
 	for {
 		received := <-signals
 		if received == syscall.SIGCHLD {
 			if status, ended := reap(child.Pid); ended {
-				return statusCode(status), stopped, nil
+				return status, stopped, nil
 			}
+			continue
+		}
+		if slices.Contains(how.ignore, received) && time.Since(started) > startTime {
 			continue
 		}
 		stopped = stopped || received == syscall.SIGTERM
@@ -80,6 +96,17 @@ func reap(pid int) (syscall.WaitStatus, bool) {
 			result, found = status, true
 		}
 	}
+}
+
+// exitStatus is the status of a process that has ended with an exit code.
+func exitStatus(code int) syscall.WaitStatus { return syscall.WaitStatus(code << 8) }
+
+// statusText is a status for people.
+func statusText(status syscall.WaitStatus) string {
+	if status.Signaled() {
+		return "signal: " + status.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
 // statusCode is the exit code as a shell tells it.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -55,6 +57,19 @@ func TestPlainStoppedFromOutsideNeverSucceeds(t *testing.T) {
 	wantLine(t, out, "stopped")
 	if got := exitCode(t, cmd); got != agentapi.ExitStopped {
 		t.Errorf("exit code %d, want %d", got, agentapi.ExitStopped)
+	}
+}
+
+// TestSignalBeforeTheCommandReachesIt: a pod may be stopped while its broker is being
+// started.
+func TestSignalBeforeTheCommandReachesIt(t *testing.T) {
+	signals := make(chan os.Signal, 64)
+	signals <- syscall.SIGTERM
+	signal.Notify(signals, syscall.SIGCHLD)
+	defer signal.Stop(signals)
+	status, stopped, err := superviseBy(signals, []string{"/bin/sleep", "60"}, supervision{ignore: []os.Signal{syscall.SIGTERM}})
+	if err != nil || !stopped || status.Signal() != syscall.SIGTERM {
+		t.Errorf("%s, stopped %v, %v; want the command ended by SIGTERM", statusText(status), stopped, err)
 	}
 }
 

@@ -44,27 +44,23 @@ func (p program) run(signals <-chan os.Signal) (int, error) {
 
 func (p program) runMode(signals <-chan os.Signal) (int, error) {
 	if p.cfg.Mode == agentapi.ModeBatch {
-		script := batchScript(p.cfg)
+		script := batchScript(p.cfg, shell(os.Environ()))
 		if err := writeAtomically(p.paths.batchScript(), bytes.NewBufferString(script), 0o700); err != nil {
 			return 0, err
 		}
-		if p.cfg.Logs != "" {
-			if err := os.MkdirAll(p.cfg.Logs, 0o755); err != nil {
-				return 0, fmt.Errorf("containers[].logs: %w", err)
-			}
-		}
 	}
-	line := commandLine(p.cfg, p.paths.batchScript())
+	line := commandLine(p.cfg, p.paths)
 	if line == "" {
 		<-signals
 		return 0, nil
 	}
-	return p.runLine(line, signals)
+	return p.runLine(upstreamVariables(p.cfg, p.paths).script()+line, signals)
 }
 
 // runLine runs line by a shell, and forwards signals to all that it has started.
 func (p program) runLine(line string, signals <-chan os.Signal) (int, error) {
-	cmd := exec.Command("/bin/sh", "-c", line)
+	command := shellCommand(os.Environ(), line)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	begin := time.Now()

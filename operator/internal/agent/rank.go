@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/queue"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxrpc"
 )
 
 // Parts of the grace period that are kept back: for the broker to end after the
@@ -36,6 +39,8 @@ type rank struct {
 	stdout io.Writer
 	stderr io.Writer
 	env    []string // of all that the rank starts
+	// started is when the pod was.
+	started time.Time
 
 	machine  machine
 	events   chan event
@@ -64,13 +69,14 @@ func newRank(cfg agentapi.Config, number int32, p paths, stdout, stderr io.Write
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FLUX_URI=") })
 	r := &rank{
 		cfg: cfg, number: number, paths: p, log: logger, stdout: stdout, stderr: stderr, env: env,
+		started:  time.Now(),
 		machine:  machine{lead: number == 0},
 		events:   make(chan event),
 		health:   newHealth(),
-		commands: &commands{env: env, stdout: stdout, stderr: stderr, log: logger, timed: cfg.Timed},
+		commands: &commands{log: logger, timed: cfg.Timed, times: stderr},
 	}
-	if cfg.Quiet { // nothing but what the application prints
-		r.commands.stdout, r.commands.stderr = io.Discard, io.Discard
+	if cfg.Quiet {
+		r.commands.times = io.Discard
 	}
 	return r
 }
@@ -151,7 +157,8 @@ func (r *rank) grace() time.Duration { return time.Duration(r.cfg.GraceSeconds) 
 // startBroker starts the broker, and has it waited for and watched.
 func (r *rank) startBroker(ctx context.Context) error {
 	// Files of a broker before this one would tell of the wrong one.
-	stale := []string{r.paths.commandEnd(), r.paths.socket}
+	socket := r.paths.sharedSocket(r.cfg)
+	stale := []string{r.paths.commandEnd(), r.paths.socket, socket}
 	if r.machine.lead && r.cfg.ArchivePath != "" {
 		stale = append(stale, newArchive(r.cfg.ArchivePath)) // may be cut off
 	}
@@ -160,22 +167,31 @@ func (r *rank) startBroker(ctx context.Context) error {
 			return err
 		}
 	}
+	if socket != r.paths.socket {
+		if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink(socket, r.paths.socket); err != nil {
+			return err
+		}
+	}
 	line := brokerCommand(brokerStart{cfg: r.cfg, rank: r.number, paths: r.paths, flux: r.flux, restore: r.restore})
-	path, err := findProgram(line[0], r.env)
+	cmd, err := r.command(append([]string{r.paths.program, "keep"}, line...)...)
 	if err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
-	cmd := exec.Command(path, line[1:]...)
-	cmd.Env = r.env
+	keeper, err := keep(cmd)
+	if err != nil {
+		return fmt.Errorf("starting the broker: %w", err)
+	}
 	// The lead prints for the application on all ranks. What a follower's broker says
 	// before it knows how much it may, such as that it was stopped, is not of that.
 	if r.machine.lead || !r.cfg.Quiet {
 		cmd.Stdout, cmd.Stderr = r.stdout, r.stderr
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second // for what a job left in the background
 	begin := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := keeper.start(); err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
 	r.log.Printf("started the broker: %s", strings.Join(line, " "))
@@ -191,29 +207,29 @@ func (r *rank) startBroker(ctx context.Context) error {
 		up <- isUp
 	}()
 	go func() {
-		code := waitCode(cmd)
+		status := keeper.wait()
 		b.cancel()
-		r.send(ctx, r.ended(ctx, cmd, code, <-up, time.Since(begin)))
+		r.send(ctx, r.ended(ctx, status, <-up, time.Since(begin)))
 	}()
 	return nil
 }
 
 // ended gathers what is to be known of a broker that has ended.
-func (r *rank) ended(ctx context.Context, cmd *exec.Cmd, code int, wasUp bool, ran time.Duration) brokerEnded {
-	e := brokerEnded{status: cmd.ProcessState.String(), ran: ran}
+func (r *rank) ended(ctx context.Context, status syscall.WaitStatus, wasUp bool, ran time.Duration) brokerEnded {
+	e := brokerEnded{status: statusText(status), ran: ran}
 	r.log.Printf("the broker has ended: %s", e.status)
 	if r.machine.lead {
 		var err error
 		if e.command, err = readCommandEnd(r.paths); err != nil {
 			r.log.Print(err)
 		}
-		if r.cfg.ArchivePath != "" && cmd.ProcessState.Exited() {
+		if r.cfg.ArchivePath != "" && status.Exited() {
 			if err := keepArchive(r.cfg.ArchivePath); err != nil {
 				r.log.Printf("archive.path: %v", err)
 			}
 		}
 	}
-	if !wasUp && code != 0 && cmd.ProcessState.Exited() {
+	if !wasUp && status.Exited() && status.ExitStatus() != 0 {
 		e.refused = refusal(ctx, r.flux, r.env, r.paths.brokerConfigDir)
 	}
 	return e
@@ -249,13 +265,24 @@ func (r *rank) lead(ctx context.Context) {
 
 // serve serves the operator until ctx is over.
 func (r *rank) serve(ctx context.Context) error {
+	client, err := fluxrpc.New(r.paths.socket)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
 	listener, err := net.Listen("tcp", r.paths.agent)
 	if err != nil {
 		return err
 	}
 	r.log.Printf("serving the operator at %v", listener.Addr())
+	follower := queue.NewFollower(queue.Over(client), r.log)
+	ctx, cancel := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	following.Go(func() { follower.Run(ctx) })
+	defer following.Wait()
+	defer cancel()
 	files := endpoint.Files{Token: r.paths.secretToken, TLSCert: r.paths.secretTLSCert, TLSKey: r.paths.secretTLSKey}
-	return endpoint.Serve(ctx, listener, files, endpoint.NewDrainer(r.own.flux), r.connectionLog())
+	return endpoint.Serve(ctx, listener, files, endpoint.NewDrainer(r.own.flux), follower, r.connectionLog())
 }
 
 // connectionLog is for connections that fail: anybody on the network can cause
@@ -285,7 +312,7 @@ func (r *rank) post() {
 	if r.cfg.Post == "" {
 		return
 	}
-	if _, err := r.commands.run("post", r.cfg.Post); err != nil {
+	if _, err := r.runLines("post", r.cfg.Post); err != nil {
 		r.log.Print(err)
 	}
 }

@@ -168,7 +168,7 @@ func TestQuietPrintsTheCommandsOutputOnly(t *testing.T) {
 	l := launch(t, testRoot(t), 0, func(c *agentapi.Config) {
 		c.Quiet, c.Pre, c.Post, c.Command = true, "echo pre; echo pre >&2; false", "echo post", "echo hello"
 	})
-	if exit, _ := l.wait(); exit != 0 || l.stdout.String() != "hello\n" || l.stderr.String() != "" {
+	if exit, _ := l.wait(); exit != 0 || l.stdout.String() != "hello\npost\n" || l.stderr.String() != "" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", exit, l.stdout.String(), l.stderr.String())
 	}
 }
@@ -177,7 +177,7 @@ func TestQuietPrintsTheCommandsOutputOnly(t *testing.T) {
 // that it was stopped because the command has ended on the lead before it joined.
 func TestQuietFollowerPrintsNothing(t *testing.T) {
 	l := launch(t, testRoot(t), 1, func(c *agentapi.Config) {
-		c.Quiet, c.Prefix = true, `sh -c 'echo early; echo early >&2; exec "$@"' sh`
+		c.Quiet, c.Wrap = true, `sh,-c,echo early; echo early >&2; exec "$@",sh`
 	})
 	l.until("broker", func() bool { return readInstance("pid") != "" })
 	l.stops <- syscall.SIGTERM
@@ -345,7 +345,7 @@ func TestOnlyWhatLastsMakesARankUnusable(t *testing.T) {
 	version := func(ctx context.Context, script string) error {
 		must(t, os.Remove(program))
 		must(t, os.WriteFile(program, []byte(script), 0o700))
-		_, err := fluxcli.New(ctx, program, os.Environ())
+		_, err := fluxcli.CheckVersion(ctx, program, os.Environ())
 		return err
 	}
 	slow, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

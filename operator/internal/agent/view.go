@@ -7,23 +7,23 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
 // view is a Flux installation in an image: a folder of links into the programs'
 // own folders. Both are compiled into the programs, so that a rank needs them at
 // the same place.
-// Source: github.com/converged-computing/flux-views, as used by the Flux Operator.
 type view struct {
 	links    string // may be a link to the true folder
 	software string
 }
 
 // imageView is where the images of views, and the programs from them, expect it.
-var imageView = view{links: "/opt/view", software: "/opt/software"}
+var imageView = view{links: agentapi.ViewLinks, software: agentapi.ViewSoftware}
 
-// Folders below the mount path, as people know them from the Flux Operator.
-func mountedLinks(mount string) string    { return filepath.Join(mount, "view") }
-func mountedSoftware(mount string) string { return filepath.Join(mount, "software") }
+func mountedLinks(mount string) string    { return filepath.Join(mount, agentapi.MountedLinks) }
+func mountedSoftware(mount string) string { return filepath.Join(mount, agentapi.MountedSoftware) }
 
 // link makes the view below mount appear where its programs expect it. What the
 // rank's own image has there stays, and the view's is put beside it.
@@ -60,7 +60,7 @@ func linkMissing(source, target string) error {
 		return nil
 	}
 	if err := os.Symlink(source, target); err != nil && !os.IsExist(err) {
-		return fmt.Errorf("%w: programs of the view expect their files there; run the rank as root, or use an image with Flux and flux.container.disable", err)
+		return fmt.Errorf("%w: programs of the view expect their files there; set containers[].securityContext.runAsUser: %d, by which the operator knows that the rank is not root", err, os.Getuid())
 	}
 	return nil
 }

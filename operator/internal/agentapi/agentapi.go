@@ -3,6 +3,8 @@
 // asked, and what exit codes mean. It is a leaf: both sides import it.
 package agentapi
 
+import "path"
+
 // Folders and files in the container of a rank.
 const (
 	// Folder is a memory-backed emptyDir of the pod: the agent's program, the
@@ -11,10 +13,10 @@ const (
 	// Program is the agent, which an init container copies there.
 	Program = Folder + "/gopherlocks-agent"
 	// JobsCommand, with a set of ranks behind it, makes the program print a
-	// DrainReport about them in JSON. It drains nothing: it is for people and
+	// JobsReport about them in JSON. It drains nothing: it is for people and
 	// programs who may enter the pod and want to know what a shrink would meet.
 	JobsCommand = "jobs"
-	// SecretFolder is the mounted Secret, mode 0400.
+	// SecretFolder is the mounted Secret. Only the rank's container has it.
 	SecretFolder = "/etc/gopherlocks/secret"
 	CurveFile    = SecretFolder + "/" + CurveKey
 	TokenFile    = SecretFolder + "/" + TokenKey
@@ -31,11 +33,36 @@ const (
 	// UsedCurveFile is a copy of the certificate that belongs to the rank's user
 	// with mode 0600, as Flux wants it. The TOML refers to it.
 	UsedCurveFile = BrokerConfigDir + "/curve.cert"
-	// Socket is the broker's local-uri, local://Socket.
+	// Socket is the broker's socket, or a link to it.
 	Socket = RunDir + "/local"
 	// TerminationMessageFile is where Kubernetes reads a container's last word.
 	TerminationMessageFile = "/dev/termination-log"
 )
+
+// The view: its programs expect its files at ViewLinks and ViewSoftware. Below the mount
+// path they are at MountedLinks and MountedSoftware, as people know from the Flux
+// Operator.
+// Source: github.com/converged-computing/flux-views.
+const (
+	ViewLinks       = "/opt/view"
+	ViewSoftware    = "/opt/software"
+	MountedLinks    = "view"
+	MountedSoftware = "software"
+)
+
+// longestSocket is the longest path of a socket, less the NUL behind it.
+// Source: sun_path in unix(7).
+const longestSocket = 107
+
+// SharedSocket returns the path of the broker's socket on the volume of the view, which
+// is at mount in all containers of the pod; empty where it cannot be there.
+func SharedSocket(mount string) string {
+	shared := path.Join(mount, "config/run/flux/local")
+	if mount == "" || len(shared) > longestSocket {
+		return ""
+	}
+	return shared
+}
 
 // Keys of the Secret.
 const (
@@ -57,8 +84,8 @@ const (
 	HealthPort = 8052
 )
 
-// Topology is that of every instance, as Flux writes it: all followers are connected
-// with the lead. With a tree, the loss of a rank would take others with it.
+// Topology is that of an instance by default, as Flux writes it: all followers are
+// connected with the lead. With a tree, the loss of a rank takes others with it.
 const Topology = "kary:0"
 
 // ServerName is the name in the endpoint's TLS certificate: the operator reaches

@@ -25,8 +25,10 @@ type Config struct {
 	MaxSize int32  `json:"maxSize"`
 	Mode    Mode   `json:"mode"`
 
-	// Command is a line for /bin/sh, or with ModeBatch the script's text.
+	// Command is a line for a shell, or with ModeBatch the script's text. Script is the
+	// text of a script that is the command.
 	Command string `json:"command,omitempty"`
+	Script  string `json:"script,omitempty"`
 	// BatchRaw takes the script's lines as they are; Logs is the folder for the
 	// output of its jobs.
 	BatchRaw bool   `json:"batchRaw,omitempty"`
@@ -45,13 +47,19 @@ type Config struct {
 	SubmitCommand string `json:"submitCommand,omitempty"`
 	OptionFlags   string `json:"optionFlags,omitempty"`
 	Wrap          string `json:"wrap,omitempty"`
-	// ViewPath is where the view is mounted; empty: Flux is in the image.
+	// Topology of the brokers, as Flux writes it; empty for the constant Topology.
+	Topology string `json:"topology,omitempty"`
+	// ViewPath is where the view is mounted; empty: Flux is in the image. MountPath is
+	// where its volume is mounted, with or without a view in it.
 	ViewPath   string `json:"viewPath,omitempty"`
+	MountPath  string `json:"mountPath,omitempty"`
 	PythonPath string `json:"pythonPath,omitempty"`
 	// BrokerConfig is the brokers' configuration, in TOML.
 	BrokerConfig string `json:"brokerConfig"`
 	// Cores of each rank; 0: as many as the rank's CPUs, and what the lead has counts.
 	Cores int32 `json:"cores,omitempty"`
+	// GPUs of each rank.
+	GPUs int32 `json:"gpus,omitempty"`
 	// LogLevel of the brokers, as of syslog.
 	LogLevel int32 `json:"logLevel"`
 

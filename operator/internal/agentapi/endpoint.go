@@ -60,7 +60,85 @@ type DrainReport struct {
 	JobCount int      `json:"jobCount"`
 }
 
+// JobsReport is what JobsCommand prints.
+type JobsReport struct {
+	DrainReport
+	// Pending is the number of jobs that wait for ranks. Earlier agents do
+	// not tell.
+	Pending *int `json:"pending,omitempty"`
+}
+
 // Error is the body of an answer that is no success.
 type Error struct {
 	Error string `json:"error"`
+}
+
+// PathQueue is the path of the lead's endpoint that tells of the queue. It takes a POST of
+// a QueueRequest, and answers with a QueueReport. 503 means that the queue is not known at
+// present, and 429 that too many requests wait; the Error says more. An agent that does
+// not know the path answers 404.
+const PathQueue = "/v1/queue"
+
+// QueueRequest asks for the queue of the instance. It changes nothing.
+type QueueRequest struct {
+	// MaxSize is the largest number of ranks that there may be.
+	MaxSize int32 `json:"maxSize"`
+	// WaitSeconds, when above 0, holds the answer back until the revision is another
+	// one than Known, or the time is over.
+	WaitSeconds int32  `json:"waitSeconds,omitempty"`
+	Known       string `json:"known,omitempty"`
+}
+
+// QueueReport tells of the queue, and of what it does with the ranks.
+type QueueReport struct {
+	// Revision is another one whenever something else than the time of idleness is. It
+	// is opaque.
+	Revision string `json:"revision"`
+	// Running and Pending are numbers of jobs. Pending ones wait for ranks, and for
+	// nothing else.
+	Running int `json:"running"`
+	Pending int `json:"pending"`
+	// Held is the number of jobs that wait for something else: for another job, for
+	// an urgency above 0, or for their queue to be started.
+	Held int `json:"held,omitempty"`
+	// Wanted is the number of ranks that the running and pending jobs take, counted
+	// from rank 0, if each gets the lowest ranks with room for it. Ranks that somebody
+	// else than us has drained have none. It is at most MaxSize.
+	Wanted int32 `json:"wanted"`
+	// First is the first pending job, and Largest the one that takes the most ranks.
+	First   *QueueJob `json:"first,omitempty"`
+	Largest *QueueJob `json:"largest,omitempty"`
+	// TooLarge are jobs that MaxSize ranks cannot hold, without those that somebody else
+	// than us has drained; at most 10, and TooLargeCount is their number. They do not
+	// count otherwise.
+	TooLarge      []QueueJob `json:"tooLarge,omitempty"`
+	TooLargeCount int        `json:"tooLargeCount,omitempty"`
+	// Busy are the ranks that run jobs, or clean up after one.
+	Busy idset.Set `json:"busy"`
+	// Idle are the ranks that are online and not busy.
+	Idle []IdleRanks `json:"idle,omitempty"`
+	// Cores and GPUs of the ranks that are online, and those of them that are in use.
+	Cores     int `json:"cores"`
+	CoresUsed int `json:"coresUsed"`
+	GPUs      int `json:"gpus,omitempty"`
+	GPUsUsed  int `json:"gpusUsed,omitempty"`
+}
+
+// QueueJob is a job and what it asks for.
+type QueueJob struct {
+	// ID in Flux's short form, such as ƒ2oVNnKfP9.
+	ID string `json:"id"`
+	// Ranks that it takes.
+	Ranks int32 `json:"ranks"`
+	// Why says of a job that no size can hold what does not fit, and of another one what
+	// of its request is not understood.
+	Why string `json:"why,omitempty"`
+}
+
+// IdleRanks are ranks that have been idle for the same time.
+type IdleRanks struct {
+	Ranks idset.Set `json:"ranks"`
+	// Seconds that they have been idle for, when the report was made. It is no point in
+	// time, since the clocks of lead and operator may differ.
+	Seconds float64 `json:"seconds"`
 }

@@ -26,37 +26,24 @@ type CommandError struct {
 
 // Error names the command, how it ended and what it said.
 func (e *CommandError) Error() string {
-	text := fmt.Sprintf("flux %s: %v", shortLine(e.Args), e.Err)
+	text := fmt.Sprintf("flux %s: %v", strings.Join(e.Args, " "), e.Err)
 	if e.Stderr != "" {
 		text += ": " + e.Stderr
 	}
 	return text
 }
 
-// shortLine is the arguments as they fit a message: ranks can be very many.
-func shortLine(args []string) string {
-	const most = 200 // bytes of each
-	var short []string
-	for _, arg := range args {
-		if len(arg) > most {
-			arg = strings.ToValidUTF8(arg[:most], "") + "…"
-		}
-		short = append(short, arg)
-	}
-	return strings.Join(short, " ")
-}
-
 // Unwrap is why the command did not succeed.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// run runs a command and returns what it printed on stdout.
-func (c *Client) run(ctx context.Context, args ...string) (string, error) {
+// run runs a command with the environment env, and returns what it printed on stdout.
+func run(ctx context.Context, program string, env []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, CommandTimeout, fmt.Errorf("no answer within %v", CommandTimeout))
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.Env = append([]string{}, c.env...) // nil would be this process's own
+	cmd.Env = append([]string{}, env...) // nil would be this process's own
 	// A child that holds the pipes open must not hold us.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {

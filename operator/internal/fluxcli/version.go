@@ -1,10 +1,17 @@
+// Package fluxcli asks the command "flux" what must be known before there is a broker:
+// the version of Flux. What is asked of an instance is asked by package fluxinstance.
+//
+// Sources: flux-version(1), and src/cmd/builtin/version.c of flux-core 0.88.
 package fluxcli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Version is a version of flux-core.
@@ -12,18 +19,27 @@ type Version struct {
 	Major, Minor, Patch int
 }
 
-// Versions of flux-core that brought what we use. Source: its NEWS.md.
-var (
-	// Minimum is the oldest flux-core that can be elastic: since then a broker has
-	// broker.quorum and starts while hosts are missing.
-	Minimum = Version{0, 51, 0}
-	// jobsInclude brought "flux jobs --include". Jobs lists all running jobs of an
-	// older one and chooses itself.
-	jobsInclude = Version{0, 66, 0}
-	// resourceEventlog brought "flux resource eventlog" in JSON lines that say when
-	// ranks came online.
-	resourceEventlog = Version{0, 72, 0}
-)
+// Minimum is the oldest flux-core that can be elastic: since then a broker has
+// broker.quorum and starts while hosts are missing. Source: its NEWS.md.
+var Minimum = Version{0, 51, 0}
+
+// CheckVersion runs program, the path of "flux", with the environment env in the form of
+// os.Environ, and returns its version. It refuses what is older than Minimum.
+func CheckVersion(ctx context.Context, program string, env []string) (Version, error) {
+	// With FLUX_URI, "flux version" asks the broker too, and fails without it.
+	alone := slices.DeleteFunc(slices.Clone(env), func(variable string) bool {
+		return strings.HasPrefix(variable, "FLUX_URI=")
+	})
+	output, err := run(ctx, program, alone, "version")
+	if err != nil {
+		return Version{}, err
+	}
+	version, err := parseVersion(output)
+	if err != nil {
+		return Version{}, err
+	}
+	return version, version.checkMinimum()
+}
 
 // String is the version as Flux prints it, such as 0.88.0.
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }

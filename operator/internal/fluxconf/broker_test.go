@@ -27,12 +27,18 @@ default_connect = "tcp://%h.flux-service:%p"
 enable_ipv6 = true
 hosts = [ { host = "flux-sample-[0-3]" } ]
 
+[ingest.validator]
+plugins = [ "jobspec", "feasibility" ]
+
 [tbon]
 tcp_user_timeout = "20s"
 connect_timeout = "5s"
 
 [sched-fluxion-qmanager]
 queue-policy = "easy"
+
+[sched-fluxion-resource]
+match-policy = "lonode"
 `
 	got, err := BrokerConfig(sample())
 	if err != nil {
@@ -186,6 +192,9 @@ func FuzzBrokerConfig(f *testing.F) {
 			Qmanager struct {
 				Policy string `toml:"queue-policy"`
 			} `toml:"sched-fluxion-qmanager"`
+			Resources struct {
+				Policy string `toml:"match-policy"`
+			} `toml:"sched-fluxion-resource"`
 			Modules map[string]map[string]string
 		}
 		if _, err := toml.Decode(text, &got); err != nil {
@@ -200,11 +209,11 @@ func FuzzBrokerConfig(f *testing.F) {
 		if got.Tbon.Timeout != orDefault(timeout, DefaultConnectTimeout) || (len(got.KVS) > 0) != keepsState {
 			t.Fatalf("%+v: %+v", o, got)
 		}
-		wantPolicy := orDefault(policy, DefaultQueuePolicy)
+		wantPolicy, wantMatch := orDefault(policy, DefaultQueuePolicy), "lonode"
 		if simple {
-			wantPolicy = ""
+			wantPolicy, wantMatch = "", ""
 		}
-		if got.Qmanager.Policy != wantPolicy || (got.Modules["alternatives"]["sched"] == "sched-simple") != simple {
+		if got.Qmanager.Policy != wantPolicy || got.Resources.Policy != wantMatch || (got.Modules["alternatives"]["sched"] == "sched-simple") != simple {
 			t.Fatalf("%+v: %+v", o, got)
 		}
 	})

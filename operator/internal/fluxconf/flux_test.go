@@ -41,11 +41,11 @@ func TestRealFluxWritesTheSameR(t *testing.T) {
 	realFlux(t)
 	for _, maxSize := range []int32{1, 4} {
 		hosts := Hosts("flux-sample", maxSize)
-		ours, err := Resources(hosts, maxSize, 8)
+		ours, err := Resources(hosts, maxSize, 8, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		theirs := flux(t, nil, "R", "encode", "--hosts="+hosts, "--cores=0-7")
+		theirs := flux(t, nil, "R", "encode", "--hosts="+hosts, "--cores=0-7", "--gpus=0-1")
 		if !equalJSON(t, ours, []byte(theirs)) {
 			t.Errorf("R of %d ranks: %s, and Flux writes %s", maxSize, ours, theirs)
 		}
@@ -74,7 +74,9 @@ func TestRealFluxReadsOurConfig(t *testing.T) {
 		"bootstrap.default_port":              "8050",
 		"bootstrap.default_bind":              "tcp://*:%p",
 		"tbon.connect_timeout":                DefaultConnectTimeout,
+		"ingest.validator.plugins":            `["jobspec","feasibility"]`,
 		"sched-fluxion-qmanager.queue-policy": DefaultQueuePolicy,
+		"sched-fluxion-resource.match-policy": "lonode",
 	}
 	for key, want := range tests {
 		if got := flux(t, nil, "config", "get", "--config-path="+folder, "--type=any", key); strings.Trim(got, `"`) != want {

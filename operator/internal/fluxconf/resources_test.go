@@ -22,11 +22,11 @@ func equalJSON(t *testing.T, a, b []byte) bool {
 
 func TestResourcesAreRFC20(t *testing.T) {
 	tests := []struct {
-		hosts          string
-		maxSize, cores int32
-		want           string
+		hosts                string
+		maxSize, cores, gpus int32
+		want                 string
 	}{
-		{"flux-sample-[0-3]", 4, 8, `{
+		{"flux-sample-[0-3]", 4, 8, 0, `{
 			"version": 1,
 			"execution": {
 				"R_lite": [{"rank": "0-3", "children": {"core": "0-7"}}],
@@ -35,7 +35,16 @@ func TestResourcesAreRFC20(t *testing.T) {
 				"nodelist": ["flux-sample-[0-3]"]
 			}
 		}`},
-		{"a-0", 1, 1, `{
+		{"flux-sample-[0-3]", 4, 8, 2, `{
+			"version": 1,
+			"execution": {
+				"R_lite": [{"rank": "0-3", "children": {"core": "0-7", "gpu": "0-1"}}],
+				"starttime": 0.0,
+				"expiration": 0.0,
+				"nodelist": ["flux-sample-[0-3]"]
+			}
+		}`},
+		{"a-0", 1, 1, 0, `{
 			"version": 1,
 			"execution": {
 				"R_lite": [{"rank": "0", "children": {"core": "0"}}],
@@ -46,7 +55,7 @@ func TestResourcesAreRFC20(t *testing.T) {
 		}`},
 	}
 	for _, tt := range tests {
-		got, err := Resources(tt.hosts, tt.maxSize, tt.cores)
+		got, err := Resources(tt.hosts, tt.maxSize, tt.cores, tt.gpus)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,21 +71,38 @@ func TestResourcesAreRFC20(t *testing.T) {
 
 func TestResourcesRefuse(t *testing.T) {
 	tests := []struct {
-		hosts          string
-		maxSize, cores int32
-		want           string
+		hosts                string
+		maxSize, cores, gpus int32
+		want                 string
 	}{
-		{"a-[0-3]", 0, 1, "maxSize 0 must be 1 to 100000"},
-		{"a-[0-3]", 100_001, 1, "maxSize 100001 must be 1 to 100000"},
-		{"a-[0-3]", 4, 0, "cores 0 must be 1 to 100000"},
-		{"a-[0-3]", 4, -1, "cores -1 must be 1 to 100000"},
-		{"a-[0-3]", 4, 100_001, "cores 100001 must be 1 to 100000"},
-		{"a-[0-3]", 5, 1, `hosts "a-[0-3]" are 4, and must be as many as maxSize 5`},
-		{"", 1, 1, `host list ""`},
+		{"a-[0-3]", 0, 1, 0, "maxSize 0 must be 1 to 100000"},
+		{"a-[0-3]", 100_001, 1, 0, "maxSize 100001 must be 1 to 100000"},
+		{"a-[0-3]", 4, 0, 0, "cores 0 must be 1 to 100000"},
+		{"a-[0-3]", 4, -1, 0, "cores -1 must be 1 to 100000"},
+		{"a-[0-3]", 4, 100_001, 0, "cores 100001 must be 1 to 100000"},
+		{"a-[0-3]", 5, 1, 0, `hosts "a-[0-3]" are 4, and must be as many as maxSize 5`},
+		{"", 1, 1, 0, `host list ""`},
+		{"a-0", 1, 1, -1, "GPUs -1 must be 0 to 100000"},
 	}
 	for _, tt := range tests {
-		if r, err := Resources(tt.hosts, tt.maxSize, tt.cores); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("Resources(%q, %d, %d) = %s, %v, want an error with %q", tt.hosts, tt.maxSize, tt.cores, r, err, tt.want)
+		if r, err := Resources(tt.hosts, tt.maxSize, tt.cores, tt.gpus); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Resources(%q, %d, %d, %d) = %s, %v, want an error with %q", tt.hosts, tt.maxSize, tt.cores, tt.gpus, r, err, tt.want)
+		}
+	}
+}
+
+func TestResourcesOfAUser(t *testing.T) {
+	for r, want := range map[string]string{
+		`{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0"}},{"rank":"2-3","children":{"core":"0-7"}}]}}`: "",
+		`{"version":1,"execution":{"R_lite":[{"rank":"0-7","children":{"core":"0"}}]}}`:                                          "",
+		`{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0"}}]}}`:                                          "ranks 2-3 missing",
+		`{"version":1,"execution":{"R_lite":[{"rank":"0-","children":{"core":"0"}}]}}`:                                           "0-",
+		`{"version":2}`: "version 2 must be 1",
+		``:              "RFC 20",
+	} {
+		err := CheckResources([]byte(r), 4)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", r, err, want)
 		}
 	}
 }

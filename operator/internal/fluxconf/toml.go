@@ -20,6 +20,13 @@ func (d *document) text(key, value string)       { fmt.Fprintf(d, "%s = %s\n", k
 func (d *document) number(key string, value int) { fmt.Fprintf(d, "%s = %d\n", key, value) }
 func (d *document) flag(key string, value bool)  { fmt.Fprintf(d, "%s = %t\n", key, value) }
 
+func (d *document) texts(key string, values ...string) {
+	for i := range values {
+		values[i] = quote(values[i])
+	}
+	fmt.Fprintf(d, "%s = [ %s ]\n", key, strings.Join(values, ", "))
+}
+
 // quote returns value as a basic string of TOML. Bytes that are not UTF-8, which
 // TOML cannot express, become U+FFFD.
 // Source: https://toml.io/en/v1.0.0#string

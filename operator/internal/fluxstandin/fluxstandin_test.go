@@ -301,7 +301,7 @@ func TestJobsFailWithTheirRankAndCanBeCanceled(t *testing.T) {
 	follower.signal(syscall.SIGKILL)
 	p.await("FAILED", append(p.jobs("{status}"), "-c1")...)
 	p.await("FAILED", "jobs", "-no", "{status}", id) // a job that is named is listed
-	if _, stderr, code := p.ask("job", "attach", id); code != 128+9 || !strings.Contains(stderr, "node failure on rank 1") {
+	if _, stderr, code := p.ask("job", "attach", id); code != 128+9 || !strings.Contains(stderr, "node failure on ") || !strings.Contains(stderr, "(rank 1)") {
 		t.Errorf("attach: %q, %d, want the node's failure, and 137 of the other task, which is killed", stderr, code)
 	}
 	other := p.must("submit", "sleep", "60")

@@ -1,5 +1,5 @@
 // Package endpoint is how the operator reaches the instance of Flux of a lead: it
-// asks there for ranks to be drained, and when they are idle.
+// asks there for ranks to be drained, and when they are idle, and what the queue needs.
 //
 // A Drainer makes the set of ranks that we drained equal to the one that is asked
 // for:
@@ -7,8 +7,8 @@
 //	drain   asked for − drained by anybody
 //	undrain drained by us − asked for − about to stop by themselves
 //
-// Then it looks which of those that were asked for run jobs: once, or once a second
-// while somebody waits for an answer. Requests take turns. A newer one ends the
+// Then it looks which of those that were asked for run jobs: once, or four times a
+// second while somebody waits for an answer. Requests take turns. A newer one ends the
 // waiting of an older one, so that the newest holds in the end.
 package endpoint
 
@@ -21,7 +21,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxinstance"
 )
 
 // Reasons of drained ranks, in Flux's list.
@@ -35,11 +35,11 @@ const (
 )
 
 const (
-	// MaxWait bounds DrainRequest.WaitSeconds.
+	// MaxWait bounds WaitSeconds of all requests.
 	MaxWait = 300 * time.Second
-	// lookInterval is how often Flux is asked while somebody waits. A look takes
-	// it 0.2 to 0.6 s.
-	lookInterval = time.Second
+	// lookInterval is how often Flux is asked while somebody waits. A look takes some
+	// milliseconds.
+	lookInterval = 250 * time.Millisecond
 	// maxJobs bounds DrainReport.Jobs.
 	maxJobs = 10
 )
@@ -53,16 +53,16 @@ type RequestError struct{ Message string }
 // Error names the field, its value and the bound.
 func (e *RequestError) Error() string { return e.Message }
 
-// Flux is what is asked of the instance. See fluxcli.Client.
+// Flux is what is asked of the instance. See fluxinstance.Client.
 type Flux interface {
 	Drain(ctx context.Context, ranks idset.Set, reason string) error
 	Undrain(ctx context.Context, ranks idset.Set) error
-	Drained(ctx context.Context) (fluxcli.Drains, error)
+	Drained(ctx context.Context) (fluxinstance.Drains, error)
 	Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error)
-	Jobs(ctx context.Context, ranks idset.Set) ([]fluxcli.Job, error)
+	Jobs(ctx context.Context, ranks idset.Set) ([]fluxinstance.Job, error)
 }
 
-var _ Flux = (*fluxcli.Client)(nil)
+var _ Flux = (*fluxinstance.Client)(nil)
 
 // Drainer serves the operator's requests. Its methods may be called at the same
 // time.
@@ -81,9 +81,9 @@ func NewDrainer(flux Flux) *Drainer {
 	return &Drainer{flux: flux, turn: make(chan struct{}, 1), supersede: func(error) {}}
 }
 
-func checkRequest(r agentapi.DrainRequest) error {
-	if most := int32(MaxWait.Seconds()); r.WaitSeconds < 0 || r.WaitSeconds > most {
-		return &RequestError{fmt.Sprintf("waitSeconds %d must be from 0 to %d", r.WaitSeconds, most)}
+func checkWait(seconds int32) error {
+	if most := int32(MaxWait.Seconds()); seconds < 0 || seconds > most {
+		return &RequestError{fmt.Sprintf("waitSeconds %d must be from 0 to %d", seconds, most)}
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func checkRequest(r agentapi.DrainRequest) error {
 // *RequestError, ErrSuperseded, ctx's, or else Flux's: then the ranks must be
 // taken for busy.
 func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (agentapi.DrainReport, error) {
-	if err := checkRequest(request); err != nil {
+	if err := checkWait(request.WaitSeconds); err != nil {
 		return agentapi.DrainReport{}, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -139,7 +139,7 @@ func (d *Drainer) await(ctx context.Context, request agentapi.DrainRequest) (age
 	defer again.Stop()
 	for {
 		// A change that has begun is finished, also when a newer request comes or the
-		// caller goes: nobody could tell what a killed command has done.
+		// caller goes: nobody could tell whether one without an answer was made.
 		if err := d.setDrained(context.WithoutCancel(ctx), request.Ranks); err != nil {
 			return agentapi.DrainReport{}, err
 		}

@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxinstance"
 )
 
 // fakeFlux is an instance in memory.
 type fakeFlux struct {
 	mu      sync.Mutex
 	reasons map[int32]string // of drained ranks
-	jobs    []fluxcli.Job
+	jobs    []fluxinstance.Job
 	changes []string // drains and undrains, in order
 	looks   int
 	err     error // of looks, from now on
@@ -58,12 +58,12 @@ func (f *fakeFlux) change(ctx context.Context, what string, ranks idset.Set, eac
 	return nil
 }
 
-func (f *fakeFlux) Drained(context.Context) (fluxcli.Drains, error) {
+func (f *fakeFlux) Drained(context.Context) (fluxinstance.Drains, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var drains fluxcli.Drains
+	var drains fluxinstance.Drains
 	for rank, reason := range f.reasons {
-		drains = append(drains, fluxcli.Drain{Ranks: idset.Range(rank, rank+1), Reason: reason})
+		drains = append(drains, fluxinstance.Drain{Ranks: idset.Range(rank, rank+1), Reason: reason})
 	}
 	return drains, f.err
 }
@@ -79,10 +79,10 @@ func (f *fakeFlux) Allocated(_ context.Context, ranks idset.Set) (idset.Set, err
 	return ranks.Intersect(busy), f.err
 }
 
-func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxcli.Job, error) {
+func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxinstance.Job, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var jobs []fluxcli.Job
+	var jobs []fluxinstance.Job
 	for _, job := range f.jobs {
 		if !ranks.Intersect(job.Ranks).IsEmpty() {
 			jobs = append(jobs, job)
@@ -95,13 +95,13 @@ func (f *fakeFlux) Jobs(_ context.Context, ranks idset.Set) ([]fluxcli.Job, erro
 func (f *fakeFlux) run(t *testing.T, id, ranks string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.jobs = append(f.jobs, fluxcli.Job{ID: id, Ranks: set(t, ranks)})
+	f.jobs = append(f.jobs, fluxinstance.Job{ID: id, Ranks: set(t, ranks)})
 }
 
 func (f *fakeFlux) end(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.jobs = slices.DeleteFunc(f.jobs, func(job fluxcli.Job) bool { return job.ID == id })
+	f.jobs = slices.DeleteFunc(f.jobs, func(job fluxinstance.Job) bool { return job.ID == id })
 }
 
 func (f *fakeFlux) fail(err error) {

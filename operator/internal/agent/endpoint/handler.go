@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/internal/agent/queue"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
@@ -23,19 +24,27 @@ const (
 	exchangeTime = 10 * time.Second
 )
 
-// handler serves agentapi.PathDrain to who knows token.
-func handler(d *Drainer, token string) http.Handler {
+// handler serves agentapi.PathDrain and agentapi.PathQueue to who knows token.
+func handler(d *Drainer, q Queue, token string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("PUT "+agentapi.PathDrain, func(w http.ResponseWriter, r *http.Request) {
-		var request agentapi.DrainRequest
+	mux.HandleFunc("PUT "+agentapi.PathDrain, answering(d.Drain))
+	mux.HandleFunc("POST "+agentapi.PathQueue, answering(func(ctx context.Context, request agentapi.QueueRequest) (agentapi.QueueReport, error) {
+		return reportQueue(ctx, q, request)
+	}))
+	return authenticate(token, mux)
+}
+
+// answering reads a request, and answers with what serve returns.
+func answering[Request, Report any](serve func(context.Context, Request) (Report, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var request Request
 		if err := readBody(w, r, &request); err != nil {
 			answerError(w, err)
 			return
 		}
-		report, err := d.Drain(r.Context(), request)
+		report, err := serve(r.Context(), request)
 		answer(w, report, err)
-	})
-	return authenticate(token, mux)
+	}
 }
 
 // authenticate lets requests through that bear the token. All others get 401, and
@@ -98,7 +107,12 @@ func statusOf(err error) int {
 	if _, bad := errors.AsType[*RequestError](err); bad {
 		return http.StatusBadRequest
 	}
+	if _, unknown := errors.AsType[*queue.UnknownError](err); unknown {
+		return http.StatusServiceUnavailable
+	}
 	switch {
+	case errors.Is(err, queue.ErrTooMany):
+		return http.StatusTooManyRequests
 	case errors.Is(err, ErrSuperseded):
 		return http.StatusConflict
 	case errors.Is(err, context.Canceled): // the agent stops, or nobody is there to read this

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxcli"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxinstance"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
 )
 
@@ -37,11 +37,13 @@ func TestShrinkingLosesNoJob(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 
-	env := append(cmd.Env, "FLUX_URI="+awaitText(t, uriFile))
-	client, err := fluxcli.New(t.Context(), flux, env)
+	address := awaitText(t, uriFile)
+	env := append(cmd.Env, "FLUX_URI="+address)
+	client, err := fluxinstance.New(address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(client.Close)
 	going := set(t, "2-3")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		busy, err := client.Allocated(t.Context(), going)

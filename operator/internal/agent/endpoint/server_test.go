@@ -22,6 +22,7 @@ import (
 // served is an endpoint that is being served for a test.
 type served struct {
 	flux   *fakeFlux
+	queue  *fakeQueue
 	token  string
 	url    string
 	client *http.Client
@@ -44,10 +45,10 @@ func serve(t *testing.T) *served {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	s := &served{
-		flux: newFakeFlux(), token: own.Token, url: "https://" + listener.Addr().String(),
+		flux: newFakeFlux(), queue: &fakeQueue{}, token: own.Token, url: "https://" + listener.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, stop: stop, ended: ended,
 	}
-	go func() { ended <- Serve(ctx, listener, files, NewDrainer(s.flux), nil) }()
+	go func() { ended <- Serve(ctx, listener, files, NewDrainer(s.flux), s.queue, nil) }()
 	t.Cleanup(func() { stop(); s.client.CloseIdleConnections() })
 	return s
 }
@@ -116,7 +117,7 @@ func TestWithoutTheTokenNobodyLearnsAnything(t *testing.T) {
 		"", "Bearer", "Bearer ", "Bearer wrong", "Bearer " + s.token[1:], "Bearer  " + s.token, "Basic " + s.token, s.token,
 		"Bearer " + s.token + "x",
 	} {
-		for _, path := range []string{agentapi.PathDrain, "/", "/nothing"} {
+		for _, path := range []string{agentapi.PathDrain, agentapi.PathQueue, "/", "/nothing"} {
 			status, body := s.ask(t, http.MethodPut, path, authorization, strings.NewReader(`{"ranks":"3"}`))
 			if status != http.StatusUnauthorized || body != "" {
 				t.Errorf("PUT %s with %q: %d %q, want 401 and nothing else", path, authorization, status, body)
@@ -143,6 +144,10 @@ func TestErrorsAreAnsweredWithTheirStatus(t *testing.T) {
 		{http.MethodPut, agentapi.PathDrain, `{"ranks":3}`, http.StatusBadRequest, "not as agreed"},
 		{http.MethodPut, agentapi.PathDrain, `{"ranks":"3"}{}`, http.StatusBadRequest, "not as agreed"},
 		{http.MethodPut, agentapi.PathDrain, strings.Repeat(" ", maxBody+1), http.StatusBadRequest, "at most 1048576 bytes"},
+		{http.MethodPost, agentapi.PathQueue, `{}`, http.StatusBadRequest, "maxSize 0 must be from 1 to 100000"},
+		{http.MethodPost, agentapi.PathQueue, `{"maxSize":100001}`, http.StatusBadRequest, "maxSize 100001 must be from 1 to 100000"},
+		{http.MethodPost, agentapi.PathQueue, `{"maxSize":4,"waitSeconds":301}`, http.StatusBadRequest, "waitSeconds 301 must be from 0 to 300"},
+		{http.MethodPost, agentapi.PathQueue, `{"maxSize":"4"}`, http.StatusBadRequest, "not as agreed"},
 	}
 	for _, tt := range tests {
 		status, body := s.ask(t, tt.method, tt.path, s.bearer(), strings.NewReader(tt.body))
@@ -251,7 +256,7 @@ func TestServeRefusesCredentialsThatLetAnybodyIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = Serve(t.Context(), listener, tt.files, NewDrainer(newFakeFlux()), nil)
+			err = Serve(t.Context(), listener, tt.files, NewDrainer(newFakeFlux()), &fakeQueue{}, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Serve() = %v, want an error with %q", err, tt.want)
 			}

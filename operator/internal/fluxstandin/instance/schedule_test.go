@@ -17,12 +17,12 @@ func online(ranks ...int32) map[int32]bool {
 
 func fourRanks(jobs ...*Job) *State {
 	for i, job := range jobs {
-		job.ID, job.CoresPerTask = ID(i+1), max(job.CoresPerTask, 1)
+		job.ID, job.CoresPerTask, job.Urgency, job.Command = ID(i+1), max(job.CoresPerTask, 1), DefaultUrgency, []string{"true"}
 		if job.State == "" {
 			job.State = Pending
 		}
 	}
-	return &State{Size: 4, Cores: 2, Drained: map[int32]string{}, Jobs: jobs}
+	return &State{Size: 4, Cores: 2, Drained: map[int32]DrainedRank{}, Jobs: jobs}
 }
 
 // where is state and place of the jobs: "RUN 0:2 1:1, SCHED".
@@ -60,7 +60,7 @@ func TestJobsStartWhereThereIsRoom(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			state := fourRanks(tt.jobs...)
 			for _, rank := range tt.drained {
-				state.Drained[rank] = ""
+				state.Drained[rank] = DrainedRank{}
 			}
 			Schedule(state, tt.online)
 			if got := where(state); got != tt.want {
@@ -81,6 +81,76 @@ func TestStoppedQueueStartsNothing(t *testing.T) {
 	}
 }
 
+func TestRoomIsGivenByNumber(t *testing.T) {
+	state := fourRanks(&Job{Tasks: 1}, &Job{Tasks: 2, GPUsPerTask: 1}, &Job{Nodes: 1, Tasks: 1, Exclusive: true}, &Job{Tasks: 1, GPUsPerTask: 2})
+	state.GPUs = 1
+	Schedule(state, online(0, 1, 2))
+	var got []string
+	for _, job := range state.Jobs[:3] {
+		got = append(got, summary(state.jobResources(job)))
+	}
+	// Rank 1 has one core left, but no GPU, and rank 2 is whole.
+	if want := []string{"rank0/core0", "rank0/core1,gpu0 rank1/core0,gpu0", "rank2/core[0-1],gpu0"}; !slices.Equal(got, want) {
+		t.Errorf("jobs have %q, want %q", got, want)
+	}
+	if job := state.Jobs[3]; job.Exception != "alloc" {
+		t.Errorf("a job with more GPUs than a rank has is %s", job.State)
+	}
+}
+
+func TestUrgentJobsStartFirst(t *testing.T) {
+	state := fourRanks(&Job{Tasks: 2}, &Job{Tasks: 2}, &Job{Tasks: 2})
+	state.Jobs[0].Urgency, state.Jobs[2].Urgency = 0, MaxUrgency
+	Schedule(state, online(0))
+	if got := where(state); got != "SCHED, SCHED, RUN 0:2" {
+		t.Errorf("jobs are %q, want the last alone to run", got)
+	}
+	Schedule(state, online(0, 1, 2))
+	if got := where(state); got != "SCHED, RUN 1:2, RUN 0:2" {
+		t.Errorf("jobs are %q, want the first held, although there is room", got)
+	}
+}
+
+func TestRanksThatGoAreToldOf(t *testing.T) {
+	state := fourRanks()
+	state.Epoch, state.Joined = 1, map[int32]int64{}
+	for rank := range int32(3) {
+		state.Join(rank)
+	}
+	state.Events = nil
+	Schedule(state, online(0, 1))
+	if got := eventsOf(state); got != "offline 2" || Schedule(state, online(0, 1)) {
+		t.Errorf("events %q, want rank 2 to go offline, once", got)
+	}
+	state.Join(2)
+	if got := eventsOf(state); got != "offline 2, online 2" {
+		t.Errorf("events %q, want rank 2 back", got)
+	}
+}
+
+// TestRankIsBackBeforeItIsMissed: what its earlier broker ran has ended nevertheless.
+func TestRankIsBackBeforeItIsMissed(t *testing.T) {
+	state := fourRanks(&Job{Nodes: 1, Tasks: 1})
+	state.Epoch, state.Joined = 1, map[int32]int64{0: 1}
+	Schedule(state, online(0))
+	state.Join(0)
+	if got := eventsOf(state); got != "offline 0, online 0" {
+		t.Errorf("events %q, want rank 0 to have gone and come", got)
+	}
+	Schedule(state, online(0))
+	if job := state.Jobs[0]; job.State != Inactive || job.Exception != "exec" {
+		t.Errorf("the job is %s %s, want it to have failed with the broker", job.State, job.Exception)
+	}
+}
+
+func eventsOf(s *State) string {
+	var words []string
+	for _, event := range s.Events {
+		words = append(words, fmt.Sprint(event.Name, " ", event.Context["idset"]))
+	}
+	return strings.Join(words, ", ")
+}
+
 func TestJobFailsWithItsRank(t *testing.T) {
 	state := fourRanks(&Job{Nodes: 2, Tasks: 2})
 	Schedule(state, online(0, 1))
@@ -88,8 +158,8 @@ func TestJobFailsWithItsRank(t *testing.T) {
 		t.Fatal("the loss of rank 1 changed nothing")
 	}
 	job := state.Jobs[0]
-	if job.State != Running || job.Exception != "node failure on rank 1" {
-		t.Errorf("job %s with exception %q, want RUN until the tasks on rank 0 are killed, and the node's failure", job.State, job.Exception)
+	if want := "node failure on " + state.Host(1) + " (rank 1)"; job.Visible() != Cleanup || job.Note != want {
+		t.Errorf("job %s with exception %q, want CLEANUP until the tasks on rank 0 are killed, and %q", job.Visible(), job.Note, want)
 	}
 	job.On(0).Done = true
 	Schedule(state, online(0))
@@ -130,6 +200,31 @@ func TestIDsInShortForm(t *testing.T) {
 		if got, err := ParseID(text); err == nil {
 			t.Errorf("ParseID(%q) = %d, want an error", text, uint64(got))
 		}
+	}
+}
+
+func TestUnchangedStateIsNotReadAgain(t *testing.T) {
+	folder, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := folder.Renew(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := folder.Renew(first)
+	if err != nil || same != first {
+		t.Errorf("Renew of an empty folder: %v, want the known state", err)
+	}
+	if _, err = folder.Update(func(s *State) bool { s.NextID++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	second, err := folder.Renew(first)
+	if err != nil || second.NextID != 1 {
+		t.Errorf("Renew after a change: %+v, %v, want it", second, err)
+	}
+	if same, err := folder.Renew(second); err != nil || same != second {
+		t.Errorf("Renew: %v, want the known state", err)
 	}
 }
 

@@ -12,19 +12,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // State is the instance.
 type State struct {
 	// Revision counts the changes.
 	Revision int64 `json:"revision"`
-	// Size is the number of ranks, Cores that of each.
+	// Size is the number of ranks, Cores and GPUs are those of each.
 	Size  int32 `json:"size"`
 	Cores int32 `json:"cores"`
+	GPUs  int32 `json:"gpus,omitempty"`
+	// Feasibility says that a job which can never fit is refused when it is submitted.
+	Feasibility bool `json:"feasibility,omitempty"`
 	// Epoch counts the starts of the lead. Ended is the last of them that ended
 	// cleanly.
 	Epoch int64 `json:"epoch"`
@@ -36,25 +43,19 @@ type State struct {
 	// Saved is the file that the lead keeps the state in; empty: none.
 	Saved string `json:"saved,omitempty"`
 
-	Drained map[int32]string `json:"drained"`
+	// Hosts are the names of the ranks' hosts; empty: all ranks are on this host.
+	Hosts []string `json:"hosts,omitempty"`
+
+	Drained map[int32]DrainedRank `json:"drained"`
 	// Events are what has happened to ranks, in order.
 	Events []Event `json:"events,omitempty"`
-	// Stopped says that no pending job may start.
-	Stopped bool   `json:"stopped"`
-	NextID  ID     `json:"nextID"`
-	Jobs    []*Job `json:"jobs"`
-}
-
-// Event is that ranks came online, or were drained or undrained.
-type Event struct {
-	Name string `json:"name"`
-	// Ranks in Flux's form.
-	Ranks string `json:"ranks"`
-}
-
-// Note adds an event.
-func (s *State) Note(name string, ranks fmt.Stringer) {
-	s.Events = append(s.Events, Event{name, ranks.String()})
+	// Stopped says that no pending job may start, and StopReason why, if it is known.
+	Stopped    bool   `json:"stopped"`
+	StopReason string `json:"stopReason,omitempty"`
+	NextID     ID     `json:"nextID"`
+	// Posted counts the events of all jobs.
+	Posted int64  `json:"posted"`
+	Jobs   []*Job `json:"jobs"`
 }
 
 // JobState is where a job is in its life.
@@ -62,9 +63,13 @@ type JobState string
 
 // States of jobs, by Flux's names. Source: Flux RFC 21.
 const (
+	// Depend is the state of a job that waits for other jobs.
+	Depend   JobState = "DEPEND"
 	Pending  JobState = "SCHED"
 	Running  JobState = "RUN"
 	Inactive JobState = "INACTIVE"
+	// Cleanup is what Visible calls a job that runs, and of which an end was made.
+	Cleanup JobState = "CLEANUP"
 )
 
 // Job is a job, and how it was asked for.
@@ -87,13 +92,27 @@ type Job struct {
 	Nodes        int32 `json:"nodes,omitempty"`
 	Tasks        int32 `json:"tasks"`
 	CoresPerTask int32 `json:"coresPerTask"`
+	GPUsPerTask  int32 `json:"gpusPerTask,omitempty"`
 	// Exclusive wants all cores of its nodes.
 	Exclusive bool `json:"exclusive,omitempty"`
 
-	State  JobState `json:"state"`
-	Shares []Share  `json:"shares,omitempty"`
-	// Exception is why a job was ended, such as a cancel. Its tasks are killed.
+	// Urgency is 0 for a job that is held, 16 by default, and 31 at most.
+	Urgency int32 `json:"urgency"`
+	// Dependencies are what the job was to wait for, and Waits those of them that are
+	// open.
+	Dependencies []Dependency `json:"dependencies,omitempty"`
+	Waits        []Dependency `json:"waits,omitempty"`
+
+	// Invalid is a job that was refused after it had an ID. It is in no list.
+	Invalid bool `json:"invalid,omitempty"`
+
+	State  JobState   `json:"state"`
+	Shares []Share    `json:"shares,omitempty"`
+	Log    []JobEvent `json:"log,omitempty"`
+	// Exception is the type of what ended a job that had not ended, such as cancel, and
+	// Note says more. Its tasks are killed.
 	Exception string `json:"exception,omitempty"`
+	Note      string `json:"note,omitempty"`
 	// Code is the largest exit code of the tasks.
 	Code int32 `json:"code,omitempty"`
 }
@@ -104,8 +123,14 @@ type Share struct {
 	// First is the number of the first of the share's Tasks.
 	First int32 `json:"first"`
 	Tasks int32 `json:"tasks"`
-	Cores int32 `json:"cores"`
-	Done  bool  `json:"done,omitempty"`
+	Room
+	Done bool `json:"done,omitempty"`
+}
+
+// Room are cores and GPUs of one rank, by their numbers.
+type Room struct {
+	Cores idset.Set `json:"core"`
+	GPUs  idset.Set `json:"gpu,omitzero"`
 }
 
 // Job returns the job of id, or nil.
@@ -126,6 +151,27 @@ func (j *Job) On(rank int32) *Share {
 		}
 	}
 	return nil
+}
+
+// Visible is the state by which Flux calls it.
+func (j *Job) Visible() JobState {
+	if j.State == Running && j.Exception != "" {
+		return Cleanup
+	}
+	return j.State
+}
+
+// Host is the name of a rank's host.
+func (s *State) Host(rank int32) string {
+	if int(rank) < len(s.Hosts) {
+		return s.Hosts[rank]
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return name
 }
 
 // Folder is where an instance is kept.
@@ -157,6 +203,42 @@ func (f Folder) RemoveOutput() error {
 
 // Read returns the state as it was a moment ago.
 func (f Folder) Read() (*State, error) { return ReadFile(f.path("state.json")) }
+
+// Renew returns the state as it is now, which is known itself while nothing has
+// changed. known may be nil.
+func (f Folder) Renew(known *State) (*State, error) {
+	if known == nil {
+		return f.Read()
+	}
+	revision, err := f.Revision()
+	if err != nil || revision == known.Revision {
+		return known, err
+	}
+	return f.Read()
+}
+
+// Revision is that of the state as it is now. It stands first in the file, and no more
+// of it is read.
+func (f Folder) Revision() (int64, error) {
+	file, err := os.Open(f.path("state.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	start := make([]byte, 64)
+	n, err := io.ReadFull(file, start)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, err
+	}
+	var revision int64
+	if _, err := fmt.Sscanf(string(start[:n]), `{"revision":%d,`, &revision); err != nil {
+		return 0, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	return revision, nil
+}
 
 // ReadFile reads what WriteFile wrote. Without the file, the state is empty.
 func ReadFile(path string) (*State, error) {
@@ -194,7 +276,7 @@ func (f Folder) Update(change func(*State) bool) (*State, error) {
 
 // WriteFile writes state so that nobody sees half of it.
 func WriteFile(path string, state *State) error {
-	text, err := json.MarshalIndent(state, "", " ")
+	text, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -32,9 +32,12 @@ type broker struct {
 	signals chan os.Signal
 	mark    *os.File // that this broker lives; nil: not yet
 	epoch   int64    // of the lead that it has joined
-	socket  net.Listener
+	service *service
 	tasks   *tasks
 }
+
+// patience of a lead that ends with its followers.
+const patience = 5 * time.Second
 
 // errStopped is a signal to end before the instance was joined.
 var errStopped = errors.New("stopped before the instance was joined")
@@ -82,9 +85,9 @@ func (b *broker) pause() bool {
 	}
 }
 
-// listen answers commands with the broker's rank.
-func (b *broker) listen() error {
-	path := b.setup.socket
+// listen answers on the broker's socket, from where the broker has joined the instance.
+func (b *broker) listen(s *instance.State) error {
+	path := b.socket
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -95,18 +98,9 @@ func (b *broker) listen() error {
 	if err != nil {
 		return err
 	}
-	b.socket = socket
-	b.tasks = &tasks{folder: b.folder, rank: b.rank, uri: "local://" + path, shares: map[instance.ID]*share{}}
-	go func() {
-		for {
-			caller, err := socket.Accept()
-			if err != nil {
-				return // the broker ends
-			}
-			_, _ = fmt.Fprintln(caller, b.rank) // a caller that has gone needs no answer
-			_ = caller.Close()
-		}
-	}()
+	uri := "local://" + path
+	b.tasks = &tasks{folder: b.folder, rank: b.rank, uri: uri, shares: map[instance.ID]*share{}}
+	b.service = serve(socket, b.folder, b.rank, uri, s)
 	return nil
 }
 
@@ -115,6 +109,7 @@ func (b *broker) followLead() (int, error) {
 	if err := b.live(); err != nil {
 		return 1, err
 	}
+	var s *instance.State
 	for b.epoch == 0 {
 		if !b.folder.Lives(0) {
 			if !b.pause() {
@@ -122,31 +117,41 @@ func (b *broker) followLead() (int, error) {
 			}
 			continue
 		}
-		if err := b.join(); err != nil {
+		var err error
+		if s, err = b.join(); err != nil {
 			return 1, err
 		}
 		if b.epoch == 0 && !b.pause() { // the lead is about to start, or has ended
 			return 1, errStopped
 		}
 	}
-	if err := b.listen(); err != nil {
+	if err := b.listen(s); err != nil {
 		return 1, err
 	}
 	defer b.tasks.stop()
-	defer func() { _ = b.socket.Close() }()
 	for {
 		if !b.pause() {
+			b.service.stop()
 			return 0, b.leave()
 		}
-		s, err := b.folder.Read()
+		now, err := b.folder.Renew(s)
 		switch {
 		case err != nil:
 			return 1, err
-		case s.Ended >= b.epoch:
+		case now.Ended >= b.epoch:
+			b.service.end(now)
 			return 0, nil
-		case s.Epoch > b.epoch:
+		case now.Epoch > b.epoch:
+			b.service.stop()
 			return 1, errors.New("the lead was lost, and another has started")
+		case !b.folder.Lives(0):
+			b.service.loseLead()
 		}
+		if now == s {
+			continue
+		}
+		s = now
+		b.service.board.publish(s)
 		b.tasks.follow(s)
 	}
 }
@@ -158,7 +163,7 @@ func (b *broker) leave() error {
 		changed := false
 		for _, job := range s.Jobs {
 			if own := job.On(b.rank); job.State == instance.Running && own != nil && !own.Done {
-				instance.End(job, fmt.Sprintf("rank %d has left", b.rank))
+				s.End(job, "exec", fmt.Sprintf("rank %d has left", b.rank))
 				changed = true
 			}
 		}
@@ -168,9 +173,9 @@ func (b *broker) leave() error {
 }
 
 // join joins the lead that runs, if it does.
-func (b *broker) join() error {
+func (b *broker) join() (*instance.State, error) {
 	var refused error
-	_, err := b.folder.Update(func(s *instance.State) bool {
+	s, err := b.folder.Update(func(s *instance.State) bool {
 		if s.Epoch <= s.Ended {
 			return false
 		}
@@ -179,11 +184,10 @@ func (b *broker) join() error {
 			return false
 		}
 		b.epoch = s.Epoch
-		s.Joined[b.rank] = s.Epoch
-		s.Note("online", idset.Range(b.rank, b.rank+1))
+		s.Join(b.rank)
 		return true
 	})
-	return errors.Join(err, refused)
+	return s, errors.Join(err, refused)
 }
 
 // lead is the life of the lead.
@@ -191,20 +195,21 @@ func (b *broker) lead() (int, error) {
 	if err := b.live(); err != nil {
 		return 1, err
 	}
-	if err := b.begin(); err != nil {
+	s, err := b.begin()
+	if err != nil {
 		return 1, err
 	}
-	if err := b.listen(); err != nil {
+	if err = b.listen(s); err != nil {
 		return 1, err
 	}
-	defer func() { _ = b.socket.Close() }()
 	program, ended, err := b.startProgram()
 	if err != nil {
 		return 1, err
 	}
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	saved, aborted := int64(-1), false
+	look := &look{state: s}
+	aborted := false
 	for {
 		select {
 		case code := <-ended:
@@ -219,19 +224,46 @@ func (b *broker) lead() (int, error) {
 			aborted = true
 			_ = program.Process.Signal(syscall.SIGHUP) // it may have ended just now
 		case <-tick.C:
-			s, err := b.folder.Update(func(s *instance.State) bool { return instance.Schedule(s, b.folder.Online(s)) })
-			if err != nil {
+			if err := b.step(look); err != nil {
 				return 1, err
-			}
-			b.tasks.follow(s)
-			if b.stateDir != "" && s.Revision != saved {
-				if err := instance.WriteFile(b.content(), s); err != nil {
-					return 1, err
-				}
-				saved = s.Revision
 			}
 		}
 	}
+}
+
+// look is what the lead saw last.
+type look struct {
+	state  *instance.State
+	online map[int32]bool
+	// saved is the revision of the state that was saved last.
+	saved int64
+}
+
+// step takes the instance one step on, unless all is as the lead saw it last.
+func (b *broker) step(last *look) error {
+	revision, err := b.folder.Revision()
+	if err != nil {
+		return err
+	}
+	if revision == last.state.Revision && maps.Equal(b.folder.Online(last.state), last.online) {
+		return nil
+	}
+	last.state, err = b.folder.Update(func(s *instance.State) bool {
+		last.online = b.folder.Online(s)
+		return instance.Schedule(s, last.online)
+	})
+	if err != nil {
+		return err
+	}
+	b.service.board.publish(last.state)
+	b.tasks.follow(last.state)
+	if b.stateDir != "" && last.state.Revision != last.saved {
+		if err := instance.WriteFile(b.content(), last.state); err != nil {
+			return err
+		}
+		last.saved = last.state.Revision
+	}
+	return nil
 }
 
 // content is where an instance with a state folder keeps its state, by the name
@@ -241,7 +273,7 @@ func (b *broker) content() string { return filepath.Join(b.stateDir, "content.sq
 // begin starts an instance, with the state that there is. An archive takes the
 // place of what the state folder has, also when there is no such file. Jobs that
 // ran have not survived.
-func (b *broker) begin() error {
+func (b *broker) begin() (*instance.State, error) {
 	kept := &instance.State{}
 	path := b.restore
 	if path == "" && b.stateDir != "" {
@@ -250,38 +282,29 @@ func (b *broker) begin() error {
 	if path != "" {
 		var err error
 		if kept, err = instance.ReadFile(path); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if kept.Revision == 0 {
 		if err := b.folder.RemoveOutput(); err != nil {
-			return err
-		}
-	}
-	for _, job := range kept.Jobs {
-		if job.State == instance.Running {
-			instance.End(job, "the instance was lost")
-			job.State = instance.Inactive
+			return nil, err
 		}
 	}
 	if kept.Drained == nil {
-		kept.Drained = map[int32]string{}
+		kept.Drained = map[int32]instance.DrainedRank{}
 	}
-	_, err := b.folder.Update(func(s *instance.State) bool {
+	return b.folder.Update(func(s *instance.State) bool {
 		kept.Epoch, kept.Ended, kept.Revision = s.Epoch+1, s.Ended, s.Revision
-		kept.Size, kept.Cores, kept.Started = b.size, b.cores, time.Now().Unix()
-		kept.Joined = map[int32]int64{0: kept.Epoch}
+		kept.Size, kept.Cores, kept.GPUs, kept.Hosts = b.size, b.cores, b.gpus, b.hosts
+		kept.Feasibility, kept.Started = b.feasibility, time.Now().Unix()
 		kept.Saved = ""
 		if b.stateDir != "" {
 			kept.Saved = b.content()
 		}
-		kept.Note("restart", idset.Set{})
-		kept.Note("online", idset.Range(0, 1))
-		*s = *kept
+		kept.Restart()
+		*s, b.epoch = *kept, kept.Epoch
 		return true
 	})
-	b.epoch = kept.Epoch
-	return err
 }
 
 // startProgram starts the initial program, if there is one. A single word with
@@ -306,33 +329,18 @@ func (b *broker) startProgram() (*exec.Cmd, <-chan int, error) {
 // end ends the instance cleanly: jobs that run are canceled, pending ones are
 // kept, followers leave, and the state is saved.
 func (b *broker) end() error {
-	_, err := b.folder.Update(func(s *instance.State) bool {
-		s.Ended = b.epoch
-		for _, job := range s.Jobs {
-			if job.State == instance.Running {
-				instance.End(job, canceled+": the instance ends")
-			}
-		}
-		return true
-	})
-	if err != nil {
+	if err := b.cancelJobs(); err != nil {
 		return err
 	}
 	b.tasks.stop()
-	if err = b.awaitFollowers(); err != nil {
-		return err
-	}
-	s, err := b.folder.Update(func(s *instance.State) bool { // no follower is there to note it
-		for _, job := range s.Jobs {
-			if job.State == instance.Running {
-				job.State = instance.Inactive
-			}
-		}
-		return true
-	})
+	s, err := b.folder.Update(func(s *instance.State) bool { s.Ended = b.epoch; return true })
 	if err != nil {
 		return err
 	}
+	if err = b.awaitFollowers(); err != nil {
+		return err
+	}
+	b.service.end(s)
 	if b.stateDir != "" {
 		if err := instance.WriteFile(b.content(), s); err != nil {
 			return err
@@ -345,10 +353,38 @@ func (b *broker) end() error {
 	return instance.WriteFile(b.dump, s)
 }
 
+// cancelJobs cancels the jobs that run and waits for their ends. A follower that ends
+// none is taken for lost after a while.
+func (b *broker) cancelJobs() error {
+	deadline := time.Now().Add(patience)
+	for {
+		s, err := b.folder.Update(func(s *instance.State) bool {
+			online := b.folder.Online(s)
+			if time.Now().After(deadline) {
+				online = map[int32]bool{0: true}
+			}
+			changed := instance.Settle(s, online)
+			for _, job := range s.Jobs {
+				if job.State == instance.Running && job.Exception == "" {
+					s.End(job, instance.Canceled, "the instance ends")
+					changed = true
+				}
+			}
+			return changed
+		})
+		if err != nil || !s.Running() {
+			return err
+		}
+		b.service.board.publish(s)
+		b.tasks.follow(s)
+		time.Sleep(pollInterval)
+	}
+}
+
 // awaitFollowers waits until those that joined have left. One that does not is
 // left to itself after a while.
 func (b *broker) awaitFollowers() error {
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		s, err := b.folder.Read()
 		if err != nil {

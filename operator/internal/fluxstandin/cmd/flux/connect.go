@@ -8,8 +8,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxrpc"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
 
@@ -25,23 +27,13 @@ type connection struct {
 // connect asks the broker of FLUX_URI for its rank. A broker answers when it has
 // joined the instance. Without a lead there is no answer until there is one.
 func connect() (connection, error) {
-	uri := os.Getenv("FLUX_URI")
-	path, local := strings.CutPrefix(uri, "local://")
-	if !local {
-		return connection{}, fmt.Errorf("Unable to connect to Flux: FLUX_URI %q is not local://PATH", uri) //nolint:staticcheck // Flux's own words
-	}
-	socket, err := net.Dial("unix", path)
+	text, err := attribute("rank")
 	if err != nil {
-		return connection{}, fmt.Errorf("Unable to connect to Flux: %w", err) //nolint:staticcheck // Flux's own words
+		return connection{}, err
 	}
-	defer func() { _ = socket.Close() }()
-	line, err := bufio.NewReader(socket).ReadString('\n')
+	rank, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return connection{}, fmt.Errorf("the broker at %s ended: %w", uri, err)
-	}
-	rank, err := strconv.ParseInt(strings.TrimSpace(line), 10, 32)
-	if err != nil {
-		return connection{}, fmt.Errorf("%s is no broker of the stand-in: %w", uri, err)
+		return connection{}, err
 	}
 	folder, err := openFolder()
 	if err != nil {
@@ -51,6 +43,48 @@ func connect() (connection, error) {
 		time.Sleep(pollInterval)
 	}
 	return connection{folder, int32(rank)}, nil
+}
+
+// attribute asks the broker of FLUX_URI itself for an attribute, which a client of the
+// whole instance does not.
+func attribute(name string) (string, error) {
+	uri := os.Getenv("FLUX_URI")
+	path, local := strings.CutPrefix(uri, "local://")
+	if !local {
+		return "", fmt.Errorf("Unable to connect to Flux: FLUX_URI %q is not local://PATH", uri) //nolint:staticcheck // Flux's own words
+	}
+	socket, err := net.Dial("unix", path)
+	if err != nil {
+		return "", fmt.Errorf("Unable to connect to Flux: %w", err) //nolint:staticcheck // Flux's own words
+	}
+	defer func() { _ = socket.Close() }()
+	request := &fluxrpc.Message{
+		Type: fluxrpc.TypeRequest, Flags: fluxrpc.FlagTopic | fluxrpc.FlagRoute, Topic: "attr.get",
+		UserID: fluxrpc.UnknownUser, Aux: anyNode, MatchTag: 1,
+	}
+	err = request.SetPayload(map[string]string{"name": name})
+	if err == nil {
+		err = request.Write(socket)
+	}
+	var response *fluxrpc.Message
+	reader := bufio.NewReader(socket)
+	if err == nil {
+		_, err = reader.ReadByte() // that the broker has accepted
+	}
+	if err == nil {
+		response, err = fluxrpc.Read(reader)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the broker at %s: %w", uri, err)
+	}
+	if response.Aux != 0 {
+		return "", fmt.Errorf("%s: %w", name, syscall.Errno(response.Aux))
+	}
+	var answer struct {
+		Value string `json:"value"`
+	}
+	err = response.Unpack(&answer)
+	return answer.Value, err
 }
 
 func openFolder() (instance.Folder, error) {
@@ -71,15 +105,16 @@ func read() (connection, *instance.State, error) {
 	return c, state, err
 }
 
-// update connects and changes the state.
-func update(change func(*instance.State)) error {
+// update connects and changes the state, unless change refuses to.
+func update(change func(*instance.State) error) error {
 	c, err := connect()
 	if err != nil {
 		return err
 	}
+	var refused error
 	_, err = c.folder.Update(func(s *instance.State) bool {
-		change(s)
-		return true
+		refused = change(s)
+		return refused == nil
 	})
-	return err
+	return errors.Join(err, refused)
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin/instance"
 )
@@ -34,7 +34,7 @@ func jobsInScope(s *instance.State) ([]*instance.Job, error) {
 	}
 	var jobs []*instance.Job
 	for _, job := range s.Jobs {
-		if job.Parent == parent {
+		if job.Parent == parent && !job.Invalid {
 			jobs = append(jobs, job)
 		}
 	}
@@ -78,7 +78,7 @@ func listJobs(args []string) (int, error) {
 	}
 	var rows []row
 	for _, job := range jobs {
-		own := ranksOf(job)
+		own := job.Ranks()
 		if !slices.Contains(o.list("filter", filter), generalState(job)) || o.has("include") && own.Minus(ranks).Len() == own.Len() {
 			continue
 		}
@@ -88,12 +88,13 @@ func listJobs(args []string) (int, error) {
 		}
 		rows = append(rows, row{
 			"id": job.ID.String(), "id.f58": job.ID.String(), "id.dec": fmt.Sprint(uint64(job.ID)),
-			"name": job.Name, "ranks": own.String(), "state": string(job.State), "status": status(job),
+			"name": job.Name, "ranks": own.String(), "state": string(job.Visible()), "status": job.Status(),
 			"ntasks": fmt.Sprint(job.Tasks), "nnodes": fmt.Sprint(own.Len()), "returncode": fmt.Sprint(job.Code),
+			"urgency": fmt.Sprint(job.Urgency),
 		})
 	}
 	return 0, printRows(o.text("format", "{id} {name} {status} {ntasks} {nnodes} {ranks}"), !o.has("no-header"), rows,
-		"id", "id.f58", "id.dec", "name", "ranks", "state", "status", "ntasks", "nnodes", "returncode")
+		"id", "id.f58", "id.dec", "name", "ranks", "state", "status", "ntasks", "nnodes", "returncode", "urgency")
 }
 
 func named(s *instance.State, ids []string) ([]*instance.Job, error) {
@@ -112,32 +113,18 @@ func named(s *instance.State, ids []string) ([]*instance.Job, error) {
 	return jobs, nil
 }
 
-// generalState is pending, running or inactive. Here no job has dependencies, nor
-// takes time to clean up.
+// generalState is pending, running or inactive.
 func generalState(job *instance.Job) string {
 	return map[instance.JobState]string{
-		instance.Pending: "pending", instance.Running: "running", instance.Inactive: "inactive",
+		instance.Depend: "pending", instance.Pending: "pending", instance.Running: "running", instance.Inactive: "inactive",
 	}[job.State]
-}
-
-// status is the state or, of an inactive job, the result.
-func status(job *instance.Job) string {
-	switch {
-	case job.State != instance.Inactive:
-		return string(job.State)
-	case strings.HasPrefix(job.Exception, canceled):
-		return "CANCELED"
-	case job.Code != 0:
-		return "FAILED"
-	}
-	return "COMPLETED"
 }
 
 // counts are jobs by status.
 func counts(jobs []*instance.Job) map[string]int {
 	counts := map[string]int{}
 	for _, job := range jobs {
-		counts[status(job)]++
+		counts[job.Status()]++
 	}
 	return counts
 }
@@ -146,15 +133,12 @@ func counts(jobs []*instance.Job) map[string]int {
 func printStatsLine(jobs []*instance.Job) (int, error) {
 	n := counts(jobs)
 	fmt.Printf("%d running, %d completed, %d failed, %d pending, 0 inactive purged\n",
-		n["RUN"], n["COMPLETED"], n["FAILED"]+n["CANCELED"], n["SCHED"])
-	if n["RUN"]+n["SCHED"] == 0 {
+		n["RUN"]+n["CLEANUP"], n["COMPLETED"], n["FAILED"]+n["CANCELED"], n["SCHED"]+n["DEPEND"])
+	if n["RUN"]+n["CLEANUP"]+n["SCHED"]+n["DEPEND"] == 0 {
 		return 1, nil
 	}
 	return 0, nil
 }
-
-// canceled begins the exception of a job that somebody ended.
-const canceled = "cancel"
 
 func cancel(args []string) (int, error) {
 	o, err := parseOptions(args, "all")
@@ -173,10 +157,10 @@ func cancel(args []string) (int, error) {
 		return 2, usagef("JOBID or --all is required")
 	}
 	var unknown error
-	err = update(func(s *instance.State) {
+	err = update(func(s *instance.State) error {
 		for _, job := range s.Jobs {
 			if o.has("all") || slices.Contains(ids, job.ID) {
-				instance.End(job, canceled)
+				s.End(job, instance.Canceled, "")
 			}
 		}
 		for _, id := range ids {
@@ -184,6 +168,39 @@ func cancel(args []string) (int, error) {
 				unknown = fmt.Errorf("%s: unknown job id", id)
 			}
 		}
+		return nil
 	})
 	return 0, cmp.Or(err, unknown)
+}
+
+// urgency gives a pending job another urgency. Source: flux-job(1).
+func urgency(args []string) (int, error) {
+	o, err := parseOptions(args)
+	if err != nil {
+		return 2, err
+	}
+	words, err := o.arguments(2, "a JOBID and an URGENCY")
+	if err != nil {
+		return 2, err
+	}
+	id, err := instance.ParseID(words[0])
+	if err != nil {
+		return 1, err
+	}
+	value, err := parseUrgency(words[1])
+	if err != nil {
+		return 2, err
+	}
+	return 0, update(func(s *instance.State) error { return s.SetUrgency(id, value) })
+}
+
+func parseUrgency(text string) (int32, error) {
+	if value, named := map[string]int32{"hold": 0, "default": instance.DefaultUrgency, "expedite": instance.MaxUrgency}[text]; named {
+		return value, nil
+	}
+	value, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return 0, usagef("urgency %q must be a number, hold, default or expedite", text)
+	}
+	return int32(value), nil
 }

@@ -3,11 +3,17 @@
 //
 // What is real: brokers are processes that find each other, come, go and are
 // lost; jobs' tasks are processes, run by the broker of the rank that the job was
-// given; drained ranks get no jobs; the queue can be stopped, saved and restored.
+// given; drained ranks get no jobs; jobs are held, and wait for each other; the queue can
+// be stopped, saved and restored. Brokers speak Flux's own protocol on their sockets:
+// a client gets the answers, refusals and streams of events that it gets from Flux, for
+// the topics that topics.go and streams.go list, and "No service" or "Unknown service
+// method" for all others. TestAClientSeesWhatFluxShows runs with a real Flux as well.
+//
 // What is not: there is no network (all brokers share the folder, so that they
 // are of one machine), no TBON, no KVS, no security, no MPI, and no instances in
-// an instance: what a batch script submits runs on the script's rank. Options and
-// commands that it does not play are refused with exit code 2.
+// an instance: what a batch script submits runs on the script's rank, and no client sees
+// it. Tasks of jobs that are ended get SIGKILL at once, where Flux sends SIGTERM first.
+// Options and commands that it does not play are refused with exit code 2.
 //
 // Output formats and exit codes are those of flux-core 0.88, from its sources and
 // man pages; each file names its own.
@@ -29,7 +35,7 @@ Usage: flux COMMAND [OPTIONS] ...
 
   broker [-c DIR] [-S NAME=VALUE] [PROGRAM ...]   start start -s N [PROGRAM ...]
   submit | run | batch                            watch | cancel | jobs
-  resource drain | undrain | status | list | eventlog        job attach
+  resource drain | undrain | status | list | eventlog        job attach | urgency
   queue stop | start | status | idle              dump | config get
   uptime | getattr | version
 
@@ -73,7 +79,7 @@ func run(args []string) (int, error) {
 		"attach": attach, "batch": batch, "broker": runBroker, "cancel": cancel, "config": config, "dump": dump,
 		"getattr": getattr, "jobs": listJobs, "run": runJob, "start": startInstance, "submit": submit,
 		"uptime": uptime, "version": printVersion, "watch": watchJobs,
-		"job":      subcommands(map[string]func([]string) (int, error){"attach": attach}),
+		"job":      subcommands(map[string]func([]string) (int, error){"attach": attach, "urgency": urgency}),
 		"queue":    subcommands(map[string]func([]string) (int, error){"idle": queueIdle, "start": queueStart, "status": queueStatus, "stop": queueStop}),
 		"resource": subcommands(map[string]func([]string) (int, error){"drain": drain, "eventlog": eventlog, "list": resourceList, "status": resourceStatus, "undrain": undrain}),
 	}

@@ -23,10 +23,12 @@ func setStopped(args []string, stopped bool) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	if err := update(func(s *instance.State) { s.Stopped = stopped }); err != nil || o.has("quiet") {
+	start, all, reason := !stopped, true, o.text("message", "")
+	change := instance.QueueChange{Start: &start, All: &all, Reason: reason}
+	if err := update(func(s *instance.State) error { return s.StartQueue(change) }); err != nil || o.has("quiet") {
 		return 0, err
 	}
-	printQueue(stopped)
+	printQueue(stopped, reason)
 	return 0, nil
 }
 
@@ -36,15 +38,18 @@ func queueStatus([]string) (int, error) {
 		return 0, err
 	}
 	fmt.Println("Job submission is enabled")
-	printQueue(s.Stopped)
+	printQueue(s.Stopped, s.StopReason)
 	return 0, nil
 }
 
-func printQueue(stopped bool) {
-	if stopped {
-		fmt.Println("Scheduling is stopped")
-	} else {
+func printQueue(stopped bool, reason string) {
+	switch {
+	case !stopped:
 		fmt.Println("Scheduling is started")
+	case reason != "":
+		fmt.Println("Scheduling is stopped: " + reason)
+	default:
+		fmt.Println("Scheduling is stopped")
 	}
 }
 
@@ -55,19 +60,23 @@ func queueIdle(args []string) (int, error) {
 	if err != nil {
 		return 2, err
 	}
+	c, s, err := read()
+	if err != nil {
+		return 0, err
+	}
 	for {
-		_, s, err := read()
-		if err != nil {
-			return 0, err
-		}
 		n := counts(s.Jobs)
-		if n["RUN"] == 0 && (s.Stopped || n["SCHED"] == 0) {
-			if !o.has("quiet") || n["SCHED"] > 0 {
-				fmt.Printf("%d jobs\n", n["SCHED"])
+		waiting := n["SCHED"] + n["DEPEND"]
+		if n["RUN"]+n["CLEANUP"] == 0 && (s.Stopped || waiting == 0) {
+			if !o.has("quiet") || waiting > 0 {
+				fmt.Printf("%d jobs\n", waiting)
 			}
 			return 0, nil
 		}
 		time.Sleep(pollInterval)
+		if s, err = c.folder.Renew(s); err != nil {
+			return 0, err
+		}
 	}
 }
 
@@ -131,17 +140,9 @@ func getattr(args []string) (int, error) {
 	if len(args) != 1 {
 		return 1, usagef("want the NAME of an attribute")
 	}
-	c, s, err := read()
+	value, err := attribute(args[0])
 	if err != nil {
-		return 0, err
-	}
-	values := map[string]string{
-		"rank": fmt.Sprint(c.rank), "size": fmt.Sprint(s.Size), "version": version,
-		"local-uri": os.Getenv("FLUX_URI"), "broker.starttime": fmt.Sprintf("%d.0", s.Started),
-	}
-	value, known := values[args[0]]
-	if !known {
-		return 1, fmt.Errorf("%s: No such file or directory", args[0])
+		return 1, err
 	}
 	fmt.Println(value)
 	return 0, nil

@@ -23,28 +23,23 @@ func drain(args []string) (int, error) {
 	if len(o.rest) == 0 {
 		return 0, printStatus(o, []string{"drained", "draining"}, "{state} {ranks} {reason}")
 	}
-	var refused error
-	err = update(func(s *instance.State) {
-		ranks, invalid := targets(s, o.rest[0])
-		if invalid != nil {
-			refused = invalid
-			return
-		}
-		if already := drainedOf(s, ranks); already.Len() > 0 && !o.has("update") && !o.has("force") {
-			refused = fmt.Errorf("[Errno 17] %s already drained", rankList(already))
-			return
-		}
-		for rank := range ranks.All() {
-			if reason, drained := s.Drained[rank]; !drained || reason == "" || o.has("force") {
-				s.Drained[rank] = strings.Join(o.rest[1:], " ")
-				s.Note("drain", idset.Range(rank, rank+1))
-			}
-		}
-	})
-	if err == nil {
-		err = refused
+	change := o.change()
+	if reason := strings.Join(o.rest[1:], " "); reason != "" {
+		change.Reason = &reason
 	}
-	return 0, err
+	return 0, update(func(s *instance.State) error { return s.Drain(change) })
+}
+
+// change is what the options and targets ask for.
+func (o options) change() instance.Change {
+	change := instance.Change{Targets: &o.rest[0]}
+	switch {
+	case o.has("force"):
+		change.Mode = "overwrite"
+	case o.has("update"):
+		change.Mode = "update"
+	}
+	return change
 }
 
 func undrain(args []string) (int, error) {
@@ -55,29 +50,11 @@ func undrain(args []string) (int, error) {
 	if len(o.rest) == 0 {
 		return 2, usagef("the following arguments are required: targets")
 	}
-	var refused error
-	err = update(func(s *instance.State) {
-		ranks, invalid := targets(s, o.rest[0])
-		if invalid != nil {
-			refused = invalid
-			return
-		}
-		if others := ranks.Minus(drainedOf(s, ranks)); others.Len() > 0 && !o.has("update") && !o.has("force") {
-			refused = fmt.Errorf("[Errno 17] %s not drained", rankList(others))
-			return
-		}
-		for rank := range ranks.All() {
-			delete(s.Drained, rank)
-		}
-		s.Note("undrain", ranks)
-	})
-	if err == nil {
-		err = refused
-	}
-	return 0, err
+	change := o.change()
+	return 0, update(func(s *instance.State) error { return s.Undrain(change) })
 }
 
-// eventlog prints what has happened to ranks, without times. Source: Flux RFC 28.
+// eventlog prints what has happened to ranks. Source: Flux RFC 28.
 func eventlog(args []string) (int, error) {
 	o, err := parseOptions(args, "f/format=")
 	if err != nil {
@@ -91,37 +68,11 @@ func eventlog(args []string) (int, error) {
 		return 0, err
 	}
 	for _, event := range s.Events {
-		line := map[string]any{"name": event.Name, "context": map[string]string{"idset": event.Ranks}}
-		if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+		if err := json.NewEncoder(os.Stdout).Encode(event); err != nil {
 			return 0, err
 		}
 	}
 	return 0, nil
-}
-
-func targets(s *instance.State, text string) (idset.Set, error) {
-	ranks, err := idset.Parse(text)
-	if err != nil {
-		return ranks, fmt.Errorf("[Errno 22] %w", err)
-	}
-	if ranks.Len() == 0 {
-		return ranks, fmt.Errorf("[Errno 22] idset is empty")
-	}
-	if ranks.Minus(idset.Range(0, s.Size)).Len() > 0 {
-		return ranks, fmt.Errorf("[Errno 22] idset is out of range")
-	}
-	return ranks, nil
-}
-
-func drainedOf(s *instance.State, ranks idset.Set) idset.Set {
-	return choose(ranks, func(rank int32) bool { _, drained := s.Drained[rank]; return drained })
-}
-
-func rankList(ranks idset.Set) string {
-	if ranks.Len() == 1 {
-		return "rank " + ranks.String()
-	}
-	return "ranks " + ranks.String()
 }
 
 // choose is those of ranks that are as wished.
@@ -169,7 +120,7 @@ func printStatus(o options, states []string, format string) error {
 	var rows []row
 	for rank := range ranks.All() {
 		state, status := "avail", "offline"
-		reason, drained := s.Drained[rank]
+		drain, drained := s.Drained[rank]
 		switch {
 		case drained && allocated.Contains(rank):
 			state = "draining"
@@ -183,7 +134,7 @@ func printStatus(o options, states []string, format string) error {
 		if !wants(state) || slices.Contains(states, other) && !slices.Contains(states, status) {
 			continue
 		}
-		rows = append(rows, row{"state": state, "status": status, "reason": reason, "ranks": fmt.Sprint(rank), "nnodes": "1"})
+		rows = append(rows, row{"state": state, "status": status, "reason": drain.Reason, "ranks": fmt.Sprint(rank), "nnodes": "1"})
 	}
 	return printRows(o.text("format", format), !o.has("no-header"), rows, "state", "status", "reason", "ranks", "nnodes")
 }
@@ -204,16 +155,8 @@ func allocatedRanks(s *instance.State) idset.Set {
 	var ranks idset.Set
 	for _, job := range s.Jobs {
 		if job.State == instance.Running {
-			ranks = ranks.Union(ranksOf(job))
+			ranks = ranks.Union(job.Ranks())
 		}
-	}
-	return ranks
-}
-
-func ranksOf(job *instance.Job) idset.Set {
-	var ranks idset.Set
-	for _, share := range job.Shares {
-		ranks = ranks.Union(idset.Range(share.Rank, share.Rank+1))
 	}
 	return ranks
 }

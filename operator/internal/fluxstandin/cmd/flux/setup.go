@@ -15,12 +15,15 @@ import (
 )
 
 // Sources: flux-broker(1), flux-broker-attributes(7), flux-config-bootstrap(5),
-// flux-config-resource(5), and Flux RFC 20 for R.
+// flux-config-resource(5), flux-config-ingest(5), and Flux RFC 20 for R.
 
 // setup is what a broker is told.
 type setup struct {
-	rank, size, cores int32
-	socket            string
+	rank, size, cores, gpus int32
+	hosts                   []string // of the ranks; empty: this host alone
+	// feasibility is whether jobs that can never fit are refused at once.
+	feasibility bool
+	socket      string
 	// stateDir, restore and dump are the attributes statedir, content.restore and
 	// content.dump; empty: not set.
 	stateDir, restore, dump string
@@ -80,8 +83,11 @@ func readSetup(args []string) (setup, error) {
 	return b, nil
 }
 
-// What is read of a configuration: [bootstrap] hosts and [resource] path.
+// What is read of a configuration: [bootstrap] hosts, [resource] path, and [ingest.validator]
+// plugins.
 var (
+	feasibilityPlugin = regexp.MustCompile(`(?m)^\s*plugins\s*=\s*\[.*"feasibility".*\]`)
+
 	hostKey = regexp.MustCompile(`\bhost\s*=\s*"([^"]+)"`)
 	pathKey = regexp.MustCompile(`(?m)^\s*path\s*=\s*"([^"]+)"`)
 )
@@ -99,6 +105,7 @@ func (b *setup) readConfig(folder string) error {
 		if err != nil {
 			return err
 		}
+		b.feasibility = b.feasibility || feasibilityPlugin.Match(text)
 		if err := b.readHosts(string(text)); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -126,7 +133,7 @@ func (b *setup) readHosts(toml string) error {
 	if len(hosts) == 0 {
 		return nil
 	}
-	b.size = int32(len(hosts))
+	b.size, b.hosts = int32(len(hosts)), hosts
 	name, err := os.Hostname()
 	if err != nil {
 		return err
@@ -148,8 +155,10 @@ func (b *setup) readR(path string) error {
 				Rank     idset.Set `json:"rank"`
 				Children struct {
 					Core idset.Set `json:"core"`
+					GPU  idset.Set `json:"gpu"`
 				} `json:"children"`
 			} `json:"R_lite"`
+			NodeList []string `json:"nodelist"`
 		} `json:"execution"`
 	}
 	text, err := os.ReadFile(path)
@@ -162,11 +171,18 @@ func (b *setup) readR(path string) error {
 	var ranks idset.Set
 	for _, each := range r.Execution.Lite {
 		ranks = ranks.Union(each.Rank)
-		b.cores = int32(each.Children.Core.Len())
+		b.cores, b.gpus = int32(each.Children.Core.Len()), int32(each.Children.GPU.Len())
 	}
 	if ranks.Len() == 0 || b.cores == 0 {
 		return fmt.Errorf("%s has no ranks with cores", path)
 	}
-	b.size = int32(ranks.Len())
+	b.size, b.hosts = int32(ranks.Len()), nil
+	for _, list := range r.Execution.NodeList {
+		hosts, err := fluxconf.ExpandHosts(list)
+		if err != nil {
+			return fmt.Errorf("%s: the stand-in for Flux does not play this list: %w", path, err)
+		}
+		b.hosts = append(b.hosts, hosts...)
+	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,8 @@ import (
 // jobOptions are those of all three ways to submit. Of --setopt none has a
 // meaning here: they are for the job shell and MPI.
 var jobOptions = []string{
-	"N/nodes=", "n/ntasks=", "c/cores-per-task=", "x/exclusive", "o/setopt=", "job-name=", "output=", "error=", "cwd=",
-	"v/verbose", "quiet",
+	"N/nodes=", "n/ntasks=", "c/cores-per-task=", "g/gpus-per-task=", "x/exclusive", "o/setopt=", "job-name=", "output=", "error=", "cwd=",
+	"v/verbose", "quiet", "urgency=", "dependency=",
 }
 
 // submit submits copies of a command and, with --watch, prints their output and
@@ -38,16 +39,14 @@ func submit(args []string) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	var ids []instance.ID
-	for range copies.Len() {
-		id, err := enqueue(c, o, "")
-		if err != nil {
-			return 1, err
-		}
-		if !o.has("quiet") {
+	ids, err := enqueue(c, o, "", copies.Len())
+	if err != nil {
+		return 1, err
+	}
+	if !o.has("quiet") {
+		for _, id := range ids {
 			fmt.Println(id)
 		}
-		ids = append(ids, id)
 	}
 	if !o.has("watch") && !o.has("wait") {
 		return 0, nil
@@ -73,11 +72,11 @@ func runJob(args []string) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	id, err := enqueue(c, o, "")
+	ids, err := enqueue(c, o, "", 1)
 	if err != nil {
 		return 1, err
 	}
-	return follow(c, id, true)
+	return follow(c, ids[0], true)
 }
 
 // batch submits a script and prints the job's ID.
@@ -97,9 +96,9 @@ func batch(args []string) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	id, err := enqueue(c, o, script)
+	ids, err := enqueue(c, o, script, 1)
 	if err == nil && !o.has("quiet") {
-		fmt.Println(id)
+		fmt.Println(ids[0])
 	}
 	return 0, err
 }
@@ -115,21 +114,29 @@ func readScript(o options) (string, error) {
 	return string(text), err
 }
 
-// enqueue puts a job into the queue.
-func enqueue(c connection, o options, script string) (instance.ID, error) {
+// enqueue puts copies of a job into the queue.
+func enqueue(c connection, o options, script string, copies int) ([]instance.ID, error) {
 	job, err := newJob(o, script)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	var ids []instance.ID
+	var refused error
 	_, err = c.folder.Update(func(s *instance.State) bool {
-		s.NextID++
-		job.ID = s.NextID << 24 // IDs of Flux are as long
-		job.Output = strings.ReplaceAll(job.Output, "{{id}}", job.ID.String())
-		job.Error = strings.ReplaceAll(job.Error, "{{id}}", job.ID.String())
-		s.Jobs = append(s.Jobs, job)
+		if s.Feasibility && job.Parent == 0 && !instance.Fits(s, job) {
+			refused = errors.New("unsatisfiable request: the instance cannot have as much")
+			return false
+		}
+		for range copies {
+			one := *job
+			if refused = instance.Submit(s, &one); refused != nil {
+				break
+			}
+			ids = append(ids, one.ID)
+		}
 		return true
 	})
-	return job.ID, err
+	return ids, errors.Join(err, refused)
 }
 
 func newJob(o options, script string) (*instance.Job, error) {
@@ -141,7 +148,7 @@ func newJob(o options, script string) (*instance.Job, error) {
 		return nil, err
 	}
 	job := &instance.Job{
-		Command: o.rest, Script: script, Environment: os.Environ(), State: instance.Pending,
+		Command: o.rest, Script: script, Environment: os.Environ(),
 		Name: o.text("job-name", filepath.Base(o.rest[0])), Dir: o.text("cwd", dir),
 		Output: o.text("output", ""), Error: o.text("error", ""),
 	}
@@ -157,6 +164,16 @@ func newJob(o options, script string) (*instance.Job, error) {
 	if job.Parent, err = scope(); err != nil {
 		return nil, err
 	}
+	if job.Urgency, err = parseUrgency(o.text("urgency", "default")); err != nil {
+		return nil, err
+	}
+	for _, text := range o.values["dependency"] {
+		scheme, value, _ := strings.Cut(text, ":")
+		if !slices.Contains([]string{"afterany", "afterok", "afternotok"}, scheme) {
+			return nil, usagef("the stand-in for Flux does not play --dependency=%s", text)
+		}
+		job.Dependencies = append(job.Dependencies, instance.Dependency{Scheme: scheme, Value: value})
+	}
 	return job, setSize(job, o)
 }
 
@@ -170,6 +187,9 @@ func setSize(job *instance.Job, o options) (err error) {
 		return err
 	}
 	if job.CoresPerTask, err = o.number("cores-per-task", 1); err != nil {
+		return err
+	}
+	if job.GPUsPerTask, err = o.number("gpus-per-task", 0); err != nil {
 		return err
 	}
 	if job.Tasks < max(job.Nodes, 1) || job.CoresPerTask < 1 {
@@ -238,9 +258,10 @@ func watchJobs(args []string) (int, error) {
 func follow(c connection, id instance.ID, output bool) (int, error) {
 	streams := map[string]io.Writer{"out": os.Stdout, "err": os.Stderr}
 	printed := map[string]int64{}
+	var s *instance.State
 	for {
-		s, err := c.folder.Read()
-		if err != nil {
+		var err error
+		if s, err = c.folder.Renew(s); err != nil {
 			return 1, err
 		}
 		job := s.Job(id)
@@ -259,7 +280,7 @@ func follow(c connection, id instance.ID, output bool) (int, error) {
 		}
 		if job.State == instance.Inactive {
 			if job.Exception != "" && output {
-				fmt.Fprintf(os.Stderr, "flux-job: job %s: exception: %s\n", id, job.Exception)
+				fmt.Fprintf(os.Stderr, "flux-job: job %s: exception: type=%s note=%s\n", id, job.Exception, job.Note)
 			}
 			return int(job.Code), nil
 		}
