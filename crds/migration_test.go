@@ -13,7 +13,7 @@ import (
 const migrationGuide = "../docs/migrate-from-the-flux-operator.md"
 
 // below are the fields whose own fields are Kubernetes', and documented there.
-var below = regexp.MustCompile(`^(pod\.(tolerations\[\]|securityContext)|services\[\])\.`)
+var below = regexp.MustCompile(`^(pod\.(tolerations\[\]|securityContext)|services\[\]|(containers\[\]|flux\.container)\.securityContext\.(seccompProfile|appArmorProfile|seLinuxOptions)|flux\.bursting)\.`)
 
 // isCommand tells commands and their options from messages.
 var isCommand = regexp.MustCompile(`^(kubectl |/|-)`)

@@ -18,7 +18,7 @@ var containerRefusals = []refusal{
 		`spec.containers[0].image: Invalid value: "": spec.containers[0].image in body should be at least 1 chars long`,
 	}},
 	{"container name with a capital", `containers: [{image: a, name: App}]`, []string{
-		`spec.containers[0].name: Invalid value: "App": spec.containers[0].name in body should match '^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$'`,
+		`spec.containers[0].name: Invalid value: name App must have small letters, numbers and - only, and begin and end with a letter or a number`,
 	}},
 	{"container name too long", `containers: [{image: a, name: ` + strings.Repeat("a", 64) + `}]`, []string{
 		`spec.containers[0].name: Too long: may not be more than 63 bytes`,
@@ -41,9 +41,6 @@ var containerRefusals = []refusal{
 	{"batch without Flux", `flux: {enabled: false}, containers: [{image: a, batch: true, command: hostname}]`, []string{
 		`spec.containers: Invalid value: launcher and batch need Flux: with flux.enabled false every rank runs the command`,
 	}},
-	{"noWrapEntrypoint where Flux runs", `containers: [{image: a, noWrapEntrypoint: true}]`, []string{
-		`spec.containers: Invalid value: noWrapEntrypoint is for containers that do not run Flux`,
-	}},
 	{"launcher and batch", `containers: [{image: a, launcher: true, batch: true, command: hostname}]`, []string{
 		`spec.containers[0]: Invalid value: launcher and batch exclude each other: choose one`,
 	}},
@@ -53,8 +50,20 @@ var containerRefusals = []refusal{
 	{"batch without a script", `containers: [{image: a, batch: true}]`, []string{
 		`spec.containers[0]: Invalid value: batch needs a command or commands.script: the text of the batch script`,
 	}},
-	{"script without batch", `containers: [{image: a, commands: {script: hostname}}]`, []string{
-		`spec.containers[0].commands.script: Invalid value: commands.script needs batch: true`,
+	{"script beside Flux", `containers: [{image: a, runFlux: true}, {image: b, name: side, commands: {script: hostname}}]`, []string{
+		`spec.containers: Invalid value: commands.script is for the container that runs Flux: use command in others, which may have several lines`,
+	}},
+	{"script without Flux", `flux: {enabled: false}, containers: [{image: a, commands: {script: hostname}}]`, []string{
+		`spec.containers: Invalid value: commands.script is for the container that runs Flux: use command in others, which may have several lines`,
+	}},
+	{"name of the agent's container", `containers: [{image: a, name: gopherlocks-agent}]`, []string{
+		`spec.containers[0].name: Invalid value: name gopherlocks-agent is that of the container that installs the agent: choose another`,
+	}},
+	{"name of the view", `containers: [{image: a, name: flux-view}]`, []string{
+		`spec.containers: Invalid value: name flux-view is that of flux.container: choose another for one of them`,
+	}},
+	{"name of the container that runs Flux", `containers: [{image: a, runFlux: true}, {image: b, name: sample}]`, []string{
+		`spec.containers: Invalid value: name sample is that of the container that runs Flux: choose another, or give that one a name`,
 	}},
 	{"command and script", `containers: [{image: a, batch: true, command: hostname, commands: {script: hostname}}]`, []string{
 		`spec.containers[0].commands.script: Invalid value: command and commands.script exclude each other: choose one`,
@@ -71,14 +80,26 @@ var containerRefusals = []refusal{
 	{"port out of range", `containers: [{image: a, ports: [65536]}]`, []string{
 		`spec.containers[0].ports[0]: Invalid value: 65536: spec.containers[0].ports[0] in body should be less than or equal to 65535`,
 	}},
-	{"the same port twice", `containers: [{image: a, ports: [80, 80]}]`, []string{
-		`spec.containers[0].ports[1]: Duplicate value: 80`,
-	}},
 	{"port of the ranks", `containers: [{image: a, ports: [80, 8050]}]`, []string{
 		`spec.containers: Invalid value: ports 8050 to 8052 are in use by the ranks themselves: choose others`,
 	}},
-	{"capability in small letters", `containers: [{image: a, securityContext: {addCapabilities: [sys_ptrace]}}]`, []string{
-		`spec.containers[0].securityContext.addCapabilities[0]: Invalid value: "sys_ptrace": spec.containers[0].securityContext.addCapabilities[0] in body should match '^[A-Z][A-Z_]*$'`,
+	{"capability that is none", `containers: [{image: a, securityContext: {addCapabilities: [SYS_PTRACE, NO_SUCH_THING]}}]`, []string{
+		`spec.containers[0].securityContext.addCapabilities: Invalid value: NO_SUCH_THING is no capability of Linux: write a name such as SYS_PTRACE or CAP_SYS_PTRACE, or ALL`,
+	}},
+	{"capability with a prefix twice", `containers: [{image: a, securityContext: {capabilities: {add: [CAP_CAP_CHOWN]}}}]`, []string{
+		`spec.containers[0].securityContext.capabilities.add: Invalid value: CAP_CAP_CHOWN is no capability of Linux: write a name such as SYS_PTRACE or CAP_SYS_PTRACE, or ALL`,
+	}},
+	{"capability to drop that is none", `containers: [{image: a, securityContext: {capabilities: {drop: ["*"]}}}]`, []string{
+		`spec.containers[0].securityContext.capabilities.drop: Invalid value: * is no capability of Linux: write a name such as NET_RAW or CAP_NET_RAW, or ALL`,
+	}},
+	{"every capability without privileges", `containers: [{image: a, securityContext: {addCapabilities: ["*"]}}]`, []string{
+		`spec.containers[0].securityContext.addCapabilities: Invalid value: addCapabilities * means nothing without privileged: true: write ALL, or set privileged`,
+	}},
+	{"privileges without escalation", `containers: [{image: a, securityContext: {privileged: true, allowPrivilegeEscalation: false}}]`, []string{
+		`spec.containers[0].securityContext.allowPrivilegeEscalation: Invalid value: allowPrivilegeEscalation: false contradicts privileged: true, which cannot do without: choose`,
+	}},
+	{"policy of pulling that is not known", `containers: [{image: a, imagePullPolicy: Sometimes}]`, []string{
+		`spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "", "Always", "IfNotPresent", "Never"`,
 	}},
 	{"quantity that is none", `containers: [{image: a, resources: {requests: {cpu: lots}}}]`, []string{
 		`spec.containers[0].resources.requests.cpu: Invalid value: "lots": spec.containers[0].resources.requests.cpu in body should match ` + quantity,
@@ -99,6 +120,9 @@ var serviceRefusals = []refusal{
 	}},
 	{"two services of one name", `services: [{image: a, name: cache}, {image: b, name: cache}]`, []string{
 		`spec.services: Invalid value: name cache is used by more than one container of services`,
+	}},
+	{"script of a service", `services: [{image: a, name: cache, commands: {script: hostname}}]`, []string{
+		`spec.services: Invalid value: commands.script is for the container that runs Flux: use command in services, which may have several lines`,
 	}},
 	{"service that runs Flux", `services: [{image: a, name: cache, runFlux: true}]`, []string{
 		`spec.services: Invalid value: containers of services do not run Flux: runFlux, launcher and batch have no meaning there`,

@@ -31,8 +31,8 @@ var sizeRefusals = []refusal{
 		`spec.size: Invalid value: "float64": spec.size in body must be of type int32: "float64"`,
 		`<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.size`,
 	}},
-	{"no tasks", `tasks: 0`, []string{
-		`spec.tasks: Invalid value: 0: spec.tasks in body should be greater than or equal to 1`,
+	{"fewer tasks than none", `tasks: -1`, []string{
+		`spec.tasks: Invalid value: -1: spec.tasks in body should be greater than or equal to 0`,
 	}},
 	{"negative backoffLimit", `backoffLimit: -1`, []string{
 		`spec.backoffLimit: Invalid value: -1: spec.backoffLimit in body should be greater than or equal to 0`,

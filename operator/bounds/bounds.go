@@ -5,7 +5,10 @@
 //
 // Where maxSize is not set, the size at creation is the maximum; the operator
 // remembers it in status.maximumSize. A maxSize that is changed must leave room
-// for the ranks that are there: whoever wants fewer shrinks first.
+// for the ranks that are there: whoever wants fewer shrinks first. A minSize may be
+// raised above a size that stays: the API server lets that pass, the operator runs
+// minSize and says so, and whoever owns the size follows. What it refuses is to write
+// such a size.
 //
 // The program that reads the stack's configuration, the policy pack and the
 // operator all call this package. The API server cannot: it runs the same rule

@@ -33,8 +33,8 @@ func Lead(live Live) (pod, container string, ok bool) {
 	return "", "", false
 }
 
-// JobsCommand is what tells, in the lead's container, which jobs run on ranks. It
-// changes nothing.
+// JobsCommand is what tells, in the lead's container, which jobs run on ranks, and how
+// many wait. It changes nothing.
 func JobsCommand(ranks idset.Set) []string {
 	return []string{agentapi.Program, agentapi.JobsCommand, ranks.String()}
 }
@@ -46,13 +46,16 @@ type Jobs struct {
 	// IDs are some of the jobs, and Count is their number.
 	IDs   []string
 	Count int
+	// Pending is the number of jobs that wait for ranks; nil where the agent is of a
+	// version that does not tell.
+	Pending *int
 }
 
 // ParseJobs reads what JobsCommand printed.
 func ParseJobs(output []byte) (Jobs, error) {
-	var report agentapi.DrainReport
+	var report agentapi.JobsReport
 	if err := json.Unmarshal(output, &report); err != nil {
 		return Jobs{}, fmt.Errorf("answer of the agent about jobs: %w", err)
 	}
-	return Jobs{Busy: report.Busy, IDs: report.Jobs, Count: report.JobCount}, nil
+	return Jobs{Busy: report.Busy, IDs: report.Jobs, Count: report.JobCount, Pending: report.Pending}, nil
 }

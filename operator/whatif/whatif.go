@@ -117,8 +117,8 @@ func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 		outcome.Leaving = p.DrainOrder.Ranks
 		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
 	case p.Job != nil && p.Job.Spec.Completions != nil:
-		outcome.Arriving = idset.Range(outcome.Ranks, *p.Job.Spec.Completions)
-		outcome.Leaving = idset.Range(*p.Job.Spec.Completions, outcome.Ranks)
+		outcome.Arriving = idset.Range(outcome.Ranks, p.Desired)
+		outcome.Leaving = idset.Range(p.Desired, outcome.Ranks)
 	}
 }
 

@@ -22,7 +22,7 @@ func running(t *testing.T, size, minSize, maxSize int32) whatif.Live {
 	return whatiftest.Running(t, &api.MiniCluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "sample", Namespace: "ns"},
 		Spec: api.MiniClusterSpec{
-			Size: size, MinSize: minSize, MaxSize: maxSize, Tasks: 1, Containers: []api.Container{{Image: "image"}},
+			Size: size, MinSize: minSize, MaxSize: maxSize, Tasks: ptr.To[int32](1), Containers: []api.Container{{Image: "image"}},
 		},
 	})
 }
@@ -49,7 +49,7 @@ func TestPredictTellsWhichRanksComeAndGo(t *testing.T) {
 		{"another minimum", func(s *api.MiniClusterSpec) { s.MinSize = 2 }, 3, "", "", 0, false},
 		{"another maximum", func(s *api.MiniClusterSpec) { s.MaxSize = 6 }, 3, "", "", 0, true},
 		{"another image, and another size", func(s *api.MiniClusterSpec) { s.Size, s.Containers[0].Image = 2, "newer" }, 2, "", "", 0, true},
-		{"the default that the API server fills in", func(s *api.MiniClusterSpec) { s.Tasks = 0 }, 3, "", "", 0, false},
+		{"the default that the API server fills in", func(s *api.MiniClusterSpec) { s.Tasks = nil }, 3, "", "", 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestPredictKeepsToTheBounds(t *testing.T) {
 
 func TestPredictSaysWhatIsInTheWay(t *testing.T) {
 	taken := running(t, 3, 1, 5)
-	taken.Job.OwnerReferences = nil
+	taken.Job.OwnerReferences, taken.Job.Labels = nil, nil
 	invalid := running(t, 3, 1, 5)
 	ended := running(t, 3, 1, 5)
 	ended.Job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
@@ -158,6 +158,12 @@ func TestParseJobsReadsTheAgentsAnswer(t *testing.T) {
 	got, err := whatif.ParseJobs([]byte(`{"busy":"1-2","jobs":["ƒ1","ƒ2"],"jobCount":2}` + "\n"))
 	if err != nil || got.Busy.String() != "1-2" || got.Count != 2 || !slices.Equal(got.IDs, []string{"ƒ1", "ƒ2"}) {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got.Pending != nil {
+		t.Errorf("an agent that does not tell has %d pending jobs", *got.Pending)
+	}
+	if got, err = whatif.ParseJobs([]byte(`{"busy":"","jobCount":0,"pending":3}`)); err != nil || got.Pending == nil || *got.Pending != 3 {
+		t.Errorf("%+v, %v, want 3 pending jobs", got, err)
 	}
 	if _, err := whatif.ParseJobs([]byte("sh: not found")); err == nil {
 		t.Error("what is no answer was taken for one")

@@ -1,6 +1,6 @@
 package v1alpha2
 
-// Types of the conditions in a MiniCluster's status. All five are always there
+// Types of the conditions in a MiniCluster's status. All six are always there
 // once the operator has seen the MiniCluster.
 const (
 	// ConditionReady is true when every desired rank is ready, also while ranks beyond
@@ -21,6 +21,10 @@ const (
 	// ConditionFailed is true once the MiniCluster has given up; its reason says
 	// why. It excludes ConditionComplete.
 	ConditionFailed = "Failed"
+	// ConditionDegraded is true while something keeps ranks from coming or going, an
+	// autoscaler from scaling, or a job from running at any size. Its reason is all that is in the way, with commas
+	// between, or ReasonAsExpected; its message has the words of whoever refuses.
+	ConditionDegraded = "Degraded"
 )
 
 // ReasonWithinBounds is the reason of a true SizeWithinBounds.
@@ -52,11 +56,18 @@ const (
 	// without Flux on some ranks, which a Job does not run again; other ranks
 	// still run.
 	ReasonCompleting = "Completing"
+	// ReasonCutOff: without Flux, every rank of the desired ones has ended with exit
+	// code 0, and others had work when the MiniCluster shrank. It is not complete;
+	// those that had work run again when it grows.
+	ReasonCutOff = "CutOff"
+	// ReasonSuspended: somebody, such as a queue, has suspended the Job. The operator
+	// never resumes it.
+	ReasonSuspended = "Suspended"
 	// ReasonCompleted: every rank has ended, and the command with exit code 0.
 	ReasonCompleted = "Completed"
 	// ReasonJobFailed: the Job has given up.
 	ReasonJobFailed = "JobFailed"
-	// ReasonDeleting: the MiniCluster is being deleted.
+	// ReasonDeleting: the MiniCluster, or its namespace, is being deleted.
 	ReasonDeleting = "Deleting"
 	// ReasonNameConflict: an object of a name that the operator needs, such as
 	// the Service or the Job, belongs to somebody else, and is left alone.
@@ -68,6 +79,48 @@ const (
 	// ReasonApplyFailed: the API server refused what the operator wrote, or would
 	// refuse the Job that is to take the place of the one that runs.
 	ReasonApplyFailed = "ApplyFailed"
+)
+
+// Reasons of the condition Degraded. Besides there are those of Ready that need somebody's
+// attention: ReasonLeadLost, ReasonNameConflict, ReasonInvalidSpec, ReasonApplyFailed.
+// Each is the reason of a warning, when it begins.
+const (
+	// ReasonAsExpected: nothing is in the way. Degraded is false.
+	ReasonAsExpected = "AsExpected"
+	// ReasonPodsRefused: the API server refuses pods: by a quota, a LimitRange, Pod
+	// Security, a webhook, or because their ServiceAccount is missing.
+	ReasonPodsRefused = "PodsRefused"
+	// ReasonSchedulerMissing: no scheduler has looked at a rank's pod.
+	ReasonSchedulerMissing = "SchedulerMissing"
+	// ReasonUnschedulable: the scheduler finds no node for ranks.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonNodeUnreachable: ranks are on nodes that do not answer.
+	ReasonNodeUnreachable = "NodeUnreachable"
+	// ReasonImagePullFailed: an image cannot be pulled.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonContainerNotStarted: a container cannot be made or started, such as for
+	// want of a Secret, a ConfigMap or a volume.
+	ReasonContainerNotStarted = "ContainerNotStarted"
+	// ReasonContainerFailing: ranks, or containers beside them, fail.
+	ReasonContainerFailing = "ContainerFailing"
+	// ReasonRanksNotReady: ranks have been running for minutes and are not ready.
+	ReasonRanksNotReady = "RanksNotReady"
+	// ReasonAutoscalerOutOfBounds: a HorizontalPodAutoscaler may ask for sizes that the
+	// bounds refuse.
+	ReasonAutoscalerOutOfBounds = "AutoscalerOutOfBounds"
+	// ReasonAutoscalerRefused: one, or spec.autoscaling, cannot scale for another reason.
+	ReasonAutoscalerRefused = "AutoscalerRefused"
+	// ReasonAutoscalersCompete: a HorizontalPodAutoscaler and spec.autoscaling both want
+	// to choose the size.
+	ReasonAutoscalersCompete = "AutoscalersCompete"
+	// ReasonQueueUnknown: the lead does not tell of the queue, so that the size stays.
+	ReasonQueueUnknown = "QueueUnknown"
+	// ReasonJobTooLarge: a job in the queue needs more ranks than maxSize, or what no
+	// rank has.
+	ReasonJobTooLarge = "JobTooLarge"
+	// ReasonAutoscalerNeedsRequests: one measures what containers use of their
+	// requests, and a container has none.
+	ReasonAutoscalerNeedsRequests = "AutoscalerNeedsRequests"
 )
 
 // Reasons of the conditions Complete and Failed.
@@ -93,13 +146,16 @@ const (
 )
 
 // Reasons of events on a MiniCluster. The reasons of the conditions
-// SizeWithinBounds, Progressing and Failed that need somebody's attention
-// (ReasonLeadLost, ReasonNameConflict, ReasonInvalidSpec,
-// ReasonJobFailed, ReasonApplyFailed, those of Failed and of package bounds) are
+// SizeWithinBounds, Progressing, Degraded and Failed that need somebody's attention
+// (ReasonLeadLost, ReasonNameConflict, ReasonInvalidSpec, ReasonCutOff,
+// ReasonSuspended, ReasonJobFailed, ReasonApplyFailed, those of Failed and of package bounds) are
 // used for warnings besides, and ReasonCommandSucceeded for a normal event.
 const (
 	// EventCreated: the Job was created.
 	EventCreated = "Created"
+	// EventAdapted: some of the spec is not done as it says, and this is done
+	// instead. It is told when the Job is created.
+	EventAdapted = "Adapted"
 	// EventScalingUp: the Job was told to run more ranks.
 	EventScalingUp = "ScalingUp"
 	// EventScalingDown: the Job was told to run fewer ranks.
@@ -117,6 +173,10 @@ const (
 	// EventDrainTimedOut, a warning: scaleDown.drainTimeoutSeconds were over, and
 	// the jobs that its message names fail with their ranks.
 	EventDrainTimedOut = "DrainTimedOut"
+	// EventQueueScalingUp: spec.size was raised, since the queue needs more ranks.
+	EventQueueScalingUp = "QueueScalingUp"
+	// EventQueueScalingDown: spec.size was lowered, since ranks are idle.
+	EventQueueScalingDown = "QueueScalingDown"
 	// EventLeadBack: the lead is ready again after ReasonLeadLost.
 	EventLeadBack = "LeadBack"
 	// EventCleanedUp: with cleanup, the Job and its pods were deleted after the

@@ -12,7 +12,6 @@ type Container struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 
 	// image is the container image.
@@ -29,11 +28,18 @@ type Container struct {
 	// +kubebuilder:validation:MaxLength=253
 	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 
-	// pullAlways pulls the image for every pod. Default: only where the node does
-	// not have it.
+	// pullAlways pulls the image for every pod, as imagePullPolicy Always does.
+	// Default: what imagePullPolicy says.
 	//
 	// +optional
 	PullAlways bool `json:"pullAlways,omitempty"`
+
+	// imagePullPolicy says when the image is pulled: Always, IfNotPresent or Never.
+	// Default: IfNotPresent.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum="";Always;IfNotPresent;Never
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 
 	// runFlux marks the container that runs the rank: the Flux broker and the
 	// command. Exactly one container has it; a single one does by default.
@@ -43,23 +49,22 @@ type Container struct {
 
 	// command is what the instance runs, once: the lead broker submits it as one
 	// job (see launcher and batch for other ways), and the MiniCluster ends with
-	// it. A POSIX shell on the lead reads it. Without a command the instance
-	// waits for work, as with interactive.
+	// it. A shell on the lead reads it: bash where the image has it, else /bin/sh.
+	// Without a command the instance waits for work, as with interactive.
 	//
 	// In a container that does not run Flux, or with flux.enabled false, the
-	// container runs the command directly (with flux.enabled false: every rank).
-	// No shell reads it then. It is split into words as a shell would: at white
-	// space, with '…' for text as it is, "…" and \ as usual. $(NAME) stands for a
-	// variable of the environment, written \$(NAME) or in '…' for the text
-	// itself. What would need a shell (| & ; < > ` ( ) and other uses of $) is
-	// refused outside quotes: write sh -c '…' to have one. Default: the image's
-	// own command.
+	// container runs the command itself (with flux.enabled false: every rank). A
+	// shell of the image reads it where it needs one: for | & ; < > ` ( ), several
+	// lines, patterns of files, words such as exec and cd, or a $ that is not
+	// $(NAME). Otherwise no shell is needed. The command is split into words at white
+	// space, with '…' for text as it is, "…" and \ as usual, and $(NAME) stands for
+	// a variable of the environment. Default: the image's own command.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Command string `json:"command,omitempty"`
 
-	// commands are run around the command. Each is a line for /bin/sh of the image.
+	// commands are run around the command.
 	//
 	// +optional
 	Commands Commands `json:"commands,omitempty"`
@@ -88,8 +93,8 @@ type Container struct {
 	// +kubebuilder:validation:MaxLength=4096
 	Logs string `json:"logs,omitempty"`
 
-	// noWrapEntrypoint leaves the container's own entrypoint as it is. Only for
-	// containers that do not run Flux.
+	// noWrapEntrypoint leaves the container's own entrypoint as it is, without
+	// commands around it. It does nothing in the container that runs Flux.
 	//
 	// +optional
 	NoWrapEntrypoint bool `json:"noWrapEntrypoint,omitempty"`
@@ -109,6 +114,7 @@ type Container struct {
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// secrets are variables whose values come from Secrets, by the variable's name.
+	// They win over those of environment.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
@@ -119,14 +125,14 @@ type Container struct {
 	// rank's host name (of a service: at the services' host name).
 	//
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:Minimum=1
 	// +kubebuilder:validation:items:Maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
 
-	// volumes to mount, by name. A name used by several containers is one volume,
-	// and all of them give it the same source.
+	// volumes to mount, by name. A name that several containers give the same source,
+	// or that one of them gives a source, is one volume of all of them.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
@@ -146,15 +152,19 @@ type Container struct {
 	// +optional
 	Resources Resources `json:"resources,omitempty"`
 
-	// securityContext gives the container what the default keeps from it: no
-	// privileges, no capabilities.
+	// securityContext is the container's own, as Kubernetes has it. Default: what the
+	// runtime gives, and with pod.restricted what the Pod Security Standard
+	// "restricted" asks for.
 	//
 	// +optional
 	SecurityContext SecurityContext `json:"securityContext,omitempty"`
 }
 
-// Commands are run around the command of a container. Each is a line for /bin/sh.
-// When one fails, the rank goes on, unless logging.strict is set.
+// Commands are run around the command of a container. Each is one or more lines for
+// bash where the image has it, else for /bin/sh. In the container that runs Flux they
+// are to each other, to the broker and to the command as parts of one script: variables,
+// functions, the folder and limits stay. When one fails, the rank goes on, unless
+// logging.strict is set.
 type Commands struct {
 	// init runs first, on every rank, before anything of Flux is there.
 	//
@@ -192,13 +202,16 @@ type Commands struct {
 	// +kubebuilder:validation:MaxLength=16384
 	ServicePre string `json:"servicePre,omitempty"`
 
-	// prefix is put before "flux broker", such as "strace -f".
+	// prefix is put before the submission of the command, or before the command of a
+	// launcher, such as "strace -f". flux.wrap is for the broker.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Prefix string `json:"prefix,omitempty"`
 
-	// script is, with batch, the batch script, in place of the command.
+	// script is a script of many lines, in place of the command. Variables and $(…)
+	// in it are replaced before it runs; \$ is a $ of its own. With batch it is the
+	// batch script, as it is.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
@@ -220,24 +233,6 @@ type LifeCycle struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	PreStopExec string `json:"preStopExec,omitempty"`
-}
-
-// SecurityContext widens what a container may do.
-type SecurityContext struct {
-	// privileged gives the container the node's devices and all capabilities.
-	//
-	// +optional
-	Privileged bool `json:"privileged,omitempty"`
-
-	// addCapabilities are Linux capabilities without CAP_, such as SYS_PTRACE.
-	//
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:Type=string
-	// +kubebuilder:validation:items:MaxLength=64
-	// +kubebuilder:validation:items:Pattern=`^[A-Z][A-Z_]*$`
-	AddCapabilities []corev1.Capability `json:"addCapabilities,omitempty"`
 }
 
 // SecretKey is one value of a Secret.

@@ -1,5 +1,7 @@
 package v1alpha2
 
+import corev1 "k8s.io/api/core/v1"
+
 // Flux is how the instance of Flux is set up. A change to it restarts all ranks.
 //
 // +kubebuilder:validation:XValidation:rule="rules/flux.yaml"
@@ -41,7 +43,7 @@ type Flux struct {
 	// Source: zmq's ZMQ_CONNECT_TIMEOUT, flux-config-tbon(5).
 	//
 	// +optional
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))?$`
+	// +kubebuilder:validation:MaxLength=64
 	ConnectTimeout string `json:"connectTimeout,omitempty"`
 
 	// logLevel is the severity that brokers print messages from, as of syslog:
@@ -64,6 +66,15 @@ type Flux struct {
 	//
 	// +optional
 	Scheduler Scheduler `json:"scheduler,omitempty"`
+
+	// gpuResources are the resources of the limits that Flux schedules as GPUs.
+	// Default: nvidia.com/gpu and amd.com/gpu.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=317
+	GPUResources []string `json:"gpuResources,omitempty"`
 
 	// brokerConfig is the brokers' configuration, in TOML, in place of ours.
 	// Elasticity is up to it then. The files that ours refers to are there: the
@@ -88,37 +99,41 @@ type Flux struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
-	// +kubebuilder:validation:Pattern=`^(/.*)?$`
 	StateDir string `json:"stateDir,omitempty"`
 
-	// noWaitSocket is accepted and changes nothing: the agent never sleeps for a
-	// socket.
+	// noWaitSocket has containers beside the rank begin before the broker is up. Those
+	// that a shell runs wait for its socket otherwise. A change of it alone restarts
+	// no rank: ranks that start later heed it.
 	//
 	// +optional
 	NoWaitSocket bool `json:"noWaitSocket,omitempty"`
 
-	// topology must be kary:0 or empty.
+	// topology is how the brokers are connected: kary:N, mincrit or binomial. A tree
+	// needs a size that stays, without maxSize or with that of the size: the loss of a
+	// rank takes those below it with it. Default: kary:0, all with the lead.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Topology string `json:"topology,omitempty"`
 
-	// minimalService is not supported; it is here to be refused with a reason.
+	// minimalService is accepted and changes nothing: every rank has a host name.
 	//
 	// +optional
 	MinimalService bool `json:"minimalService,omitempty"`
 
-	// disableSocket is not supported; it is here to be refused with a reason.
+	// disableSocket is accepted and changes nothing: the agent needs the broker's
+	// socket, which is where it always is.
 	//
 	// +optional
 	DisableSocket bool `json:"disableSocket,omitempty"`
 
-	// completeWorkers is not supported; it is here to be refused with a reason.
+	// completeWorkers is accepted and changes nothing: followers end with the lead, and
+	// one that fails before is started again.
 	//
 	// +optional
 	CompleteWorkers bool `json:"completeWorkers,omitempty"`
 
-	// arch is not supported; it is here to be refused with a reason.
+	// arch is accepted and changes nothing: the images decide.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
@@ -130,7 +145,8 @@ type Flux struct {
 	// +kubebuilder:validation:MaxLength=253
 	MungeSecret string `json:"mungeSecret,omitempty"`
 
-	// bursting is not supported; it is here to be refused with a reason.
+	// bursting is not supported; it is here to be refused with a reason. What asks for
+	// no bursting is accepted.
 	//
 	// +optional
 	Bursting *Bursting `json:"bursting,omitempty"`
@@ -138,6 +154,8 @@ type Flux struct {
 
 // FluxContainer is the view: an image with Flux, which an init container copies
 // to where the rank's container finds it.
+//
+// +kubebuilder:validation:XValidation:rule="rules/fluxcontainer.yaml"
 type FluxContainer struct {
 	// disable uses the Flux of the rank's own image.
 	//
@@ -155,14 +173,12 @@ type FluxContainer struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 
 	// mountPath is where the rank's container finds the view. Default: /mnt/flux.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
-	// +kubebuilder:validation:Pattern=`^(/.*)?$`
 	MountPath string `json:"mountPath,omitempty"`
 
 	// workingDir of the init container.
@@ -184,10 +200,23 @@ type FluxContainer struct {
 	// +kubebuilder:validation:MaxLength=253
 	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 
-	// pullAlways pulls the view's image for every pod.
+	// pullAlways pulls the view's image for every pod, as imagePullPolicy Always does.
 	//
 	// +optional
 	PullAlways bool `json:"pullAlways,omitempty"`
+
+	// imagePullPolicy says when the view's image is pulled: Always, IfNotPresent or
+	// Never. Default: IfNotPresent.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum="";Always;IfNotPresent;Never
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// securityContext of the init container, as Kubernetes has it. What it does not
+	// say is as tight as can be: no privileges, no capabilities.
+	//
+	// +optional
+	SecurityContext SecurityContext `json:"securityContext,omitempty"`
 
 	// resources of the init container.
 	//
@@ -213,8 +242,63 @@ type Scheduler struct {
 	QueuePolicy string `json:"queuePolicy,omitempty"`
 }
 
-// Bursting is not supported.
-//
-// +kubebuilder:pruning:PreserveUnknownFields
-// +kubebuilder:validation:Type=object
-type Bursting struct{}
+// Bursting would join the instance with brokers of other clusters, which is not
+// supported.
+type Bursting struct {
+	// leadBroker is the lead that the ranks would join.
+	//
+	// +optional
+	LeadBroker BurstingLead `json:"leadBroker,omitempty"`
+
+	// hostlist holds the hosts of all clusters, in Flux's form.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	Hostlist string `json:"hostlist,omitempty"`
+
+	// clusters would be joined to the instance.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Clusters []BurstedCluster `json:"clusters,omitempty"` //nolint:kubeapilinter // They are refused in words, whatever is in them.
+}
+
+// BurstingLead is the lead of an instance in another cluster.
+type BurstingLead struct {
+	// address of the lead's host.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Address string `json:"address,omitempty"`
+
+	// name of the lead's MiniCluster.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// size of the lead's MiniCluster.
+	//
+	// +optional
+	Size int32 `json:"size,omitempty"`
+
+	// port that the lead's broker listens on.
+	//
+	// +optional
+	Port int32 `json:"port,omitempty"`
+}
+
+// BurstedCluster is a cluster that would be joined to the instance.
+type BurstedCluster struct {
+	// name that begins its host names.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// size is the number of its ranks.
+	//
+	// +optional
+	Size int32 `json:"size,omitempty"`
+}

@@ -13,11 +13,20 @@ const (
 	// RoleServices is the role of the pod of spec.services.
 	RoleServices = "services"
 
+	// LabelEnded is on pods of ranks that have ended with exit code 0 while their Job
+	// goes on. status.selector leaves them out: a HorizontalPodAutoscaler would take
+	// them for busy ranks, since nothing measures them.
+	LabelEnded = "flux-framework.org/ended"
+
 	// LabelManagedBy and ManagedBy are the recommended label of Kubernetes.
 	// Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	ManagedBy      = "gopherlocks-operator"
 )
+
+// LabelJobIndex is the Flux Operator's, for its users' Services: the index of the
+// rank, on the lead's pod, and RoleServices on the pod of services.
+const LabelJobIndex = "job-index"
 
 // Annotations of the objects that the operator makes.
 const (

@@ -13,6 +13,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Max",type=integer,JSONPath=`.status.maximumSize`,description="Largest size allowed"
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.conditions[?(@.type=="Progressing")].reason`,description="What is going on"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Running",type=integer,priority=1,JSONPath=`.status.queue.running`,description="Jobs that have ranks, with autoscaling.queue"
+// +kubebuilder:printcolumn:name="Pending",type=integer,priority=1,JSONPath=`.status.queue.pending`,description="Jobs that wait for ranks, with autoscaling.queue"
+// +kubebuilder:printcolumn:name="Wanted",type=integer,priority=1,JSONPath=`.status.queue.wanted`,description="Size that the jobs need, with autoscaling.queue"
 // +kubebuilder:validation:XValidation:rule="rules/minicluster.yaml"
 
 // MiniCluster is a cluster of ranks, one pod each, that grows and shrinks within
@@ -52,9 +55,10 @@ type MiniClusterList struct {
 // +kubebuilder:validation:XValidation:rule="rules/containers.yaml"
 // +kubebuilder:validation:XValidation:rule="rules/services.yaml"
 // +kubebuilder:validation:XValidation:rule="rules/exclusions.yaml"
+// +kubebuilder:validation:XValidation:rule="rules/autoscaling.yaml"
 type MiniClusterSpec struct {
 	// size is the number of ranks to have. It belongs to whoever scales: the
-	// operator never writes it.
+	// operator writes it only where autoscaling says so, through the scale subresource.
 	//
 	// The default makes the scale subresource readable from the first second:
 	// without a value, reading it fails, and an autoscaler cannot start. Default: 1.
@@ -63,7 +67,8 @@ type MiniClusterSpec struct {
 	// +optional
 	Size int32 `json:"size,omitempty"`
 
-	// minSize is the smallest size allowed, at least 1. Default: 1.
+	// minSize is the smallest size allowed, at least 1. It may be raised above a size
+	// that stays: then minSize ranks run. Default: 1.
 	//
 	// +kubebuilder:default=1
 	// +optional
@@ -106,17 +111,23 @@ type MiniClusterSpec struct {
 	Interactive bool `json:"interactive,omitempty"`
 
 	// tasks is the number of tasks of the submitted command, over all its ranks.
-	// Default: 1. From size on, the command is spread over size ranks.
+	// From size on, the command is spread over size ranks. With 0 it gets all of
+	// size ranks, and no number of tasks. Default: 1.
 	//
 	// +kubebuilder:default=1
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Tasks int32 `json:"tasks,omitempty"`
+	Tasks *int32 `json:"tasks,omitempty"`
 
 	// scaleDown is how ranks leave.
 	//
 	// +optional
 	ScaleDown ScaleDown `json:"scaleDown,omitempty"`
+
+	// autoscaling lets the operator choose the size, between minSize and maxSize.
+	//
+	// +optional
+	Autoscaling Autoscaling `json:"autoscaling,omitempty"`
 
 	// selfScaling gives the pods a ServiceAccount whose token may get and change
 	// the scale of their own MiniCluster, and nothing else.
@@ -157,6 +168,13 @@ type MiniClusterSpec struct {
 	// +kubebuilder:validation:MaxProperties=64
 	JobLabels map[string]string `json:"jobLabels,omitempty"`
 
+	// jobAnnotations are annotations to add to the Job. Those of its pods are
+	// pod.annotations.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	JobAnnotations map[string]string `json:"jobAnnotations,omitempty"`
+
 	// shareProcessNamespace lets the containers of a pod see each other's processes.
 	//
 	// +optional
@@ -178,6 +196,41 @@ type MiniClusterSpec struct {
 	Pod Pod `json:"pod,omitempty"`
 }
 
+// Autoscaling is how the operator chooses the size. Without anything set it does not.
+type Autoscaling struct {
+	// queue lets the jobs in the queue of the instance of Flux choose the size: the
+	// MiniCluster grows at once to the ranks that they take, and gives back ranks that
+	// are idle. It needs maxSize, and no HorizontalPodAutoscaler beside it.
+	//
+	// +optional
+	Queue *QueueAutoscaling `json:"queue,omitempty"`
+}
+
+// QueueAutoscaling is how the size follows the queue. It can be changed at any time.
+type QueueAutoscaling struct {
+	// idleSeconds is for how long, in seconds, ranks must have been idle before they
+	// go. Default: 60.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=604800
+	// +optional
+	IdleSeconds *int32 `json:"idleSeconds,omitempty"`
+
+	// spareRanks is the number of ranks to keep ready beyond those that jobs take, so
+	// that the next job need not wait for one. Default: 0.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	SpareRanks int32 `json:"spareRanks,omitempty"`
+
+	// step is the distance between the sizes that are chosen, counted from minSize;
+	// maxSize is one in any case. Default (or 0): 1.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Step int32 `json:"step,omitempty"`
+}
+
 // ScaleDown is how ranks leave. It can be changed at any time, also while they do.
 type ScaleDown struct {
 	// drainTimeoutSeconds is how long, in seconds, to wait for the jobs on ranks
@@ -191,6 +244,8 @@ type ScaleDown struct {
 }
 
 // Archive keeps the instance's state, its queue and finished jobs, in a file.
+//
+// +kubebuilder:validation:XValidation:rule="rules/archive.yaml"
 type Archive struct {
 	// path of the file, on a volume of the lead. It is read when the instance
 	// starts without other state, and written when it stops cleanly. Against the
@@ -198,8 +253,36 @@ type Archive struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
-	// +kubebuilder:validation:Pattern=`^(/.*)?$`
 	Path string `json:"path,omitempty"`
+}
+
+// QueueStatus is the queue of the instance, and the size that it asks for.
+type QueueStatus struct {
+	// running is the number of jobs that have ranks.
+	//
+	// +optional
+	Running int32 `json:"running"`
+
+	// pending is the number of jobs that wait for ranks, and for nothing else.
+	//
+	// +optional
+	Pending int32 `json:"pending"`
+
+	// held is the number of jobs that wait for something else: another job, an urgency
+	// above 0, or their queue to be started. They do not make the MiniCluster grow.
+	//
+	// +optional
+	Held int32 `json:"held,omitempty"`
+
+	// wanted is the size that the jobs need, within the bounds, spare ranks included.
+	//
+	// +optional
+	Wanted int32 `json:"wanted"`
+
+	// message says why the size is what it is, or will be.
+	//
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // MiniClusterStatus is what the operator observes.
@@ -228,16 +311,26 @@ type MiniClusterStatus struct {
 	// +optional
 	MaximumSize int32 `json:"maximumSize,omitempty"`
 
-	// selector picks the pods of the ranks, and no other pods, for the scale
-	// subresource.
+	// selector picks the pods of the ranks that have not ended, and no other pods, for
+	// the scale subresource.
 	//
 	// +optional
 	Selector string `json:"selector,omitempty"`
+
+	// jobid is of the Flux Operator, and stays empty.
+	//
+	// +optional
+	JobID string `json:"jobid,omitempty"`
 
 	// observedGeneration is the metadata.generation that this status speaks of.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// queue is what the lead has told last, with spec.autoscaling.queue.
+	//
+	// +optional
+	Queue *QueueStatus `json:"queue,omitempty"`
 
 	// drain tells of ranks that are to go and may still run jobs.
 	//

@@ -31,6 +31,5 @@ type Placement struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
 	TopologyKey string `json:"topologyKey,omitempty"`
 }

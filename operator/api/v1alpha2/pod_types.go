@@ -3,10 +3,10 @@ package v1alpha2
 import corev1 "k8s.io/api/core/v1"
 
 // Pod are options of every rank's pod.
-//
-// +kubebuilder:validation:XValidation:rule="rules/pod.yaml"
 type Pod struct {
-	// labels to add to each pod. Ours and Kubernetes' own keep their values.
+	// labels to add to each pod. Those of flux-framework.org and Kubernetes' own keep
+	// their values; those that the Flux Operator sets (app, app.kubernetes.io/name,
+	// namespace, hpa-selector) can have others.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
@@ -67,10 +67,11 @@ type Pod struct {
 	// +kubebuilder:validation:MaxItems=64
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
-	// dnsPolicy of the pods. Default: ClusterFirst.
+	// dnsPolicy of the pods. Ranks find each other by the cluster's DNS, so that None,
+	// and Default with Flux, become ClusterFirst. Default: ClusterFirst.
 	//
 	// +optional
-	// +kubebuilder:validation:Enum=ClusterFirst;ClusterFirstWithHostNet;Default;None
+	// +kubebuilder:validation:Enum="";ClusterFirst;ClusterFirstWithHostNet;Default;None
 	DNSPolicy corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
 
 	// hostIPC shares the node's IPC namespace with the pods.
@@ -83,12 +84,15 @@ type Pod struct {
 	// +optional
 	HostPID bool `json:"hostPID,omitempty"`
 
-	// restartPolicy must be Never or empty.
+	// restartPolicy is accepted and changes nothing: the agent starts brokers again in
+	// their pod, and the Job replaces pods.
 	//
 	// +optional
+	// +kubebuilder:validation:Enum="";Never;OnFailure;Always
 	RestartPolicy string `json:"restartPolicy,omitempty"`
 
-	// resources is not supported; it is here to be refused with a reason.
+	// resources is accepted and changes nothing: the resources of the containers
+	// count, and the overhead of a pod is its RuntimeClass's.
 	//
 	// +optional
 	Resources corev1.ResourceList `json:"resources,omitempty"`
@@ -102,21 +106,43 @@ type Pod struct {
 	// +kubebuilder:validation:Minimum=5
 	TerminationGracePeriodSeconds *int64 `json:"terminationGracePeriodSeconds,omitempty"`
 
-	// securityContext of the pods, as Kubernetes defines it. A rank whose image
-	// does not run as root needs fsGroup, to read the certificate of its MiniCluster.
+	// restricted makes the pods of ranks and services as the Pod Security Standard
+	// "restricted" asks for. No container keeps capabilities, gains privileges or runs
+	// as root, and seccomp is RuntimeDefault. It needs images, or a
+	// securityContext, with another user than root.
+	//
+	// +optional
+	Restricted bool `json:"restricted,omitempty"`
+
+	// disruptionBudget is Lead or None. Lead makes a PodDisruptionBudget that keeps the
+	// pod of the lead from being evicted. With None it may be, idle or not. Default:
+	// Lead.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum="";Lead;None
+	DisruptionBudget string `json:"disruptionBudget,omitempty"`
+
+	// securityContext of the pods, as Kubernetes defines it.
 	//
 	// +optional
 	SecurityContext *corev1.PodSecurityContext `json:"securityContext,omitempty"`
 }
 
+// Values of Pod.DisruptionBudget.
+const (
+	DisruptionBudgetLead = "Lead"
+	DisruptionBudgetNone = "None"
+)
+
 // Network is how the ranks reach each other.
+//
+// +kubebuilder:validation:XValidation:rule="rules/network.yaml"
 type Network struct {
 	// headlessName is the name of the headless Service, part of each rank's host
 	// name. Default: the MiniCluster's name.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^([a-z]([-a-z0-9]*[a-z0-9])?)?$`
 	HeadlessName string `json:"headlessName,omitempty"`
 
 	// disableAffinity leaves the choice of nodes to the scheduler alone, as

@@ -2,17 +2,18 @@ package v1alpha2
 
 import "k8s.io/apimachinery/pkg/api/resource"
 
-// Volume is a volume with its place in a container. It has exactly one source:
-// hostPath, configMapName, secretName, claimName, emptyDir or csiDriver.
+// Volume is a volume with its place in a container. It has one source: hostPath,
+// configMapName, secretName, claimName, emptyDir or csiDriver. One with nothing but a
+// path is that of the same name in another container, or else an emptyDir.
 //
 // +kubebuilder:validation:XValidation:rule="rules/volume.yaml"
 type Volume struct {
-	// path is where the container finds the volume.
+	// path is where the container finds the volume. An emptyDir without one is at
+	// /dev/shm; every other volume needs one.
 	//
-	// +required
-	// +kubebuilder:validation:MaxLength=4096
-	// +kubebuilder:validation:Pattern=`^/[^:]*$`
-	Path string `json:"path"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path,omitempty"`
 
 	// readOnly keeps the container from writing to the volume.
 	//

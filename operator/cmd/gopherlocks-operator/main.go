@@ -7,12 +7,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/gopherlocks/gopherlocks/version"
 )
+
+// garbage is how much garbage the operator collects before it tidies up, in percent of
+// what it uses. It rests most of the time, and what it costs then is memory: with Go's 100,
+// an operator of 400 MiniClusters that follow their queues took 100 MiB, with this 75.
+const garbage = 50
 
 func main() {
 	if version.Answer(os.Args, os.Stdout) {
@@ -27,6 +33,9 @@ func main() {
 		os.Exit(2)
 	}
 
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	log := newLogger(os.Stderr, o.logLevel, o.logFormat)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log) // client-go, with the rest

@@ -6,6 +6,8 @@
 // character; a backslash at the end of a line joins it with the next. What only a
 // shell could do is an error, so that nobody waits for a pipe that never was.
 //
+// NeedsShell tells of what can be split, and means something else in a shell.
+//
 // The words are for the command of a Kubernetes container, where $(NAME) stands
 // for a variable and $$ for a dollar sign: $(NAME) passes unchanged, and a quoted
 // dollar sign is doubled.
@@ -13,6 +15,7 @@ package argv
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -21,6 +24,17 @@ const needsShell = "write sh -c '…' where a shell is needed, or quote the char
 
 // Split returns the words of line. An empty line has none.
 func Split(line string) ([]string, error) {
+	s, err := split(line)
+	if err != nil {
+		return nil, err
+	}
+	return s.words, nil
+}
+
+// Quote returns text as one word of a shell.
+func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+func split(line string) (*splitter, error) {
 	s := &splitter{rest: []rune(line)}
 	for len(s.rest) > 0 {
 		if err := s.step(); err != nil {
@@ -28,7 +42,40 @@ func Split(line string) ([]string, error) {
 		}
 	}
 	s.endWord()
-	return s.words, nil
+	return s, nil
+}
+
+// NeedsShell tells whether a shell would do something else with line than to run the
+// words of Split: it cannot be split; it has several lines, a pattern for names of
+// files, a comment or an assignment; or its command is the shell's own.
+func NeedsShell(line string) bool {
+	s, err := split(line)
+	if err != nil {
+		return true
+	}
+	return s.shell || len(s.words) > 0 && (slices.Contains(shellWords, s.words[0]) || isAssignment(s.words[0]))
+}
+
+// Variables returns the names of all $(NAME) in a line that can be split.
+func Variables(line string) []string {
+	s, err := split(line)
+	if err != nil {
+		return nil
+	}
+	return s.variables
+}
+
+// shellWords are words that a command of the shell's own begins with, as far as there
+// is no program of the name.
+var shellWords = []string{
+	".", ":", "{", "!", "[[", "alias", "builtin", "case", "cd", "command", "declare", "eval", "exec", "exit", "export", "for", "function",
+	"if", "let", "local", "read", "readonly", "set", "shopt", "source", "trap", "type", "typeset", "ulimit", "umask", "unset", "until", "wait", "while",
+}
+
+// isAssignment tells whether a shell would set a variable by the word.
+func isAssignment(word string) bool {
+	name, _, found := strings.Cut(word, "=")
+	return found && isName(name) && !strings.ContainsAny(name, "-.")
 }
 
 type splitter struct {
@@ -36,6 +83,9 @@ type splitter struct {
 	words  []string
 	word   strings.Builder
 	inWord bool // also true for an empty quoted word
+	// shell says that a shell would not take the words as they are.
+	shell     bool
+	variables []string
 }
 
 func (s *splitter) next() rune {
@@ -70,6 +120,7 @@ func (s *splitter) step() error {
 	switch r := s.next(); {
 	case unicode.IsSpace(r):
 		s.endWord()
+		s.shell = s.shell || r == '\n' && len(s.words) > 0 && strings.TrimSpace(string(s.rest)) != ""
 	case r == '\'':
 		return s.singleQuoted()
 	case r == '"':
@@ -86,6 +137,7 @@ func (s *splitter) step() error {
 	case strings.ContainsRune("|&;<>`()", r):
 		return fmt.Errorf("command holds an unquoted %q, but no shell reads it: %s", r, needsShell)
 	default:
+		s.shell = s.shell || strings.ContainsRune("*?[", r) || !s.inWord && strings.ContainsRune("~#", r)
 		s.add(r)
 	}
 	return nil
@@ -130,6 +182,7 @@ func (s *splitter) doubleQuoted() error {
 func (s *splitter) variable() error {
 	if len(s.rest) > 0 && s.rest[0] == '(' {
 		if end := strings.IndexRune(string(s.rest), ')'); end > 1 && isName(string(s.rest)[1:end]) {
+			s.variables = append(s.variables, string(s.rest)[1:end])
 			for _, r := range "$" + string(s.rest)[:end+1] {
 				s.add(r)
 			}

@@ -1,6 +1,7 @@
 package argv
 
 import (
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("it's", `"$(X)" \`)
 	f.Fuzz(func(t *testing.T, a, b string) {
 		a, b = strings.ToValidUTF8(a, "?"), strings.ToValidUTF8(b, "?")
-		line := quote(a) + " " + quote(b)
+		line := Quote(a) + " " + Quote(b)
 		got, err := Split(line)
 		want := []string{strings.ReplaceAll(a, "$", "$$"), strings.ReplaceAll(b, "$", "$$")}
 		if err != nil || !slices.Equal(got, want) {
@@ -87,6 +88,41 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-func quote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+func FuzzQuoteIsOneWord(f *testing.F) {
+	for _, text := range []string{"", "it's", "a b", "$x `y` \\", "''"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, b := range []byte(text) {
+			if b == 0 {
+				t.Skip("no argument holds a zero byte")
+			}
+		}
+		got, err := exec.Command("/bin/sh", "-c", "printf %s "+Quote(text)).Output()
+		if err != nil || string(got) != text {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
+	})
+}
+
+func TestNeedsShell(t *testing.T) {
+	for line, want := range map[string]bool{
+		"": false, "sleep 10": false, " sleep\t10\n": false, "\n sleep 10\n\n": false, "sleep \\\n 10": false, `sh -c "a\nb"`: false,
+		"serve $(PORT)": false, "ls '*.txt'": false, `ls \*.txt`: false, "serve a=1": false, "x~ a#b": false, "./run": false, "-v": false,
+		"a | b": true, "echo $HOME": true, "'a": true, "a\nb": true, "ls *.txt": true, "ls a?": true, "ls [ab]": true, "ls ~/x": true,
+		"a # why": true, "exec serve": true, "cd /tmp": true, ". env.sh": true, "A=1 serve": true, "[[ a": true,
+	} {
+		if got := NeedsShell(line); got != want {
+			t.Errorf("NeedsShell(%q) = %v", line, got)
+		}
+	}
+}
+
+func TestVariables(t *testing.T) {
+	if got := Variables(`serve $(PORT) "of $(HOST)" '$(QUOTED)'`); !slices.Equal(got, []string{"PORT", "HOST"}) {
+		t.Errorf("variables %q", got)
+	}
+	if got := Variables("a | $(B)"); got != nil {
+		t.Errorf("variables of what cannot be split: %q", got)
+	}
 }

@@ -13,15 +13,15 @@ import (
 )
 
 // DisruptionBudget returns the budget that keeps the lead from being evicted, and
-// with it all jobs; nil without Flux, where no rank is worth more than another. A
-// node drain waits for the MiniCluster's end, or for somebody who deletes it. A
+// with it all jobs; nil without Flux, where no rank is worth more than another, and
+// where the author lets the lead go. A node drain waits for the MiniCluster's end, or for somebody who deletes it. A
 // lead that is not ready may go.
 //
 // Jobs label their pods with their index since Kubernetes 1.28 (PodIndexLabel of
 // pkg/features/kube_features.go); before, the budget selects no pod and protects
 // none.
 func DisruptionBudget(mc *api.MiniCluster) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
-	if !FluxEnabled(mc) {
+	if !FluxEnabled(mc) || mc.Spec.Pod.DisruptionBudget == api.DisruptionBudgetNone {
 		return nil
 	}
 	lead := maps.Clone(RankLabels(mc.Name))

@@ -7,6 +7,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
 func TestBudgetKeepsTheLeadOnly(t *testing.T) {
@@ -27,8 +29,11 @@ func TestBudgetKeepsTheLeadOnly(t *testing.T) {
 	equal(t, "leads that are not ready", budget.Spec.UnhealthyPodEvictionPolicy, ptr.To(policyv1.AlwaysAllow))
 }
 
-func TestRanksWithoutFluxNeedNoBudget(t *testing.T) {
-	if budget := DisruptionBudget(plainSample()); budget != nil {
-		t.Errorf("budget %s", encode(t, budget))
+func TestNoBudgetWhereTheLeadMayGo(t *testing.T) {
+	none := with(sample(), func(s *api.MiniClusterSpec) { s.Pod.DisruptionBudget = api.DisruptionBudgetNone })
+	for _, mc := range []*api.MiniCluster{plainSample(), none} {
+		if budget := DisruptionBudget(mc); budget != nil {
+			t.Errorf("budget %s", encode(t, budget))
+		}
 	}
 }

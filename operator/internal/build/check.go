@@ -3,11 +3,9 @@ package build
 import (
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -46,7 +44,7 @@ func Check(mc *api.MiniCluster) error {
 	if len(spec.Containers) == 0 {
 		return errors.New("containers: there is none; add the one that runs the ranks")
 	}
-	errs := []error{checkPod(mc), checkNames(mc), checkCurve(mc), checkShared("containers", spec.Containers), checkShared("services", spec.Services)}
+	errs := []error{checkPod(mc), checkNames(mc), checkCurve(mc)}
 	for i, c := range spec.Containers {
 		errs = append(errs, checkContainer(containerPath("containers", i), c, roleOf(mc, i), viewPath(mc)))
 		if FluxEnabled(mc) {
@@ -63,24 +61,19 @@ func Check(mc *api.MiniCluster) error {
 func checkPod(mc *api.MiniCluster) error {
 	spec := mc.Spec
 	var errs []error
-	if spec.Pod.DNSPolicy == corev1.DNSNone {
-		errs = append(errs, errors.New("pod.dnsPolicy: None needs a list of name servers, which a MiniCluster cannot have, and ranks find each other by the cluster's DNS; use ClusterFirst"))
-	}
-	if spec.Pod.DNSPolicy == corev1.DNSDefault && FluxEnabled(mc) && spec.Flux.BrokerConfig == "" {
-		errs = append(errs, errors.New("pod.dnsPolicy: Default resolves no host name of a rank, which brokers need; use ClusterFirst"))
-	}
 	if spec.Pod.HostPID && spec.ShareProcessNamespace {
 		errs = append(errs, errors.New("shareProcessNamespace: true contradicts pod.hostPID: true; set one of them"))
 	}
-	return errors.Join(append(errs, checkWithoutFlux(spec))...)
+	return errors.Join(append(errs, checkWithoutFlux(mc))...)
 }
 
 // checkWithoutFlux refuses what only an instance of Flux can do. What flux holds
 // besides is how it would be set up, and may stay.
-func checkWithoutFlux(spec api.MiniClusterSpec) error {
-	if spec.Flux.Enabled == nil || *spec.Flux.Enabled {
+func checkWithoutFlux(mc *api.MiniCluster) error {
+	if FluxEnabled(mc) {
 		return nil
 	}
+	spec := mc.Spec
 	var errs []error
 	for _, f := range []struct {
 		set    bool
@@ -88,7 +81,7 @@ func checkWithoutFlux(spec api.MiniClusterSpec) error {
 		reason string
 	}{
 		{spec.Interactive, "interactive: true", "there is no instance to enter"},
-		{spec.Tasks > 1, fmt.Sprintf("tasks: %d", spec.Tasks), "each rank runs the command once"},
+		{tasks(mc) > 1, fmt.Sprintf("tasks: %d", tasks(mc)), "each rank runs the command once"},
 		{spec.Archive != api.Archive{}, "archive", "there is no instance to keep"},
 	} {
 		if f.set {
@@ -119,7 +112,7 @@ func checkNames(mc *api.MiniCluster) error {
 		}
 		taken[name] = owner
 	}
-	claim("", agentContainerName, "the container that installs the agent")
+	claim("", AgentContainerName, "the container that installs the agent")
 	if FluxEnabled(mc) && viewPath(mc) != "" {
 		claim("flux.container.name", viewContainerName(mc), "flux.container")
 	}
@@ -156,39 +149,23 @@ func checkPorts(at string, ports []int32) error {
 }
 
 func checkContainer(at string, c api.Container, r role, view string) error {
-	errs := []error{checkMeaning(at, c, r), checkVolumes(at, c, r, view)}
-	for name := range c.Secrets {
-		if _, both := c.Environment[name]; both {
-			errs = append(errs, fmt.Errorf("%s.secrets: variable %s is in environment too; keep one of them", at, name))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(checkMeaning(at, c, r), checkVolumes(at, c, r, view))
 }
 
-// checkMeaning refuses fields that mean nothing for a container's role: nothing
-// that somebody has written is to be ignored.
+// checkMeaning refuses fields that mean something else for a container's role. What
+// does nothing there is told by Adaptations.
 func checkMeaning(at string, c api.Container, r role) error {
-	const byFlux = "only the container that runs Flux has"
-	wrapped := c.Commands.Init != "" || c.Commands.Pre != "" || c.Commands.ServicePre != "" || c.Commands.Post != ""
+	const byFlux = "only the container that runs Flux has it"
 	var errs []error
 	for _, f := range []struct {
 		set    bool
 		field  string
 		reason string
 	}{
-		{r != fluxRank && c.Launcher, "launcher", byFlux + " it"},
-		{r != fluxRank && c.Batch, "batch", byFlux + " it"},
-		{r != fluxRank && c.BatchRaw, "batchRaw", byFlux + " it"},
-		{r != fluxRank && c.Logs != "", "logs", byFlux + " it"},
-		{r != fluxRank && c.Commands.BrokerPre != "", "commands.brokerPre", byFlux + " it; use commands.init"},
-		{r != fluxRank && c.Commands.WorkerPre != "", "commands.workerPre", byFlux + " it; use commands.init"},
-		{r != fluxRank && c.Commands.Prefix != "", "commands.prefix", byFlux + " it; put it before the command"},
-		{r != fluxRank && c.Commands.Script != "", "commands.script", byFlux + " it; use command with sh -c '…'"},
-		{r == fluxRank && c.Commands.Script != "" && !c.Batch, "commands.script", "it is the text of a batch script; set batch: true, or use command"},
-		{r == fluxRank && c.Commands.ServicePre != "", "commands.servicePre", "the container that runs Flux has commands.pre instead"},
-		{r == plainRank && c.Commands.ServicePre != "", "commands.servicePre", "the container that runs the rank has commands.pre instead"},
-		{r == fluxRank && c.NoWrapEntrypoint, "noWrapEntrypoint", "the container that runs Flux needs the agent as its entrypoint"},
-		{r != fluxRank && c.NoWrapEntrypoint && wrapped, "noWrapEntrypoint", "commands of the container are set, which need another entrypoint; remove one of them"},
+		{r != fluxRank && c.Launcher, "launcher", byFlux},
+		{r != fluxRank && c.Batch, "batch", byFlux},
+		{r != fluxRank && c.BatchRaw, "batchRaw", byFlux},
+		{r != fluxRank && c.Commands.Script != "", "commands.script", byFlux + "; use command, which may have several lines"},
 	} {
 		if f.set {
 			errs = append(errs, fmt.Errorf("%s.%s: %s", at, f.field, f.reason))
@@ -197,57 +174,27 @@ func checkMeaning(at string, c api.Container, r role) error {
 	return errors.Join(errs...)
 }
 
-// checkShared refuses a volume to which containers of one pod give two sources: it
-// is one volume for all that name it, and one of the sources would be ignored.
-func checkShared(list string, containers []api.Container) error {
-	var errs []error
-	first := map[string]int{}
-	for i, c := range containers {
-		for _, name := range sortedKeys(c.Volumes) {
-			j, known := first[name]
-			if !known {
-				first[name] = i
-				continue
-			}
-			if !equality.Semantic.DeepEqual(sourceOf(c.Volumes[name]), sourceOf(containers[j].Volumes[name])) {
-				errs = append(errs, fmt.Errorf("%s.volumes[%s]: %s gives this volume another source; give it the same here, or choose another name",
-					containerPath(list, i), name, containerPath(list, j)))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// sourceOf leaves out of a volume where a container has it, and how.
-func sourceOf(v api.Volume) api.Volume {
-	v.Path, v.ReadOnly = "", false
-	return v
-}
-
 // checkVolumes refuses names and places that are ours or used twice.
 func checkVolumes(at string, c api.Container, r role, view string) error {
 	places := map[string]string{}
-	if r == fluxRank || r == plainRank {
-		places[agentapi.Folder] = "the agent"
-	}
-	if r == fluxRank {
-		places[agentapi.SecretFolder] = "the MiniCluster's Secret"
-		places[stateFolder] = "the instance's state (see flux.stateDir)"
-		if view != "" {
-			places[path.Clean(view)] = "flux.container.mountPath"
-		}
-	}
 	var errs []error
 	for _, name := range sortedKeys(c.Volumes) {
 		field := fmt.Sprintf("%s.volumes[%s]", at, name)
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 			errs = append(errs, fmt.Errorf("%s: the name of a volume must be a DNS label: %s", field, strings.Join(problems, "; ")))
 		}
-		if strings.HasPrefix(name, volumePrefix) {
-			errs = append(errs, fmt.Errorf("%s: names of volumes that begin with %q are ours; choose another", field, volumePrefix))
+		if strings.HasPrefix(name, VolumePrefix) {
+			errs = append(errs, fmt.Errorf("%s: names of volumes that begin with %q are ours; choose another", field, VolumePrefix))
 		}
-		place := path.Clean(c.Volumes[name].Path)
-		if by, found := places[place]; found {
+		place := placeOf(c.Volumes[name])
+		by, found := places[place]
+		switch {
+		case slices.Contains(OurPlaces(), place):
+			by, found = "the operator", true
+		case r == fluxRank && view != "" && samePlace(place, view):
+			by, found = "flux.container.mountPath", true
+		}
+		if found {
 			errs = append(errs, fmt.Errorf("%s.path: %s is taken by %s; choose another", field, place, by))
 		}
 		places[place] = "the volume " + name

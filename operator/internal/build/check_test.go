@@ -4,13 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-func TestWhatMeansNothingIsRefused(t *testing.T) {
+func TestWhatMeansSomethingElseIsRefused(t *testing.T) {
 	rank := func(change func(*api.Container)) func(*api.MiniClusterSpec) {
 		return func(s *api.MiniClusterSpec) { change(&s.Containers[0]) }
 	}
@@ -43,59 +42,36 @@ func TestWhatMeansNothingIsRefused(t *testing.T) {
 		texts  []string
 	}{
 		{func(s *api.MiniClusterSpec) { s.Containers = nil }, []string{"containers: there is none"}},
-		{func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = corev1.DNSNone }, []string{"pod.dnsPolicy: None"}},
-		{func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = corev1.DNSDefault }, []string{"pod.dnsPolicy: Default"}},
 		{func(s *api.MiniClusterSpec) { s.Pod.HostPID, s.ShareProcessNamespace = true, true }, []string{"shareProcessNamespace: true", "pod.hostPID: true"}},
 		{func(s *api.MiniClusterSpec) { s.Flux.CurveCert = "x" }, []string{"flux.curveCert: CURVE certificate: line 1"}},
 
 		{func(s *api.MiniClusterSpec) {
-			s.Flux.Enabled, s.Interactive, s.Tasks, s.Archive.Path = ptr.To(false), true, 4, "/archive.tgz"
+			s.Flux.Enabled, s.Interactive, s.Tasks, s.Archive.Path = ptr.To(false), true, ptr.To[int32](4), "/archive.tgz"
 		}, []string{"interactive: true: there is no instance", "tasks: 4: each rank", "archive: there is no instance", "flux.enabled: false"}},
-		{func(s *api.MiniClusterSpec) {
-			volume("data", "/data")(&s.Containers[0])
-			beside(func(c *api.Container) { c.Volumes = map[string]api.Volume{"data": {Path: "/in", ClaimName: "b"}} })(s)
-		}, []string{"containers[1].volumes[data]: containers[0] gives this volume another source"}},
-
-		{rank(func(c *api.Container) { c.Commands.Script = "x" }), []string{"containers[0].commands.script:", "batch: true"}},
-		{rank(func(c *api.Container) { c.Commands.ServicePre = "x" }), []string{"containers[0].commands.servicePre:", "commands.pre"}},
-		{rank(func(c *api.Container) { c.NoWrapEntrypoint = true }), []string{"containers[0].noWrapEntrypoint:"}},
 		{rank(func(c *api.Container) { c.Ports = []int32{80, 8051} }), []string{"containers[0].ports: port 8051", "8050 to 8052"}},
 		{rank(func(c *api.Container) { c.Name = "gopherlocks-agent" }), []string{`containers[0].name: the name "gopherlocks-agent"`}},
 		{rank(func(c *api.Container) { c.Name = "flux-view" }), []string{`containers[0].name: the name "flux-view"`, "flux.container"}},
 		{func(s *api.MiniClusterSpec) { s.Flux.Container.Name = "sample" }, []string{`containers[0].name: the name "sample" is taken by flux.container`}},
-		{rank(func(c *api.Container) {
-			c.Environment = map[string]string{"A": "1"}
-			c.Secrets = map[string]api.SecretKey{"A": {Name: "s", Key: "k"}}
-		}), []string{"containers[0].secrets: variable A"}},
 		{rank(volume("Data", "/data")), []string{"containers[0].volumes[Data]:", "DNS label"}},
 		{rank(volume("gopherlocks-x", "/data")), []string{"containers[0].volumes[gopherlocks-x]:", "are ours"}},
-		{rank(volume("v", "/gopherlocks/")), []string{"containers[0].volumes[v].path: /gopherlocks is taken by the agent"}},
+		{rank(volume("v", "/gopherlocks/")), []string{"containers[0].volumes[v].path: /gopherlocks/ is taken by the operator"}},
 		{rank(volume("v", "/etc/gopherlocks/secret")), []string{"volumes[v].path:"}},
-		{rank(volume("v", "/var/lib/gopherlocks")), []string{"volumes[v].path:", "flux.stateDir"}},
+		{rank(volume("v", "/var/lib/gopherlocks")), []string{"volumes[v].path:"}},
 		{rank(volume("v", "/mnt/flux")), []string{"volumes[v].path:", "flux.container.mountPath"}},
 		{rank(func(c *api.Container) {
-			c.Volumes = map[string]api.Volume{"a": {Path: "/x", EmptyDir: true}, "b": {Path: "/x/", EmptyDir: true}}
+			c.Volumes = map[string]api.Volume{"a": {Path: "/x", EmptyDir: true}, "b": {Path: "/x", EmptyDir: true}}
 		}), []string{"containers[0].volumes[b].path: /x is taken by the volume a"}},
 
 		{plain(func(c *api.Container) { c.Launcher = true }), []string{"containers[0].launcher:"}},
 		{plain(func(c *api.Container) { c.Batch = true }), []string{"containers[0].batch:"}},
-		{plain(func(c *api.Container) { c.Commands.BrokerPre = "x" }), []string{"containers[0].commands.brokerPre:"}},
-		{plain(func(c *api.Container) { c.Commands.ServicePre = "x" }), []string{"containers[0].commands.servicePre:"}},
-		{plain(func(c *api.Container) { c.NoWrapEntrypoint, c.Commands.Pre = true, "x" }), []string{"containers[0].noWrapEntrypoint:"}},
-		{plain(func(c *api.Container) { c.Command = "a | b" }), []string{"containers[0].command:"}},
 		{plain(volume("v", "/gopherlocks")), []string{"volumes[v].path:"}},
 
 		{beside(func(c *api.Container) { c.Name = "sample" }), []string{`containers[1].name: the name "sample"`}},
 		{beside(func(c *api.Container) { c.Name = "" }), []string{`containers[1].name: the container needs a name`}},
 		{beside(func(c *api.Container) { c.Ports = []int32{8050} }), []string{"containers[1].ports: port 8050"}},
-		{beside(func(c *api.Container) { c.Logs = "/x" }), []string{"containers[1].logs:"}},
-		{beside(func(c *api.Container) { c.Commands.WorkerPre = "x" }), []string{"containers[1].commands.workerPre:"}},
-		{beside(func(c *api.Container) { c.Commands.Prefix = "x" }), []string{"containers[1].commands.prefix:"}},
 		{beside(func(c *api.Container) { c.Commands.Script = "x" }), []string{"containers[1].commands.script:"}},
-		{beside(func(c *api.Container) { c.Command = "a > b" }), []string{"containers[1].command:"}},
 
 		{services(func(c *api.Container) { c.Batch = true }), []string{"services[0].batch:"}},
-		{services(func(c *api.Container) { c.Commands.ServicePre, c.Command = "x", "" }), []string{"services[0].command:"}},
 	} {
 		mc := with(sample(), c.change)
 		_, err := Job(mc, 1, 1, settings())
@@ -136,8 +112,8 @@ func TestPortsOfTheAgentAreFreeWithoutFlux(t *testing.T) {
 
 func TestAllThatIsWrongIsTold(t *testing.T) {
 	mc := with(sample(), func(s *api.MiniClusterSpec) {
-		s.Pod.DNSPolicy = corev1.DNSNone
-		s.Containers[0].NoWrapEntrypoint = true
+		s.Flux.CurveCert = "none"
+		s.Containers[0].Ports = []int32{8051}
 	})
-	mustRefuse(t, Check(mc), "pod.dnsPolicy", "noWrapEntrypoint")
+	mustRefuse(t, Check(mc), "flux.curveCert", "containers[0].ports")
 }

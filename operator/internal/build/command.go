@@ -2,65 +2,127 @@ package build
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/argv"
 )
 
-// directCommand returns the words of a container's command that no instance of
-// Flux runs: the command itself, or a shell that runs it between the lines of
-// commands. There are none without a command. path names the container.
-func directCommand(path string, c api.Container, strict bool) ([]string, error) {
-	words, err := argv.Split(c.Command)
-	if err != nil {
-		return nil, fmt.Errorf("%s.command: %w", path, err)
-	}
-	var before []string
-	for _, line := range []string{c.Commands.Init, c.Commands.Pre, c.Commands.ServicePre} {
-		if line != "" {
-			before = append(before, line)
-		}
-	}
-	after := c.Commands.Post
-	if len(before) == 0 && after == "" {
-		return words, nil
-	}
-	if len(words) == 0 {
-		return nil, fmt.Errorf("%s.command: commands of the container are set, which need a command that they run around", path)
-	}
-	// Kubernetes replaces $(NAME) and $$ in a container's command. In the script
-	// they are the shell's, so that dollar signs are doubled; the words of the
-	// command are as Kubernetes wants them.
-	script := strings.ReplaceAll(shellScript(before, after, strict), "$", "$$")
-	return append([]string{"/bin/sh", "-c", script, "sh"}, words...), nil
+// surroundings are what the command of a container finds that no agent of Flux runs.
+type surroundings struct {
+	strict bool
+	// variables are ours.
+	variables []string
+	// flux is the instance that the container is beside; nil without.
+	flux *besideFlux
 }
 
-// shellScript returns a script that runs its arguments as a command between
-// before and after.
-func shellScript(before []string, after string, strict bool) string {
-	var lines []string
-	if strict && len(before) > 0 {
-		lines = append(lines, "set -e")
+// besideFlux is the instance as a container beside its rank sees it.
+type besideFlux struct {
+	// mount is where the volume of the view is, and view the same where there is a view
+	// in it.
+	mount, view string
+	// awaited says that the command begins when the broker is up.
+	awaited bool
+}
+
+// besideRank is what containers beside the ranks find.
+func besideRank(mc *api.MiniCluster) surroundings {
+	around := surroundings{strict: mc.Spec.Logging.Strict, variables: rankVariables(mc)}
+	if FluxEnabled(mc) {
+		around.flux = &besideFlux{mountPath(mc), viewPath(mc), !mc.Spec.Flux.NoWaitSocket}
 	}
-	lines = append(lines, before...)
-	if after == "" {
-		return strings.Join(append(lines, `exec "$@"`), "\n")
+	return around
+}
+
+// directCommand returns the words of a container's command that no instance of
+// Flux runs: the command itself, or a shell that runs it between the lines of
+// commands. There are none where the image's own command is to run.
+//
+// Kubernetes replaces $(NAME) and $$ in a container's command. In scripts they are the
+// shell's, so that dollar signs are doubled; the words of a command are as Kubernetes
+// wants them.
+func directCommand(c api.Container, around surroundings) []string {
+	words, err := argv.Split(c.Command)
+	if c.NoWrapEntrypoint {
+		if err != nil {
+			words = strings.Fields(doubleDollars(c.Command))
+		}
+		return words
 	}
-	// The shell must outlive the command. It may be process 1, which only the
-	// signals that it traps can stop: it hands them on, also one that came before it
-	// knew the command's number, and waits again, since a signal ends "wait" before
-	// the command has ended.
-	return strings.Join(append(lines,
-		`set +e`,
-		`command= stopped=`,
-		`trap 'stopped=1; [ -z "$command" ] || kill -TERM "$command"' TERM INT`,
-		`"$@" &`,
-		`command=$!`,
-		`[ -z "$stopped" ] || kill -TERM "$command"`,
-		`wait "$command"`,
-		`code=$?`,
-		`while kill -0 "$command" 2>/dev/null; do wait "$command"; code=$?; done`,
-		after,
-		`exit "$code"`), "\n")
+	p := program{strict: around.strict, after: c.Commands.Post}
+	text := err != nil || needsShell(c, around)
+	switch {
+	case !hasLines(c) && !text:
+		return words
+	case text:
+		p.text, words = c.Command, nil
+	case len(words) == 0:
+		// The lines are all there is to do. A shell runs them that can be stopped.
+		p.text, p.after = p.after, ""
+	}
+	p.before = slices.DeleteFunc(slices.Concat(
+		[]string{c.Commands.Init},
+		around.flux.prepare(),
+		[]string{c.Commands.Pre, c.Commands.ServicePre},
+		around.flux.await()),
+		func(line string) bool { return line == "" })
+	return append([]string{"/bin/sh", "-c", doubleDollars(bashOrShell), "sh", doubleDollars(p.script(len(words) > 0)), "sh"}, words...)
+}
+
+// hasLines tells whether there are lines to run around the command.
+func hasLines(c api.Container) bool {
+	return c.Commands.Init != "" || c.Commands.Pre != "" || c.Commands.ServicePre != "" || c.Commands.Post != ""
+}
+
+// bashOrShell runs its arguments as those of "bash -c", in an image without bash as
+// those of "sh -c": people who come from the Flux Operator write for bash.
+const bashOrShell = `exec "$(command -v bash || echo /bin/sh)" -c "$@"`
+
+func doubleDollars(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
+// needsShell tells whether the command, which can be split into words, means something
+// else without a shell.
+func needsShell(c api.Container, around surroundings) bool {
+	if argv.NeedsShell(c.Command) || around.flux != nil && strings.Contains(c.Command, "flux") {
+		return true // Only the shell knows where the view's programs are.
+	}
+	for _, name := range argv.Variables(c.Command) {
+		_, plain := c.Environment[name]
+		_, secret := c.Secrets[name]
+		if !plain && !secret && !slices.Contains(around.variables, name) {
+			return true // $(NAME) is a command's output then, as in a shell.
+		}
+	}
+	return false
+}
+
+// prepare returns lines that make Flux usable in the container.
+// Source: the names are those of flux-framework/flux-operator, pkg/flux/templates.
+func (f *besideFlux) prepare() []string {
+	if f == nil || f.mount == "" {
+		return nil
+	}
+	lines := []string{
+		"viewbase=" + argv.Quote(f.mount),
+		"viewroot=$viewbase/view",
+		"fluxsocket=" + argv.Quote("local://"+agentapi.SharedSocket(f.mount)),
+	}
+	if f.view == "" {
+		return lines
+	}
+	return append(lines,
+		// The view's programs expect their files there.
+		`for folder in software view; do [ -e /opt/$folder ] || [ ! -e "$viewbase/$folder" ] || ln -s "$viewbase/$folder" /opt/$folder || true; done`,
+		`export PATH="$PATH:$viewroot/bin"`)
+}
+
+// await returns the line that waits until the rank's broker is up.
+func (f *besideFlux) await() []string {
+	if f == nil || !f.awaited || agentapi.SharedSocket(f.mount) == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("until [ -S %s ]; do sleep 1; done", argv.Quote(agentapi.SharedSocket(f.mount)))}
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
@@ -52,6 +53,7 @@ func agentConfig(mc *api.MiniCluster, size, maximum int32) (agentapi.Config, err
 		MaxSize:       maximum,
 		Mode:          mode(mc),
 		Command:       user.Command,
+		Topology:      spec.Flux.Topology,
 		BatchRaw:      user.BatchRaw,
 		Logs:          user.Logs,
 		Init:          user.Commands.Init,
@@ -64,9 +66,11 @@ func agentConfig(mc *api.MiniCluster, size, maximum int32) (agentapi.Config, err
 		OptionFlags:   spec.Flux.OptionFlags,
 		Wrap:          spec.Flux.Wrap,
 		ViewPath:      viewPath(mc),
+		MountPath:     mountPath(mc),
 		PythonPath:    spec.Flux.Container.PythonPath,
 		BrokerConfig:  broker,
 		Cores:         cores(user.Resources),
+		GPUs:          gpus(user.Resources, spec.Flux.GPUResources),
 		LogLevel:      ptr.Deref(spec.Flux.LogLevel, defaultLogLevel),
 		StateDir:      withDefault(spec.Flux.StateDir, defaultStateDir),
 		ArchivePath:   spec.Archive.Path,
@@ -77,10 +81,14 @@ func agentConfig(mc *api.MiniCluster, size, maximum int32) (agentapi.Config, err
 		Timed:         spec.Logging.Timed,
 		GraceSeconds:  graceSeconds(mc),
 	}
-	if c.Mode == agentapi.ModeBatch && user.Commands.Script != "" {
-		c.Command = user.Commands.Script
+	switch script := user.Commands.Script; {
+	case script == "":
+	case c.Mode == agentapi.ModeBatch:
+		c.Command = script
+	default:
+		c.Script = script
 	}
-	c.Nodes, c.Tasks = spread(c.Mode, spec.Tasks, size)
+	c.Nodes, c.Tasks = spread(c.Mode, tasks(mc), size)
 	return c, nil
 }
 
@@ -98,9 +106,13 @@ func mode(mc *api.MiniCluster) agentapi.Mode {
 	return agentapi.ModeSubmit
 }
 
+// tasks returns spec.tasks with its default.
+func tasks(mc *api.MiniCluster) int32 { return ptr.Deref(mc.Spec.Tasks, 1) }
+
 // spread returns -N and -n of the submitted command, as the Flux Operator does:
 // as many tasks as there are ranks, or more, are spread over all of them; fewer
-// are placed by Flux. The size is that at the creation of the Job. It does not
+// are placed by Flux; with none, the command gets all of as many nodes as there are
+// ranks. The size is that at the creation of the Job. It does not
 // follow the MiniCluster's: the template of a running Job cannot change, nor can
 // the shape of a submitted job.
 // Source: flux-framework/flux-operator, pkg/flux/templates/wait.sh.
@@ -108,7 +120,9 @@ func spread(mode agentapi.Mode, tasks, size int32) (nodes, n int32) {
 	if mode != agentapi.ModeSubmit && mode != agentapi.ModeBatch {
 		return 0, 0
 	}
-	tasks = max(tasks, 1)
+	if tasks == 0 {
+		return size, 0
+	}
 	// One task is on one node anyway.
 	if tasks > 1 && tasks >= size {
 		nodes = size
@@ -125,6 +139,24 @@ func cores(r api.Resources) int32 {
 		}
 	}
 	return 0
+}
+
+// defaultGPUs are the resources that count as GPUs.
+var defaultGPUs = []string{"nvidia.com/gpu", "amd.com/gpu"}
+
+// gpus returns the number of GPUs that Flux schedules on a rank: those of the limits.
+// A container without limits of GPUs may see the node's all the same, but nobody can
+// tell here how many.
+func gpus(r api.Resources, names []string) int32 {
+	if len(names) == 0 {
+		names = defaultGPUs
+	}
+	var count int64
+	for _, name := range names {
+		quantity := r.Limits[corev1.ResourceName(name)]
+		count += quantity.Value()
+	}
+	return int32(min(count, idset.Max))
 }
 
 // graceSeconds returns the termination grace period of the ranks' pods.

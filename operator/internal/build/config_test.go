@@ -57,7 +57,8 @@ func TestTasksAreSpreadOverAllRanksWhenTheySuffice(t *testing.T) {
 		tasks, size      int32
 		nodes, wantTasks int32
 	}{
-		{agentapi.ModeSubmit, 0, 4, 0, 1},
+		{agentapi.ModeSubmit, 0, 4, 4, 0},
+		{agentapi.ModeBatch, 0, 1, 1, 0},
 		{agentapi.ModeSubmit, 1, 1, 0, 1},
 		{agentapi.ModeSubmit, 1, 4, 0, 1},
 		{agentapi.ModeSubmit, 3, 4, 0, 3},

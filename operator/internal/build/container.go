@@ -11,18 +11,25 @@ import (
 )
 
 // userContainer returns what all containers of a MiniCluster have in common,
-// whatever they run.
-func userContainer(name string, c api.Container) *corev1ac.ContainerApplyConfiguration {
+// whatever they run. volumes are the names of its volumes in the pod, and restricted is
+// spec.pod.restricted.
+func userContainer(name string, c api.Container, volumes map[string]string, restricted bool) (*corev1ac.ContainerApplyConfiguration, error) {
+	security, err := securityContext(c.SecurityContext, restricted)
+	if err != nil {
+		return nil, err
+	}
 	container := corev1ac.Container().
 		WithName(name).
 		WithImage(c.Image).
-		WithImagePullPolicy(pullPolicy(c.PullAlways)).
-		WithVolumeMounts(userMounts(c)...).
-		WithSecurityContext(securityContext(c.SecurityContext))
+		WithImagePullPolicy(pullPolicy(c.PullAlways, c.ImagePullPolicy)).
+		WithVolumeMounts(userMounts(c, volumes)...)
+	if security != nil {
+		container.WithSecurityContext(security)
+	}
 	if c.WorkingDir != "" {
 		container.WithWorkingDir(c.WorkingDir)
 	}
-	for _, port := range c.Ports {
+	for _, port := range portsOf(c) {
 		container.WithPorts(containerPort(portName(port), port))
 	}
 	if r := resources(c.Resources); r != nil {
@@ -31,18 +38,18 @@ func userContainer(name string, c api.Container) *corev1ac.ContainerApplyConfigu
 	if l := lifecycle(c.LifeCycle); l != nil {
 		container.WithLifecycle(l)
 	}
-	return container
+	return container, nil
 }
 
 // sideContainer returns a container that runs beside the ranks, or in the pod of
-// services. path names it in errors.
-func sideContainer(path string, c api.Container, strict bool) (*corev1ac.ContainerApplyConfiguration, error) {
-	container := userContainer(c.Name, c).WithEnv(userEnvironment(c.Secrets, c.Environment)...)
-	command, err := directCommand(path, c, strict)
+// services. around is what its command finds.
+func sideContainer(c api.Container, volumes map[string]string, restricted bool, around surroundings) (*corev1ac.ContainerApplyConfiguration, error) {
+	container, err := userContainer(c.Name, c, volumes, restricted)
 	if err != nil {
 		return nil, err
 	}
-	setCommand(container, command, c.NoWrapEntrypoint)
+	container.WithEnv(userEnvironment(c.Secrets, c.Environment)...)
+	setCommand(container, directCommand(c, around), c.NoWrapEntrypoint)
 	return container, nil
 }
 
@@ -56,29 +63,14 @@ func setCommand(container *corev1ac.ContainerApplyConfiguration, command []strin
 	}
 }
 
-func pullPolicy(always bool) corev1.PullPolicy {
-	if always {
+func pullPolicy(always bool, policy corev1.PullPolicy) corev1.PullPolicy {
+	switch {
+	case always:
 		return corev1.PullAlways
+	case policy != "":
+		return policy
 	}
 	return corev1.PullIfNotPresent
-}
-
-// securityContext takes everything from a container that it does not ask for. Not
-// "run as non-root": that is the image's choice, and images of Flux differ in it.
-func securityContext(s api.SecurityContext) *corev1ac.SecurityContextApplyConfiguration {
-	if s.Privileged {
-		// Has all capabilities, and may not be kept from more privileges.
-		return corev1ac.SecurityContext().WithPrivileged(true)
-	}
-	capabilities := corev1ac.Capabilities().WithDrop("ALL")
-	if len(s.AddCapabilities) > 0 {
-		capabilities.WithAdd(s.AddCapabilities...)
-	}
-	// The kernel's no_new_privs, which this sets, also keeps a program from
-	// capabilities that its file gives it: whoever adds some wants those.
-	return corev1ac.SecurityContext().
-		WithAllowPrivilegeEscalation(len(s.AddCapabilities) > 0).
-		WithCapabilities(capabilities)
 }
 
 // resources returns nil where nothing is requested or limited.
@@ -117,6 +109,17 @@ func lifecycle(l api.LifeCycle) *corev1ac.LifecycleApplyConfiguration {
 
 func containerPort(name string, port int32) *corev1ac.ContainerPortApplyConfiguration {
 	return corev1ac.ContainerPort().WithName(name).WithProtocol(corev1.ProtocolTCP).WithContainerPort(port)
+}
+
+// portsOf returns the container's ports in the order of the spec, each once.
+func portsOf(c api.Container) []int32 {
+	var ports []int32
+	for _, port := range c.Ports {
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
 }
 
 func portName(port int32) string { return fmt.Sprintf("port-%d", port) }

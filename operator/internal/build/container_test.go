@@ -5,20 +5,23 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
 func built(t *testing.T, c api.Container) corev1.Container {
 	t.Helper()
-	return decode[corev1.Container](t, userContainer("name", c))
+	container, err := userContainer("name", c, userVolumes([]api.Container{c}).names[0], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode[corev1.Container](t, container)
 }
 
 func TestContainerIsAsWritten(t *testing.T) {
 	memory := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}
 	got := built(t, api.Container{
-		Image: "image", PullAlways: true, WorkingDir: "/work", Ports: []int32{80, 8080},
+		Image: "image", PullAlways: true, WorkingDir: "/work", Ports: []int32{80, 8080, 80},
 		Resources: api.Resources{Limits: memory},
 		LifeCycle: api.LifeCycle{PostStartExec: "echo $$", PreStopExec: "stop"},
 	})
@@ -31,32 +34,22 @@ func TestContainerIsAsWritten(t *testing.T) {
 			{Name: "port-80", Protocol: corev1.ProtocolTCP, ContainerPort: 80},
 			{Name: "port-8080", Protocol: corev1.ProtocolTCP, ContainerPort: 8080},
 		},
-		Resources:       corev1.ResourceRequirements{Limits: memory},
-		Lifecycle:       &corev1.Lifecycle{PostStart: hook("echo $$"), PreStop: hook("stop")},
-		SecurityContext: got.SecurityContext, // tested below
+		Resources: corev1.ResourceRequirements{Limits: memory},
+		Lifecycle: &corev1.Lifecycle{PostStart: hook("echo $$"), PreStop: hook("stop")},
 	})
 }
 
-func TestPrivilegesAreGivenWhereAskedFor(t *testing.T) {
+func TestImagesArePulledAsAskedFor(t *testing.T) {
 	for _, c := range []struct {
-		wish api.SecurityContext
-		want corev1.SecurityContext
+		container api.Container
+		want      corev1.PullPolicy
 	}{
-		{api.SecurityContext{}, corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		}},
-		{api.SecurityContext{AddCapabilities: []corev1.Capability{"SYS_PTRACE"}}, corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"SYS_PTRACE"}},
-		}},
-		{api.SecurityContext{Privileged: true, AddCapabilities: []corev1.Capability{"SYS_PTRACE"}}, corev1.SecurityContext{Privileged: ptr.To(true)}},
+		{api.Container{Image: "image:latest"}, corev1.PullIfNotPresent},
+		{api.Container{ImagePullPolicy: corev1.PullNever}, corev1.PullNever},
+		{api.Container{ImagePullPolicy: corev1.PullNever, PullAlways: true}, corev1.PullAlways},
 	} {
-		equal(t, encode(t, c.wish), *built(t, api.Container{SecurityContext: c.wish}).SecurityContext, c.want)
+		equal(t, "policy", built(t, c.container).ImagePullPolicy, c.want)
 	}
-}
-
-func TestImagesArePulledWhereMissing(t *testing.T) {
-	equal(t, "policy", built(t, api.Container{Image: "image:latest"}).ImagePullPolicy, corev1.PullIfNotPresent)
 }
 
 func TestPullSecretsComeOnce(t *testing.T) {

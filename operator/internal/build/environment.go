@@ -58,4 +58,14 @@ func rankEnvironment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApply
 	}
 }
 
+// rankVariables returns the names of the variables that every container of a rank's
+// pod has: ours, and the Job controller's.
+func rankVariables(mc *api.MiniCluster) []string {
+	names := []string{"JOB_COMPLETION_INDEX"}
+	for _, variable := range rankEnvironment(mc, 1) {
+		names = append(names, *variable.Name)
+	}
+	return names
+}
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

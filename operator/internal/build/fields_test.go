@@ -20,28 +20,25 @@ var withoutEffect = map[string]string{
 	"maxSize":                       "a bound: reaches builders as the maximum",
 	"size":                          "a wish: reaches builders as the size, within the bounds",
 	"scaleDown.drainTimeoutSeconds": "package plan waits",
+	"autoscaling.queue":             "package autoscaler writes the size",
 	"cleanup":                       "package plan deletes",
-	"flux.noWaitSocket":             "there is no wait to leave out",
-	"flux.topology":                 "the API allows nothing but the default",
-	"flux.minimalService":           "refused by the API",
-	"flux.disableSocket":            "refused by the API",
-	"flux.completeWorkers":          "refused by the API",
-	"flux.arch":                     "refused by the API",
+	"flux.noWaitSocket":             "where no container beside the rank has a shell, nobody waits",
 	"flux.mungeSecret":              "refused by the API",
 	"flux.bursting":                 "refused by the API",
-	"pod.restartPolicy":             "the API allows nothing but the default",
-	"pod.resources":                 "refused by the API",
 	"services[].runFlux":            "refused by the API",
 
-	"containers[].volumes{}.emptyDir": "the source that is left where no other is given",
-	"services[].volumes{}.emptyDir":   "the source that is left where no other is given",
+	"pod.disruptionBudget": "another value than None changes nothing",
+
+	"flux.container.securityContext.allowPrivilegeEscalation": "false is the default of the view",
 }
 
 // prepared are the fields that have a meaning beside another one only.
 var prepared = map[string]func(*api.MiniClusterSpec){
-	"containers[].batchRaw":        func(s *api.MiniClusterSpec) { s.Containers[0].Batch = true },
-	"containers[].commands.script": func(s *api.MiniClusterSpec) { s.Containers[0].Batch = true },
-	"containers[].runFlux":         func(s *api.MiniClusterSpec) { slices.Reverse(s.Containers) },
+	"containers[].batchRaw": func(s *api.MiniClusterSpec) { s.Containers[0].Batch = true },
+	"flux.gpuResources": func(s *api.MiniClusterSpec) {
+		s.Containers[0].Resources.Limits = corev1.ResourceList{"example.org/gpu": resource.MustParse("2")}
+	},
+	"containers[].runFlux": func(s *api.MiniClusterSpec) { slices.Reverse(s.Containers) },
 	"containers[].volumes{}.items": func(s *api.MiniClusterSpec) {
 		s.Containers[0].Volumes["v"] = api.Volume{Path: "/v", ConfigMapName: "map"}
 	},
@@ -58,10 +55,11 @@ var prepared = map[string]func(*api.MiniClusterSpec){
 
 // words are values of text fields that do not take any text.
 var words = map[string]string{
-	"connectTimeout": "7s",
-	"queuePolicy":    "hybrid",
-	"emptyDirMedium": "Memory",
-	"policy":         "OnePerNode",
+	"connectTimeout":  "7s",
+	"queuePolicy":     "hybrid",
+	"emptyDirMedium":  "Memory",
+	"policy":          "OnePerNode",
+	"imagePullPolicy": "Never",
 }
 
 // rich is a MiniCluster in which every part is there for a field to have an effect.
@@ -70,7 +68,7 @@ func rich() *api.MiniCluster {
 		volume := func() map[string]api.Volume {
 			return map[string]api.Volume{"v": {Path: "/v", EmptyDir: true}}
 		}
-		s.Size, s.Tasks = 2, 1
+		s.Size = 2
 		s.Containers[0].RunFlux = true
 		s.Containers[0].Volumes = volume()
 		s.Containers = append(s.Containers, api.Container{Name: "beside", Image: "i", Command: "x"})
@@ -79,7 +77,7 @@ func rich() *api.MiniCluster {
 }
 
 // TestNoFieldIsIgnored sets each field of the spec, one at a time. It must change
-// an object, or be refused, or stand in withoutEffect; and a change of the Job must
+// an object, or be refused, or be told of, or stand in withoutEffect; and a change of the Job must
 // change TemplateHash, or running ranks would never hear of it.
 func TestNoFieldIsIgnored(t *testing.T) {
 	seen := map[string]bool{}
@@ -96,7 +94,7 @@ func TestNoFieldIsIgnored(t *testing.T) {
 			}
 			set(t, reflect.ValueOf(&mc.Spec).Elem(), strings.Split(field, "."))
 			got := observe(t, mc)
-			effect := got.job != base.job || got.others != base.others || got.err != ""
+			effect := got.job != base.job || got.others != base.others || got.told != base.told || got.err != ""
 			_, listed := withoutEffect[field]
 			switch {
 			case effect && listed:
@@ -119,17 +117,17 @@ func TestNoFieldIsIgnored(t *testing.T) {
 	}
 }
 
-type observed struct{ job, others, hash, err string }
+type observed struct{ job, others, told, hash, err string }
 
 func observe(t *testing.T, mc *api.MiniCluster) observed {
 	t.Helper()
-	o := observed{hash: TemplateHash(mc, 4)}
+	o := observed{hash: TemplateHash(mc, 4), told: strings.Join(Adaptations(mc), "\n")}
 	job, err := Job(mc, 2, 4, settings())
 	if err != nil {
 		o.err = err.Error()
 		return o
 	}
-	job.Annotations = nil // they hold the hash
+	delete(job.Annotations, api.AnnotationTemplateHash)
 	o.job = encode(t, job)
 	services, err := ServicesPod(mc)
 	if err != nil {
@@ -137,7 +135,7 @@ func observe(t *testing.T, mc *api.MiniCluster) observed {
 		return o
 	}
 	account, role, binding := SelfScaling(mc)
-	o.others = encode(t, []any{Service(mc), services, DisruptionBudget(mc), NetworkPolicy(mc, settings()), account, role, binding})
+	o.others = encode(t, []any{Service(mc), SideServices(mc), services, DisruptionBudget(mc), NetworkPolicy(mc, settings()), account, role, binding})
 	return o
 }
 
@@ -151,11 +149,17 @@ var leafTypes = map[reflect.Type]any{
 	reflect.TypeFor[map[string][]string]():        map[string][]string{"k": {"v"}},
 	reflect.TypeFor[map[string]api.SecretKey]():   map[string]api.SecretKey{"K": {Name: "s", Key: "k"}},
 	reflect.TypeFor[[]int32]():                    []int32{7777},
+	reflect.TypeFor[[]string]():                   []string{"example.org/gpu"},
 	reflect.TypeFor[[]corev1.Capability]():        []corev1.Capability{"SYS_PTRACE"},
 	reflect.TypeFor[*api.Bursting]():              &api.Bursting{},
+	reflect.TypeFor[*api.QueueAutoscaling]():      &api.QueueAutoscaling{},
 	reflect.TypeFor[*int32]():                     ptr.To[int32](7),
 	reflect.TypeFor[*int64]():                     ptr.To[int64](77),
 	reflect.TypeFor[*bool]():                      ptr.To(false),
+	reflect.TypeFor[*corev1.ProcMountType]():      ptr.To(corev1.UnmaskedProcMount),
+	reflect.TypeFor[*corev1.SeccompProfile]():     &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined},
+	reflect.TypeFor[*corev1.AppArmorProfile]():    &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined},
+	reflect.TypeFor[*corev1.SELinuxOptions]():     &corev1.SELinuxOptions{Type: "spc_t"},
 }
 
 // leaves returns the paths of all fields below typ that are set as a whole. [] is

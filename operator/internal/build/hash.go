@@ -24,12 +24,18 @@ func TemplateHash(mc *api.MiniCluster, maximum int32) string {
 	// after them, and what runs in another pod.
 	spec.Size, spec.MinSize, spec.MaxSize = 0, 0, 0
 	spec.ScaleDown = api.ScaleDown{}
+	spec.Autoscaling = api.Autoscaling{}
 	spec.Cleanup = false
 	spec.Services = nil
-	// What changes nothing, and another spelling of a default.
+	spec.Pod.DisruptionBudget = ""
+	// What changes no rank that runs, or is another spelling of a default. That
+	// containers do not wait for a socket was nothing once.
 	spec.Flux.NoWaitSocket = false
 	spec.Flux.Enabled = ptr.To(FluxEnabled(mc))
-	spec.Tasks = max(spec.Tasks, 1)
+	spec.Tasks = ptr.To(tasks(mc))
+	if !asksForBursting(spec.Flux.Bursting) {
+		spec.Flux.Bursting = nil
+	}
 	spec.Pod.Placement, spec.Network.DisableAffinity = shortPlacement(PlacementOf(mc))
 	return hash(struct {
 		Spec    *api.MiniClusterSpec `json:"spec"`

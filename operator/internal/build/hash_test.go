@@ -29,7 +29,14 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 		"pod.placement, as by default": func(s *api.MiniClusterSpec) {
 			s.Pod.Placement = api.Placement{Policy: api.PlacementSpread, TopologyKey: corev1.LabelHostname}
 		},
-		"tasks, as by default": func(s *api.MiniClusterSpec) { s.Tasks = 1 },
+		"tasks, as by default": func(s *api.MiniClusterSpec) { s.Tasks = ptr.To[int32](1) },
+		"privileged, as by default": func(s *api.MiniClusterSpec) {
+			s.Containers[0].SecurityContext = api.SecurityContext{AddCapabilities: []corev1.Capability{}, Capabilities: api.Capabilities{Add: []corev1.Capability{}}}
+		},
+		"the lead's budget": func(s *api.MiniClusterSpec) { s.Pod.DisruptionBudget = api.DisruptionBudgetNone },
+		"empty bursting": func(s *api.MiniClusterSpec) {
+			s.Flux.Bursting = &api.Bursting{LeadBroker: api.BurstingLead{Port: 8050}}
+		},
 		"empty maps": func(s *api.MiniClusterSpec) {
 			s.JobLabels, s.Containers[0].Environment = map[string]string{}, map[string]string{}
 		},
@@ -101,6 +108,14 @@ func TestHashIgnoresFieldsThatNobodySets(t *testing.T) {
 // MiniCluster when the operator is updated.
 func TestHashIsStable(t *testing.T) {
 	if got, want := TemplateHash(sample(), 4), "fe1e88510fb27707"; got != want {
+		t.Errorf("hash %s, want %s as ever", got, want)
+	}
+	privileged := with(sample(), func(s *api.MiniClusterSpec) {
+		s.Tasks = ptr.To[int32](3)
+		s.Containers[0].SecurityContext = api.SecurityContext{Privileged: true, AddCapabilities: []corev1.Capability{"SYS_PTRACE"}}
+		s.Containers[0].Volumes = map[string]api.Volume{"data": {Path: "/data", EmptyDir: true}}
+	})
+	if got, want := TemplateHash(privileged, 4), "dc4ee4cabababb67"; got != want {
 		t.Errorf("hash %s, want %s as ever", got, want)
 	}
 }

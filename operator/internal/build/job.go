@@ -27,6 +27,11 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 		labels = map[string]string{}
 	}
 	maps.Copy(labels, Labels(mc.Name))
+	annotations := maps.Clone(mc.Spec.JobAnnotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[api.AnnotationTemplateHash] = TemplateHash(mc, maximum)
 	spec := batchv1ac.JobSpec().
 		WithCompletionMode(batchv1.IndexedCompletion).
 		WithCompletions(size).
@@ -35,7 +40,7 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 	setPolicies(spec, mc, s.Features)
 	return batchv1ac.Job(mc.Name, mc.Namespace).
 		WithLabels(labels).
-		WithAnnotations(map[string]string{api.AnnotationTemplateHash: TemplateHash(mc, maximum)}).
+		WithAnnotations(annotations).
 		WithOwnerReferences(ownerReference(mc)).
 		WithSpec(spec), nil
 }

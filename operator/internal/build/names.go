@@ -30,9 +30,10 @@ func RankLabels(name string) map[string]string {
 	}
 }
 
-// Selector returns the selector of the ranks' pods, as status.selector has it.
+// Selector returns the selector of the ranks' pods that have not ended, as
+// status.selector has it.
 func Selector(name string) string {
-	return labels.SelectorFromSet(RankLabels(name)).String()
+	return labels.SelectorFromSet(RankLabels(name)).String() + ",!" + api.LabelEnded
 }
 
 // ServiceName returns the name of the headless Service, the subdomain of all

@@ -3,6 +3,7 @@ package build
 import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
@@ -41,6 +42,17 @@ func NetworkPolicy(mc *api.MiniCluster, s Settings) *networkingv1ac.NetworkPolic
 				networkingv1ac.NetworkPolicyIngressRule().
 					WithPorts(openPorts(mc)...)))
 	return policy.WithAnnotations(contentAnnotation(policy))
+}
+
+// TieToSecret makes the policy a dependent of the MiniCluster's Secret as well. When
+// somebody deletes the Secret, the garbage collector takes this owner away from the policy,
+// which can be watched: Secrets cannot without being read.
+func TieToSecret(policy *networkingv1ac.NetworkPolicyApplyConfiguration, mc *api.MiniCluster, secret types.UID) {
+	policy.WithOwnerReferences(metav1ac.OwnerReference().
+		WithAPIVersion(corev1.SchemeGroupVersion.String()).
+		WithKind("Secret").
+		WithName(SecretName(mc)).
+		WithUID(secret))
 }
 
 // openPorts returns all ports but the brokers' and the agent's. Those that are

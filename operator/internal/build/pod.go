@@ -2,7 +2,6 @@ package build
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"strings"
 
@@ -16,11 +15,12 @@ import (
 // podTemplate returns the template of the ranks' pods. Their host names,
 // NAME-RANK, come from the Job.
 func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
-	parts, err := buildRank(mc, size, maximum, s)
+	volumes := userVolumes(mc.Spec.Containers)
+	parts, err := buildRank(mc, volumes, size, maximum, s)
 	if err != nil {
 		return nil, err
 	}
-	containers, err := rankContainers(mc, maximum, parts.rank)
+	containers, err := rankContainers(mc, volumes, maximum, parts.rank)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1a
 		WithInitContainers(parts.init...).
 		WithContainers(containers...).
 		WithVolumes(parts.volumes...).
-		WithVolumes(userVolumes(mc.Spec.Containers)...).
+		WithVolumes(volumes.volumes...).
 		WithImagePullSecrets(pullSecrets(mc.Spec.Containers, viewPullSecret(mc), agentPullSecret(parts, s))...)
 	setAccount(spec, mc)
 	setPlacement(spec, mc)
@@ -48,19 +48,50 @@ func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1a
 		WithSpec(spec), nil
 }
 
-// podLabels returns the labels of the ranks' pods. Ours win, and those that the
-// Job controller sets are left to it: the API server refuses a template in which
-// they have another value.
+// podLabels returns the labels of the ranks' pods. Those that we select by win. The
+// author's win over those that are here for people who come from the Flux Operator.
+// Those that the Job controller sets are left to it: the API server refuses a template
+// in which they have another value.
 func podLabels(mc *api.MiniCluster) map[string]string {
-	wanted := map[string]string{}
+	wanted := upstreamLabels(mc)
+	wanted[labelScaled] = mc.Name
 	maps.Copy(wanted, mc.Spec.JobLabels)
 	maps.Copy(wanted, mc.Spec.Pod.Labels)
 	maps.DeleteFunc(wanted, func(name, _ string) bool {
-		return name == "job-name" || name == "controller-uid" || strings.HasPrefix(name, batchPrefix)
+		return name == labelJobName || name == "controller-uid" || strings.HasPrefix(name, batchPrefix)
 	})
 	maps.Copy(wanted, Labels(mc.Name))
 	maps.Copy(wanted, RankLabels(mc.Name))
 	return wanted
+}
+
+// Labels that the Flux Operator gives to pods, besides api.LabelJobIndex: Services,
+// and people, select by them. Nothing of ours does.
+// Source: flux-framework/flux-operator, controllers/flux/pods.go and job.go.
+const (
+	labelApp       = "app"
+	appName        = "flux-operator"
+	labelName      = "app.kubernetes.io/name"
+	labelNamespace = "namespace"
+	// labelScaled is on ranks only: an autoscaler's selector there.
+	labelScaled = "hpa-selector"
+	// labelJobName is the Job controller's on ranks; on the pod of services it is not.
+	labelJobName = "job-name"
+)
+
+func upstreamLabels(mc *api.MiniCluster) map[string]string {
+	return map[string]string{labelApp: appName, labelName: mc.Name, labelNamespace: mc.Namespace}
+}
+
+// dnsPolicy returns the DNS policy of the ranks' pods; empty for Kubernetes' default.
+// Ranks find each other by the cluster's DNS: None would need a list of name servers,
+// and with Default no host name of a rank resolves, which brokers need.
+func dnsPolicy(mc *api.MiniCluster) corev1.DNSPolicy {
+	policy := mc.Spec.Pod.DNSPolicy
+	if policy == corev1.DNSNone || policy == corev1.DNSDefault && FluxEnabled(mc) && mc.Spec.Flux.BrokerConfig == "" {
+		return corev1.DNSClusterFirst
+	}
+	return policy
 }
 
 // batchPrefix begins the labels of the Job controller, such as
@@ -99,8 +130,8 @@ func setOptions(spec *corev1ac.PodSpecApplyConfiguration, mc *api.MiniCluster) e
 	if pod.RuntimeClassName != "" {
 		spec.WithRuntimeClassName(pod.RuntimeClassName)
 	}
-	if pod.DNSPolicy != "" {
-		spec.WithDNSPolicy(pod.DNSPolicy)
+	if policy := dnsPolicy(mc); policy != "" {
+		spec.WithDNSPolicy(policy)
 	}
 	if pod.HostIPC {
 		spec.WithHostIPC(true)
@@ -111,14 +142,9 @@ func setOptions(spec *corev1ac.PodSpecApplyConfiguration, mc *api.MiniCluster) e
 	if mc.Spec.ShareProcessNamespace {
 		spec.WithShareProcessNamespace(true)
 	}
-	security := corev1ac.PodSecurityContext()
-	if pod.SecurityContext != nil {
-		if err := convert(pod.SecurityContext, security); err != nil {
-			return fmt.Errorf("pod.securityContext: %w", err)
-		}
-	}
-	if security.SeccompProfile == nil {
-		security.WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
+	security, err := podSecurity(pod.SecurityContext, pod.Restricted)
+	if err != nil {
+		return err
 	}
 	spec.WithSecurityContext(security)
 	return nil

@@ -9,19 +9,32 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-func TestRanksPodIsRestricted(t *testing.T) {
+func TestRanksPodHasNothingThatItDoesNotAskFor(t *testing.T) {
 	for _, mc := range []*api.MiniCluster{sample(), plainSample()} {
 		spec := builtPod(t, mc).Spec
 		if *spec.AutomountServiceAccountToken || *spec.EnableServiceLinks || spec.RestartPolicy != corev1.RestartPolicyNever {
 			t.Errorf("pod %s", encode(t, spec))
 		}
 		equal(t, "seccomp", spec.SecurityContext.SeccompProfile.Type, corev1.SeccompProfileTypeRuntimeDefault)
-		for _, c := range append(spec.InitContainers, spec.Containers...) {
-			if *c.SecurityContext.AllowPrivilegeEscalation || c.SecurityContext.Privileged != nil {
-				t.Errorf("container %s: %s", c.Name, encode(t, c.SecurityContext))
-			}
-			equal(t, c.Name, *c.SecurityContext.Capabilities, corev1.Capabilities{Drop: []corev1.Capability{"ALL"}})
-		}
+	}
+}
+
+// TestNamesOfRanksResolve: with other policies brokers would not find each other.
+func TestNamesOfRanksResolve(t *testing.T) {
+	for _, c := range []struct {
+		policy corev1.DNSPolicy
+		change func(*api.MiniClusterSpec)
+		want   corev1.DNSPolicy
+	}{
+		{corev1.DNSNone, func(*api.MiniClusterSpec) {}, corev1.DNSClusterFirst},
+		{corev1.DNSNone, func(s *api.MiniClusterSpec) { s.Flux.Enabled = ptr.To(false) }, corev1.DNSClusterFirst},
+		{corev1.DNSDefault, func(*api.MiniClusterSpec) {}, corev1.DNSClusterFirst},
+		{corev1.DNSDefault, func(s *api.MiniClusterSpec) { s.Flux.BrokerConfig = "[x]" }, corev1.DNSDefault},
+		{corev1.DNSDefault, func(s *api.MiniClusterSpec) { s.Flux.Enabled = ptr.To(false) }, corev1.DNSDefault},
+		{"", func(*api.MiniClusterSpec) {}, ""},
+	} {
+		mc := with(with(sample(), c.change), func(s *api.MiniClusterSpec) { s.Pod.DNSPolicy = c.policy })
+		equal(t, string(c.policy), builtPod(t, mc).Spec.DNSPolicy, c.want)
 	}
 }
 
@@ -69,10 +82,11 @@ func TestSeccompProfileOfTheUserStays(t *testing.T) {
 func TestLabelsOfOthersKeepTheirValues(t *testing.T) {
 	mc := with(sample(), func(s *api.MiniClusterSpec) {
 		s.JobLabels = map[string]string{"both": "job", "job": "1", "job-name": "x", api.LabelMiniCluster: "x"}
-		s.Pod.Labels = map[string]string{"both": "pod", "pod": "1", "batch.kubernetes.io/controller-uid": "x", api.LabelRole: "x"}
+		s.Pod.Labels = map[string]string{"both": "pod", "pod": "1", "app": "mine", "batch.kubernetes.io/controller-uid": "x", api.LabelRole: "x"}
 	})
 	equal(t, "labels of pods", builtPod(t, mc).Labels, map[string]string{
 		"both": "pod", "job": "1", "pod": "1",
+		"app": "mine", "app.kubernetes.io/name": "sample", "namespace": "ns", "hpa-selector": "sample",
 		api.LabelMiniCluster: "sample", api.LabelRole: api.RoleRank, api.LabelManagedBy: api.ManagedBy,
 	})
 	job, err := Job(mc, 2, 4, settings())

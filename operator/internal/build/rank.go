@@ -2,6 +2,7 @@ package build
 
 import (
 	"errors"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -12,8 +13,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
-// agentContainerName is the name of the init container that installs the agent.
-const agentContainerName = "gopherlocks-agent"
+// AgentContainerName is the name of the init container that installs the agent. No
+// other container has it.
+const AgentContainerName = "gopherlocks-agent"
 
 // agentUser is whom the agent is installed by: anybody but root.
 const agentUser = 65532
@@ -25,16 +27,16 @@ type rankPod struct {
 	volumes []*corev1ac.VolumeApplyConfiguration
 }
 
-// buildRank returns the parts of a pod that run its rank.
-func buildRank(mc *api.MiniCluster, size, maximum int32, s Settings) (rankPod, error) {
+// buildRank returns the parts of a pod that run its rank. volumes are the users'.
+func buildRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32, s Settings) (rankPod, error) {
 	if FluxEnabled(mc) {
-		return buildFluxRank(mc, size, maximum, s)
+		return buildFluxRank(mc, volumes, size, maximum, s)
 	}
-	return buildPlainRank(mc, maximum, s)
+	return buildPlainRank(mc, volumes, maximum, s)
 }
 
 // buildFluxRank: the agent is the entrypoint, and starts the broker.
-func buildFluxRank(mc *api.MiniCluster, size, maximum int32, s Settings) (rankPod, error) {
+func buildFluxRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32, s Settings) (rankPod, error) {
 	if s.AgentImage == "" {
 		return rankPod{}, errNoAgentImage
 	}
@@ -43,8 +45,11 @@ func buildFluxRank(mc *api.MiniCluster, size, maximum int32, s Settings) (rankPo
 		return rankPod{}, err
 	}
 	user := *FluxContainer(mc)
-	rank := userContainer(RankContainerName(mc), user).
-		WithCommand(agentapi.Program, "rank").
+	rank, err := userContainer(RankContainerName(mc), user, volumes.names[rankIndex(mc)], mc.Spec.Pod.Restricted)
+	if err != nil {
+		return rankPod{}, err
+	}
+	rank.WithCommand(agentapi.Program, "rank").
 		WithEnv(userEnvironment(user.Secrets,
 			fluxconf.SchedulerEnvironment(mc.Spec.Flux.Scheduler.Simple), mc.Spec.Flux.Environment, user.Environment)...).
 		WithEnv(rankEnvironment(mc, maximum)...).
@@ -55,13 +60,21 @@ func buildFluxRank(mc *api.MiniCluster, size, maximum int32, s Settings) (rankPo
 			containerPort("health", agentapi.HealthPort)).
 		WithVolumeMounts(fluxMounts(mc)...).
 		WithReadinessProbe(readinessProbe())
+	installer, err := agentInstaller(mc, s)
+	if err != nil {
+		return rankPod{}, err
+	}
 	pod := rankPod{
-		init:    []*corev1ac.ContainerApplyConfiguration{agentInstaller(mc, s)},
+		init:    []*corev1ac.ContainerApplyConfiguration{installer},
 		rank:    rank,
 		volumes: append([]*corev1ac.VolumeApplyConfiguration{agentFolder()}, fluxVolumes(mc)...),
 	}
 	if viewPath(mc) != "" {
-		pod.init = append(pod.init, viewCopier(mc))
+		view, err := viewCopier(mc)
+		if err != nil {
+			return rankPod{}, err
+		}
+		pod.init = append(pod.init, view)
 	}
 	return pod, nil
 }
@@ -69,14 +82,14 @@ func buildFluxRank(mc *api.MiniCluster, size, maximum int32, s Settings) (rankPo
 // buildPlainRank: the agent runs the command, so that a rank that is stopped
 // never exits with 0. Without a command there is nothing for it to run: the image
 // starts as it would anywhere.
-func buildPlainRank(mc *api.MiniCluster, maximum int32, s Settings) (rankPod, error) {
+func buildPlainRank(mc *api.MiniCluster, volumes podVolumes, maximum int32, s Settings) (rankPod, error) {
 	user := *FluxContainer(mc)
-	command, err := directCommand(containerPath("containers", rankIndex(mc)), user, mc.Spec.Logging.Strict)
+	command := directCommand(user, besideRank(mc))
+	rank, err := userContainer(RankContainerName(mc), user, volumes.names[rankIndex(mc)], mc.Spec.Pod.Restricted)
 	if err != nil {
 		return rankPod{}, err
 	}
-	rank := userContainer(RankContainerName(mc), user).
-		WithEnv(userEnvironment(user.Secrets, user.Environment)...).
+	rank.WithEnv(userEnvironment(user.Secrets, user.Environment)...).
 		WithEnv(rankEnvironment(mc, maximum)...)
 	if len(command) == 0 || user.NoWrapEntrypoint {
 		setCommand(rank, command, user.NoWrapEntrypoint)
@@ -85,10 +98,14 @@ func buildPlainRank(mc *api.MiniCluster, maximum int32, s Settings) (rankPod, er
 	if s.AgentImage == "" {
 		return rankPod{}, errNoAgentImage
 	}
+	installer, err := agentInstaller(mc, s)
+	if err != nil {
+		return rankPod{}, err
+	}
 	rank.WithCommand(append([]string{agentapi.Program, "plain", "--"}, command...)...).
 		WithVolumeMounts(mount(agentVolume, agentapi.Folder))
 	return rankPod{
-		init:    []*corev1ac.ContainerApplyConfiguration{agentInstaller(mc, s)},
+		init:    []*corev1ac.ContainerApplyConfiguration{installer},
 		rank:    rank,
 		volumes: []*corev1ac.VolumeApplyConfiguration{agentFolder()},
 	}, nil
@@ -97,14 +114,18 @@ func buildPlainRank(mc *api.MiniCluster, maximum int32, s Settings) (rankPod, er
 var errNoAgentImage = errors.New("the operator does not know the agent's image: it must be told when it starts")
 
 // agentInstaller copies the agent to where the rank's container finds it.
-func agentInstaller(mc *api.MiniCluster, s Settings) *corev1ac.ContainerApplyConfiguration {
+func agentInstaller(mc *api.MiniCluster, s Settings) (*corev1ac.ContainerApplyConfiguration, error) {
+	security, err := hardened(api.SecurityContext{}, true)
+	if err != nil {
+		return nil, err
+	}
 	container := corev1ac.Container().
-		WithName(agentContainerName).
+		WithName(AgentContainerName).
 		WithImage(s.AgentImage).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithArgs("install", agentapi.Program).
 		WithVolumeMounts(mount(agentVolume, agentapi.Folder)).
-		WithSecurityContext(securityContext(api.SecurityContext{}).
+		WithSecurityContext(security.
 			// Whatever the pod's security context says of its containers.
 			WithRunAsNonRoot(true).
 			WithRunAsUser(agentUser).
@@ -112,22 +133,26 @@ func agentInstaller(mc *api.MiniCluster, s Settings) *corev1ac.ContainerApplyCon
 	if r := resources(initResources(mc)); r != nil {
 		container.WithResources(r)
 	}
-	return container
+	return container, nil
 }
 
 // viewCopier copies Flux out of the view's image. The agent does it, which by
 // then is installed.
-func viewCopier(mc *api.MiniCluster) *corev1ac.ContainerApplyConfiguration {
+func viewCopier(mc *api.MiniCluster) (*corev1ac.ContainerApplyConfiguration, error) {
 	view := mc.Spec.Flux.Container
+	security, err := hardened(view.SecurityContext, mc.Spec.Pod.Restricted)
+	if err != nil {
+		return nil, fmt.Errorf("flux.container.%w", err)
+	}
 	container := corev1ac.Container().
 		WithName(viewContainerName(mc)).
 		WithImage(withDefault(view.Image, defaultViewImage)).
-		WithImagePullPolicy(pullPolicy(view.PullAlways)).
+		WithImagePullPolicy(pullPolicy(view.PullAlways, view.ImagePullPolicy)).
 		WithCommand(agentapi.Program, "copy-view", viewPath(mc)).
 		WithVolumeMounts(
 			mount(agentVolume, agentapi.Folder).WithReadOnly(true),
 			mount(viewVolume, viewPath(mc))).
-		WithSecurityContext(securityContext(api.SecurityContext{}))
+		WithSecurityContext(security)
 	if view.WorkingDir != "" {
 		container.WithWorkingDir(view.WorkingDir)
 	}
@@ -138,11 +163,11 @@ func viewCopier(mc *api.MiniCluster) *corev1ac.ContainerApplyConfiguration {
 	if r := resources(wish); r != nil {
 		container.WithResources(r)
 	}
-	return container
+	return container, nil
 }
 
 func viewContainerName(mc *api.MiniCluster) string {
-	return withDefault(mc.Spec.Flux.Container.Name, defaultViewName)
+	return withDefault(mc.Spec.Flux.Container.Name, DefaultViewName)
 }
 
 // initResources returns CPU and memory of the rank's container, for init
@@ -186,16 +211,19 @@ func readinessProbe() *corev1ac.ProbeApplyConfiguration {
 }
 
 // rankContainers returns the containers of a rank's pod, in the order of the spec.
-func rankContainers(mc *api.MiniCluster, maximum int32, rank *corev1ac.ContainerApplyConfiguration) ([]*corev1ac.ContainerApplyConfiguration, error) {
+func rankContainers(mc *api.MiniCluster, volumes podVolumes, maximum int32, rank *corev1ac.ContainerApplyConfiguration) ([]*corev1ac.ContainerApplyConfiguration, error) {
 	var containers []*corev1ac.ContainerApplyConfiguration
 	for i, c := range mc.Spec.Containers {
 		if i == rankIndex(mc) {
 			containers = append(containers, rank)
 			continue
 		}
-		container, err := sideContainer(containerPath("containers", i), c, mc.Spec.Logging.Strict)
+		container, err := sideContainer(c, volumes.names[i], mc.Spec.Pod.Restricted, besideRank(mc))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s.%w", containerPath("containers", i), err)
+		}
+		if place := mountPath(mc); FluxEnabled(mc) && place != "" && !hasVolumeAt(c, place) {
+			container.WithVolumeMounts(mount(viewVolume, place))
 		}
 		containers = append(containers, container.WithEnv(rankEnvironment(mc, maximum)...))
 	}

@@ -42,10 +42,12 @@ func TestAgentRunsTheRankOfFlux(t *testing.T) {
 	equal(t, "copy", pod.Spec.InitContainers[1].Command, []string{agentapi.Program, "copy-view", "/mnt/flux"})
 }
 
-func TestSecretIsForTheOwnerOnly(t *testing.T) {
+// TestSecretIsForTheRanksContainerOnly: its user may be another than root, so that all
+// can read the files.
+func TestSecretIsForTheRanksContainerOnly(t *testing.T) {
 	for _, volume := range builtPod(t, sample()).Spec.Volumes {
 		if volume.Secret != nil {
-			equal(t, "Secret", *volume.Secret, corev1.SecretVolumeSource{SecretName: SecretName(sample()), DefaultMode: ptr.To[int32](0o400)})
+			equal(t, "Secret", *volume.Secret, corev1.SecretVolumeSource{SecretName: SecretName(sample()), DefaultMode: ptr.To[int32](0o444)})
 			return
 		}
 	}
@@ -72,14 +74,41 @@ func TestStateFolderOfTheUserReplacesOurs(t *testing.T) {
 }
 
 func TestViewCanBeDisabled(t *testing.T) {
-	pod := builtPod(t, with(sample(), func(s *api.MiniClusterSpec) {
+	mc := with(sample(), func(s *api.MiniClusterSpec) {
 		s.Flux.Container = api.FluxContainer{Disable: true, ImagePullSecret: "registry"}
-	}))
+	})
+	pod := builtPod(t, mc)
 	if len(pod.Spec.InitContainers) != 1 || len(pod.Spec.ImagePullSecrets) != 0 {
 		t.Errorf("pod %s", encode(t, pod.Spec))
 	}
-	if paths := mountPaths(container(t, pod, "sample")); slices.Contains(paths, "/mnt/flux") {
+	// Its volume stays, for the broker's socket.
+	if paths := mountPaths(container(t, pod, "sample")); !slices.Contains(paths, "/mnt/flux") {
 		t.Errorf("mounts %q", paths)
+	}
+	equal(t, "view", toldConfig(t, mc, 2, 4).ViewPath, "")
+}
+
+// TestRankThatIsNotRootHasTheViewInPlace: it cannot link it there itself.
+func TestRankThatIsNotRootHasTheViewInPlace(t *testing.T) {
+	user := func(n int64) *corev1.PodSecurityContext { return &corev1.PodSecurityContext{RunAsUser: &n} }
+	for what, c := range map[string]struct {
+		change func(*api.MiniClusterSpec)
+		want   bool
+	}{
+		"nothing is said":      {func(*api.MiniClusterSpec) {}, false},
+		"the pod's user":       {func(s *api.MiniClusterSpec) { s.Pod.SecurityContext = user(7) }, true},
+		"the container's user": {func(s *api.MiniClusterSpec) { s.Containers[0].SecurityContext.RunAsUser = ptr.To[int64](7) }, true},
+		"the container is root": {func(s *api.MiniClusterSpec) {
+			s.Pod.SecurityContext, s.Containers[0].SecurityContext.RunAsUser = user(7), ptr.To[int64](0)
+		}, false},
+		"not root":               {func(s *api.MiniClusterSpec) { s.Containers[0].SecurityContext.RunAsNonRoot = ptr.To(true) }, true},
+		"restricted":             {func(s *api.MiniClusterSpec) { s.Pod.Restricted = true }, true},
+		"restricted and no view": {func(s *api.MiniClusterSpec) { s.Pod.Restricted, s.Flux.Container.Disable = true, true }, false},
+	} {
+		paths := mountPaths(container(t, builtPod(t, with(sample(), c.change)), "sample"))
+		if got := slices.Contains(paths, agentapi.ViewSoftware); got != c.want {
+			t.Errorf("%s: mounts %q", what, paths)
+		}
 	}
 }
 

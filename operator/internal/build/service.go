@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -21,17 +22,50 @@ func Service(mc *api.MiniCluster) *corev1ac.ServiceApplyConfiguration {
 		WithPublishNotReadyAddresses(true).
 		WithSelector(ServiceSelector(mc))
 	for _, port := range servicePorts(mc) {
-		spec.WithPorts(corev1ac.ServicePort().
-			WithName(portName(port)).
-			WithProtocol(corev1.ProtocolTCP).
-			WithPort(port).
-			WithTargetPort(intstr.FromInt32(port)))
+		spec.WithPorts(servicePort(port))
 	}
 	service := corev1ac.Service(ServiceName(mc), mc.Namespace).
 		WithLabels(Labels(mc.Name)).
 		WithOwnerReferences(ownerReference(mc)).
 		WithSpec(spec)
 	return service.WithAnnotations(contentAnnotation(service))
+}
+
+// SideServices returns a Service for each container beside the rank that has ports, as
+// the Flux Operator makes them: of the container's name, in front of all ranks. There is
+// none for a container whose name is no name of a Service, or that of the headless
+// Service, which has these ports too.
+// Source: flux-framework/flux-operator, controllers/flux/minicluster.go.
+func SideServices(mc *api.MiniCluster) []*corev1ac.ServiceApplyConfiguration {
+	var services []*corev1ac.ServiceApplyConfiguration
+	for i, c := range mc.Spec.Containers {
+		if i == rankIndex(mc) || len(c.Ports) == 0 || !hasService(mc, c) {
+			continue
+		}
+		spec := corev1ac.ServiceSpec().WithSelector(RankLabels(mc.Name))
+		for _, port := range portsOf(c) {
+			spec.WithPorts(servicePort(port))
+		}
+		service := corev1ac.Service(c.Name, mc.Namespace).
+			WithLabels(Labels(mc.Name)).
+			WithOwnerReferences(ownerReference(mc)).
+			WithSpec(spec)
+		services = append(services, service.WithAnnotations(contentAnnotation(service)))
+	}
+	return services
+}
+
+// hasService tells whether a Service can have the container's name.
+func hasService(mc *api.MiniCluster, c api.Container) bool {
+	return c.Name != ServiceName(mc) && len(validation.IsDNS1035Label(c.Name)) == 0
+}
+
+func servicePort(port int32) *corev1ac.ServicePortApplyConfiguration {
+	return corev1ac.ServicePort().
+		WithName(portName(port)).
+		WithProtocol(corev1.ProtocolTCP).
+		WithPort(port).
+		WithTargetPort(intstr.FromInt32(port))
 }
 
 // ServiceSelector returns the labels of the pods that have host names: ranks, and

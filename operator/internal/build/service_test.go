@@ -74,3 +74,31 @@ func TestNamesResolveBeforeRanksAreReady(t *testing.T) {
 	}
 	equal(t, "subdomain", builtPod(t, mc).Spec.Subdomain, "net")
 }
+
+// TestContainersBesideTheRankHaveServices: as with the Flux Operator, those with ports.
+func TestContainersBesideTheRankHaveServices(t *testing.T) {
+	mc := with(sample(), func(s *api.MiniClusterSpec) {
+		s.Network.HeadlessName = "net"
+		s.Containers[0].RunFlux, s.Containers[0].Ports = true, []int32{1}
+		s.Containers = append(s.Containers,
+			api.Container{Name: "front", Image: "i", Ports: []int32{80, 8080, 80}},
+			api.Container{Name: "quiet", Image: "i"},
+			api.Container{Name: "net", Image: "i", Ports: []int32{81}},
+			api.Container{Name: "7up", Image: "i", Ports: []int32{82}})
+	})
+	services := decode[[]corev1.Service](t, SideServices(mc))
+	if len(services) != 1 {
+		t.Fatalf("%d Services", len(services))
+	}
+	front := services[0]
+	equal(t, "name", front.Namespace+"/"+front.Name, "ns/front")
+	equal(t, "owner", front.OwnerReferences[0].UID, mc.UID)
+	var ports []string
+	for _, port := range front.Spec.Ports {
+		ports = append(ports, port.Name+" to "+port.TargetPort.String())
+	}
+	equal(t, "ports", ports, []string{"port-80 to 80", "port-8080 to 8080"})
+	if front.Spec.ClusterIP != "" || !labels.SelectorFromSet(front.Spec.Selector).Matches(labels.Set(builtPod(t, mc).Labels)) {
+		t.Errorf("Service %s", encode(t, front.Spec))
+	}
+}

@@ -1,10 +1,10 @@
 package build
 
 import (
+	"fmt"
 	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -22,24 +22,30 @@ func ServicesPod(mc *api.MiniCluster) (*appsv1ac.DeploymentApplyConfiguration, e
 	if err := Check(mc); err != nil {
 		return nil, err
 	}
+	volumes := userVolumes(mc.Spec.Services)
+	security, err := podSecurity(nil, mc.Spec.Pod.Restricted)
+	if err != nil {
+		return nil, err
+	}
 	spec := corev1ac.PodSpec().
 		WithHostname(ServicesName(mc.Name)).
 		WithSubdomain(ServiceName(mc)).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
-		WithSecurityContext(corev1ac.PodSecurityContext().
-			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithSecurityContext(security).
 		WithImagePullSecrets(pullSecrets(mc.Spec.Services)...).
-		WithVolumes(userVolumes(mc.Spec.Services)...)
+		WithVolumes(volumes.volumes...)
 	for i, c := range mc.Spec.Services {
-		container, err := sideContainer(containerPath("services", i), c, mc.Spec.Logging.Strict)
+		container, err := sideContainer(c, volumes.names[i], mc.Spec.Pod.Restricted, surroundings{strict: mc.Spec.Logging.Strict})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s.%w", containerPath("services", i), err)
 		}
 		spec.WithContainers(container)
 	}
-	selector := servicesLabels(mc.Name)
-	podLabels := Labels(mc.Name)
+	selector := ServicesLabels(mc.Name)
+	podLabels := upstreamLabels(mc)
+	podLabels[labelJobName], podLabels[api.LabelJobIndex] = mc.Name, api.RoleServices
+	maps.Copy(podLabels, Labels(mc.Name))
 	maps.Copy(podLabels, selector)
 	deployment := appsv1ac.Deployment(ServicesName(mc.Name), mc.Namespace).
 		WithLabels(Labels(mc.Name)).
@@ -55,8 +61,8 @@ func ServicesPod(mc *api.MiniCluster) (*appsv1ac.DeploymentApplyConfiguration, e
 	return deployment.WithAnnotations(contentAnnotation(deployment)), nil
 }
 
-// servicesLabels returns the labels that the pod of services has, and no other.
-func servicesLabels(name string) map[string]string {
+// ServicesLabels returns the labels that the pod of services has, and no other.
+func ServicesLabels(name string) map[string]string {
 	return map[string]string{
 		api.LabelMiniCluster: name,
 		api.LabelRole:        api.RoleServices,

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -51,6 +52,10 @@ func TestServicesAreOnePodWithAHostName(t *testing.T) {
 	equal(t, "volumes", pod.Spec.Volumes[0].PersistentVolumeClaim.ClaimName, "claim")
 	db := container(t, pod, "db")
 	equal(t, "variables", db.Env, []corev1.EnvVar{{Name: "A", Value: "1"}})
-	equal(t, "command", db.Command, []string{"/bin/sh", "-c", "prepare\nexec \"$$@\"", "sh", "serve"})
+	equal(t, "command", db.Command, []string{"/bin/sh", "-c", strings.ReplaceAll(bashOrShell, "$", "$$"), "sh", "prepare\nexec \"$$@\"", "sh", "serve"})
+	equal(t, "labels", pod.Labels, map[string]string{
+		"app": "flux-operator", "app.kubernetes.io/name": "sample", "namespace": "ns", "job-name": "sample", "job-index": "services",
+		api.LabelMiniCluster: "sample", api.LabelRole: api.RoleServices, api.LabelManagedBy: api.ManagedBy,
+	})
 	equal(t, "containers", len(pod.Spec.Containers), 2)
 }

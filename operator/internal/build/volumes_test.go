@@ -1,6 +1,7 @@
 package build
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,10 +41,61 @@ func TestOneNameIsOneVolume(t *testing.T) {
 	got := decode[[]corev1.Volume](t, userVolumes([]api.Container{
 		{Volumes: map[string]api.Volume{"b": {ClaimName: "claim"}, "a": {HostPath: "/a"}}},
 		{Volumes: map[string]api.Volume{"b": {ClaimName: "claim", ReadOnly: true}, "c": {HostPath: "/c"}}},
-	}))
+	}).volumes)
 	equal(t, "volumes", len(got), 3)
 	equal(t, "order", []string{got[0].Name, got[1].Name, got[2].Name}, []string{"a", "b", "c"})
 	equal(t, "source", got[1].PersistentVolumeClaim.ClaimName, "claim")
+}
+
+// TestVolumeWithoutASource is the one of its name that has one, or else an emptyDir.
+func TestVolumeWithoutASource(t *testing.T) {
+	p := userVolumes([]api.Container{
+		{Volumes: map[string]api.Volume{"data": {Path: "/data"}, "none": {Path: "/none"}}},
+		{Volumes: map[string]api.Volume{"data": {Path: "/in", HostPath: "/host"}}},
+	})
+	got := decode[[]corev1.Volume](t, p.volumes)
+	equal(t, "volumes", len(got), 2)
+	equal(t, "data", got[0].HostPath.Path, "/host")
+	if got[1].Name != "none" || got[1].EmptyDir == nil {
+		t.Errorf("volume %s", encode(t, got[1]))
+	}
+	equal(t, "names", p.names, []map[string]string{{"data": "data", "none": "none"}, {"data": "data"}})
+}
+
+// TestOneNameWithTwoSources: each container has what it asks for.
+func TestOneNameWithTwoSources(t *testing.T) {
+	p := userVolumes([]api.Container{
+		{Volumes: map[string]api.Volume{"data": {Path: "/data", ClaimName: "one"}}},
+		{Volumes: map[string]api.Volume{"data": {Path: "/data", ClaimName: "two"}, "data-2": {Path: "/x", EmptyDir: true}}},
+		{Volumes: map[string]api.Volume{"data": {Path: "/data", ClaimName: "two"}}},
+	})
+	claims := map[string]string{}
+	for _, volume := range decode[[]corev1.Volume](t, p.volumes) {
+		if claim := volume.PersistentVolumeClaim; claim != nil {
+			claims[volume.Name] = claim.ClaimName
+		}
+	}
+	equal(t, "claims", claims, map[string]string{"data": "one", "data-3": "two"})
+	equal(t, "names", p.names, []map[string]string{{"data": "data"}, {"data": "data-3", "data-2": "data-2"}, {"data": "data-3"}})
+	long := strings.Repeat("a", 63)
+	if name := freeName(long, map[string]bool{}); len(name) != 63 || name == long {
+		t.Errorf("name %s", name)
+	}
+}
+
+func TestEmptyDirWithoutAPathIsSharedMemory(t *testing.T) {
+	mc := with(sample(), func(s *api.MiniClusterSpec) {
+		memory := map[string]api.Volume{"memory": {EmptyDir: true}}
+		s.Containers[0].Volumes = memory
+		s.Services = []api.Container{{Name: "db", Image: "i", Volumes: memory}}
+	})
+	services, err := ServicesPod(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := corev1.VolumeMount{Name: "memory", MountPath: "/dev/shm"}
+	equal(t, "rank", container(t, builtPod(t, mc), "sample").VolumeMounts[0], want)
+	equal(t, "service", decode[corev1.PodTemplateSpec](t, services.Spec.Template).Spec.Containers[0].VolumeMounts[0], want)
 }
 
 func TestEachContainerHasItsOwnMounts(t *testing.T) {
@@ -55,7 +107,9 @@ func TestEachContainerHasItsOwnMounts(t *testing.T) {
 			api.Container{Name: "other", Image: "i"})
 	}))
 	equal(t, "rank", container(t, pod, "sample").VolumeMounts[0], corev1.VolumeMount{Name: "data", MountPath: "/data"})
-	equal(t, "reader", container(t, pod, "reader").VolumeMounts, []corev1.VolumeMount{{Name: "data", MountPath: "/in", ReadOnly: true}})
-	equal(t, "other", len(container(t, pod, "other").VolumeMounts), 0)
+	equal(t, "reader", container(t, pod, "reader").VolumeMounts, []corev1.VolumeMount{
+		{Name: "data", MountPath: "/in", ReadOnly: true}, {Name: viewVolume, MountPath: "/mnt/flux"},
+	})
+	equal(t, "other", mountPaths(container(t, pod, "other")), []string{"/mnt/flux"})
 	equal(t, "volumes", len(pod.Spec.Volumes), 5)
 }

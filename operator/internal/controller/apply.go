@@ -12,8 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+	"github.com/gopherlocks/gopherlocks/operator/internal/queue"
 )
 
 // ownership is how all objects are applied.
@@ -22,10 +24,10 @@ var ownership = []client.ApplyOption{client.FieldOwner(plan.FieldManager), clien
 // apply does what the plan says. Where that fails, the plan tells of no more than
 // was done.
 func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) error {
-	err := r.applyRanks(ctx, o, *p)
+	err := r.applyRanks(ctx, o, p)
 	ranks := err == nil
 	if ranks {
-		err = r.applyRest(ctx, o, *p)
+		err = r.applyRest(ctx, o, p)
 	}
 	// Whatever is wrong with the objects, ranks that are lost are to come back.
 	err = cmp.Or(r.applyPods(ctx, *p), err)
@@ -41,8 +43,8 @@ func (r *reconciler) apply(ctx context.Context, o plan.Observed, p *plan.Plan) e
 
 // applyRanks does what the plan says about the ranks, and tells of it. Each write is
 // tied to the version of the object that the plan was made for.
-func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Plan) error {
-	if err := r.converse(o, p); err != nil {
+func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p *plan.Plan) error {
+	if err := r.converse(o, *p); err != nil {
 		return err
 	}
 	if o.Job == nil {
@@ -76,7 +78,7 @@ func (r *reconciler) applyRanks(ctx context.Context, o plan.Observed, p plan.Pla
 
 // applyRest does what else the plan says. It comes after the ranks, so that what is
 // wrong with it does not keep those that run from coming and going.
-func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p plan.Plan) error {
+func (r *reconciler) applyRest(ctx context.Context, o plan.Observed, p *plan.Plan) error {
 	if o.Job != nil {
 		if err := r.applyNeeded(ctx, o, p); err != nil {
 			return err
@@ -96,13 +98,33 @@ func (r *reconciler) applyPods(ctx context.Context, p plan.Plan) error {
 			return err
 		}
 	}
+	if p.LabelLead != nil {
+		if err := r.labelPod(ctx, p.LabelLead, api.LabelJobIndex, "0"); err != nil {
+			return err
+		}
+	}
 	for _, pod := range p.GiveUp {
 		if err := r.giveUp(ctx, pod); err != nil {
 			return err
 		}
 	}
 	for _, pod := range p.Leftovers {
-		if err := r.endPod(ctx, pod); err != nil {
+		if err := r.endPod(ctx, pod, "its rank has failed, and its other containers went on"); err != nil {
+			return err
+		}
+	}
+	for _, pod := range p.Orphans {
+		if err := r.endPod(ctx, pod, "it is a rank of a Job that is no more"); err != nil {
+			return err
+		}
+	}
+	for _, pod := range p.Ended {
+		if err := r.labelPod(ctx, pod, api.LabelEnded, "true"); err != nil {
+			return err
+		}
+	}
+	for _, pod := range p.Kept {
+		if err := r.letGo(ctx, pod); err != nil {
 			return err
 		}
 	}
@@ -110,9 +132,18 @@ func (r *reconciler) applyPods(ctx context.Context, p plan.Plan) error {
 }
 
 // applyNeeded applies what the ranks need, and the Service.
-func (r *reconciler) applyNeeded(ctx context.Context, o plan.Observed, p plan.Plan) error {
+func (r *reconciler) applyNeeded(ctx context.Context, o plan.Observed, p *plan.Plan) error {
 	if p.Prerequisites {
-		if err := r.applyPrerequisites(ctx, o.MiniCluster, o.Job == nil); err != nil {
+		again, err := r.applyPrerequisites(ctx, o, o.Job == nil)
+		if err != nil {
+			return err
+		}
+		if again > 0 {
+			p.WakeUp(o.Now.Add(again))
+		}
+	}
+	if p.Secret {
+		if err := r.createSecret(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -121,23 +152,32 @@ func (r *reconciler) applyNeeded(ctx context.Context, o plan.Observed, p plan.Pl
 			return fmt.Errorf("apply the Service: %w", err)
 		}
 	}
+	for _, service := range p.SideServices {
+		if err := r.client.Apply(ctx, service, ownership...); err != nil {
+			return fmt.Errorf("apply the Service %s: %w", *service.Name, err)
+		}
+	}
 	return nil
 }
 
-// converse tells the lead what the plan orders, and nothing more when it orders
+// converse tells and asks the lead what the plan orders, and nothing more when it orders
 // nothing.
 func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
-	key := client.ObjectKeyFromObject(o.MiniCluster)
-	if p.DrainOrder == nil {
+	mc, key := o.MiniCluster, client.ObjectKeyFromObject(o.MiniCluster)
+	known := func() (credentials.Credentials, error) { return deriveCredentials(r.key, mc) }
+	r.memory.of(mc).drain = p.DrainStatus
+	var drains, queues error
+	if order := p.DrainOrder; order != nil {
+		drains = r.drains.Set(key, drain.Order{UID: mc.UID, Host: p.Ranks.LeadAddress, Ranks: order.Ranks}, known)
+	} else {
 		r.drains.Drop(key)
-		return nil
 	}
-	c, err := deriveCredentials(r.key, o.MiniCluster)
-	if err != nil {
-		return err
+	if order := p.QueueOrder; order != nil {
+		queues = r.queues.Set(key, queue.Order{UID: mc.UID, Pod: order.Pod, Host: order.Host, MaxSize: p.Maximum}, known)
+	} else {
+		r.queues.Drop(key)
 	}
-	r.drains.Set(key, drain.Order{UID: o.MiniCluster.UID, Host: p.Ranks.LeadAddress, Ranks: p.DrainOrder.Ranks}, c)
-	return nil
+	return cmp.Or(drains, queues)
 }
 
 // record tells of e, in the log too. Whoever calls it has done what e tells of.

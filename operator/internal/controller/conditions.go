@@ -2,8 +2,10 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -62,6 +64,39 @@ func endCondition(conditionType string, isTrue bool, generation int64, p plan.Re
 	return condition(conditionType, isTrue, p.End.Reason, p.End.Message, generation)
 }
 
+// degradedCondition is true while something is in the way. Its reason is the reasons of
+// all of that, so that the status alone tells what has begun since.
+func degradedCondition(generation int64, p plan.Report) metav1.Condition {
+	var reasons []string
+	message := strings.TrimPrefix(plan.HindrancesText(p.Hindrances), "; ")
+	if _, ok := needAttention[p.State]; ok {
+		reasons = append(reasons, p.State)
+		message = p.Message
+		if !strings.HasSuffix(message, plan.HindrancesText(p.Hindrances)) {
+			message += plan.HindrancesText(p.Hindrances)
+		}
+	}
+	for _, h := range p.Hindrances {
+		if !slices.Contains(reasons, h.Reason) {
+			reasons = append(reasons, h.Reason)
+		}
+	}
+	if len(reasons) == 0 {
+		return condition(api.ConditionDegraded, false, api.ReasonAsExpected, "nothing keeps ranks from coming or going", generation)
+	}
+	return condition(api.ConditionDegraded, true, strings.Join(reasons, reasonSeparator), message, generation)
+}
+
+// reasonSeparator is between the reasons of the condition Degraded. The API allows it
+// in a reason.
+const reasonSeparator = ","
+
+// isDegradedBy tells whether the condition Degraded has the reason.
+func isDegradedBy(status api.MiniClusterStatus, reason string) bool {
+	c := meta.FindStatusCondition(status.Conditions, api.ConditionDegraded)
+	return c != nil && slices.Contains(strings.Split(c.Reason, reasonSeparator), reason)
+}
+
 // needAttention are the states that do not pass by themselves, as the log tells of
 // them.
 var needAttention = map[string]string{
@@ -69,6 +104,8 @@ var needAttention = map[string]string{
 	api.ReasonNameConflict: "Cannot use a name that is needed: an object of another owner has it",
 	api.ReasonInvalidSpec:  "Cannot follow the spec",
 	api.ReasonApplyFailed:  "Failed to apply what the spec asks for",
+	api.ReasonCutOff:       "Cut off the work of ranks beside others that have ended",
+	api.ReasonSuspended:    "Somebody has suspended the Job",
 }
 
 // longestMessage is the most that the API server takes in a condition, in

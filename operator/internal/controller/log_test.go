@@ -32,7 +32,7 @@ func running(t *testing.T) plan.Observed {
 	live := whatiftest.Running(t, &api.MiniCluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "sample", Namespace: "ns"},
 		Spec: api.MiniClusterSpec{
-			Size: 4, MinSize: 1, MaxSize: 4, Tasks: 1, Containers: []api.Container{{Image: "image"}},
+			Size: 4, MinSize: 1, MaxSize: 4, Tasks: ptr.To[int32](1), Containers: []api.Container{{Image: "image"}},
 		},
 	})
 	return plan.Observed{
@@ -139,14 +139,47 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 		"a refused Job": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "no GPU here" }, []string{
 			`"Failed to apply what the spec asks for" "state"="ApplyFailed" "reason"="the API server does not take a Job as the spec says: no GPU here"`,
 		}},
-		"an invalid spec": {func(o *plan.Observed) { o.MiniCluster.Spec.Pod.DNSPolicy = corev1.DNSNone }, []string{
-			`"Cannot follow the spec" "state"="InvalidSpec" "reason"="pod.dnsPolicy`,
+		"an invalid spec": {func(o *plan.Observed) { o.MiniCluster.Spec.Flux.CurveCert = "none" }, []string{
+			`"Cannot follow the spec" "state"="InvalidSpec" "reason"="flux.curveCert`,
 		}},
-		"a name conflict": {func(o *plan.Observed) { o.Service.OwnerReferences = nil }, []string{
+		"a name conflict": {func(o *plan.Observed) { o.Service.OwnerReferences, o.Service.Labels = nil, nil }, []string{
 			`"Cannot use a name that is needed: an object of another owner has it" "state"="NameConflict" "reason"="a Service called`,
+		}},
+		"a suspended Job": {func(o *plan.Observed) { o.Job.Spec.Suspend = ptr.To(true) }, []string{
+			`"Somebody has suspended the Job" "state"="Suspended" "reason"="the Job is suspended, so that`,
+		}},
+		"work that is cut off": {func(o *plan.Observed) {
+			o.MiniCluster.Spec.Flux.Enabled, o.MiniCluster.Spec.Size = ptr.To(false), 1
+			o.Job.Annotations[api.AnnotationTemplateHash] = build.TemplateHash(o.MiniCluster, 4)
+			o.Job.Status.CompletedIndexes = "0"
+		}, []string{
+			`"Shrank the Job" "from"=4 "to"=1 "reason"="spec.size is 1"`,
+			`"Cut off the work of ranks beside others that have ended" "state"="CutOff" "reason"="ended with exit code 0`,
+		}},
+		"a namespace that goes": {func(o *plan.Observed) { o.NamespaceEnds = true }, []string{
+			`"Deleted the Job and its pods" "reason"="the namespace is being deleted"`,
+		}},
+		"a Job without an owner": {func(o *plan.Observed) { o.Job.OwnerReferences = nil }, []string{
+			`"Deleted the Job to start all ranks anew" "reason"="it was that of an earlier MiniCluster, and has lost its owner"`,
 		}},
 		"the lead is lost": {func(o *plan.Observed) { o.Pods = o.Pods[1:] }, []string{
 			`"Lost the lead, which is being replaced" "state"="LeadLost" "reason"="3 of 4 ranks are ready; the lead is lost and is being replaced"`,
+		}},
+		"a rank fails": {func(o *plan.Observed) {
+			o.Pods[1].Status.Phase = corev1.PodFailed
+			o.Pods[1].Status.ContainerStatuses = []corev1.ContainerStatus{{
+				Name: build.RankContainerName(o.MiniCluster), State: corev1.ContainerState{
+					Terminated: &corev1.ContainerStateTerminated{ExitCode: 75, Message: `{"message":"no disk"}`, FinishedAt: metav1.NewTime(o.Now)},
+				},
+			}}
+		}, []string{
+			`"Something is in the way" "state"="ContainerFailing" "ranks"="1" "reason"="rank 1 has failed with exit code 75: no disk"`,
+		}},
+		"a rank is mended": {func(o *plan.Observed) {
+			o.MiniCluster.Status.Conditions = append(o.MiniCluster.Status.Conditions,
+				metav1.Condition{Type: api.ConditionDegraded, Status: metav1.ConditionTrue, Reason: api.ReasonContainerFailing})
+		}, []string{
+			`"Nothing is in the way any more" "was"="ContainerFailing"`,
 		}},
 		"the lead is back": {func(o *plan.Observed) {
 			o.MiniCluster.Status.Conditions = append(o.MiniCluster.Status.Conditions, metav1.Condition{Type: api.ConditionReady, Reason: api.ReasonLeadLost})
@@ -195,8 +228,7 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestLostLeadIsLoggedOnceWhileRanksAreLost: each changes the message, which becomes
-// another event.
+// TestLostLeadIsLoggedOnceWhileRanksAreLost: although each changes the message.
 func TestLostLeadIsLoggedOnceWhileRanksAreLost(t *testing.T) {
 	o := running(t)
 	o.Pods = o.Pods[1:]
@@ -225,12 +257,13 @@ func TestPodsThatAreEndedAreLogged(t *testing.T) {
 	ctx, lines := logged(t.Context())
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "sample-1-x"}, Spec: corev1.PodSpec{NodeName: "a"}}
 	r := &reconciler{client: podClient{}}
-	if err := r.applyPods(ctx, plan.Plan{Actions: plan.Actions{GiveUp: []*corev1.Pod{pod}, Leftovers: []*corev1.Pod{pod}}}); err != nil {
+	if err := r.applyPods(ctx, plan.Plan{Actions: plan.Actions{GiveUp: []*corev1.Pod{pod}, Leftovers: []*corev1.Pod{pod}, Orphans: []*corev1.Pod{pod}}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{
 		`"Reported a pod as ended" "pod"="sample-1-x" "node"="a" "reason"="it was deleted by force, and its node does not answer"`,
 		`"Deleted a pod" "pod"="sample-1-x" "reason"="its rank has failed, and its other containers went on"`,
+		`"Deleted a pod" "pod"="sample-1-x" "reason"="it is a rank of a Job that is no more"`,
 	}; !slices.Equal(*lines, want) {
 		t.Errorf("logged %q, want %q", *lines, want)
 	}

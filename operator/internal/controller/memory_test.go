@@ -38,3 +38,21 @@ func TestMiniClusterIsRememberedByItsUID(t *testing.T) {
 		t.Errorf("%d MiniClusters are remembered, want the last of each of 2 names", len(m.entries))
 	}
 }
+
+// TestDrainThatTheCacheHasNotSeenIsRemembered: else its ranks would stay drained when the
+// size grows again at once.
+func TestDrainThatTheCacheHasNotSeenIsRemembered(t *testing.T) {
+	e := &entry{drain: &api.Drain{Ranks: "1-3"}}
+	mc := &api.MiniCluster{}
+	if e.catchUp(mc); mc.Status.Drain == nil || mc.Status.Drain.Ranks != "1-3" {
+		t.Errorf("status.drain is %+v", mc.Status.Drain)
+	}
+	mc.Status.Drain = &api.Drain{Ranks: "2"}
+	if e.catchUp(mc); mc.Status.Drain.Ranks != "2" {
+		t.Errorf("status.drain is %+v, want what the cache has", mc.Status.Drain)
+	}
+	mc.Status.Drain, e.drain = nil, nil
+	if e.catchUp(mc); mc.Status.Drain != nil {
+		t.Errorf("status.drain is %+v, and no rank is to go", mc.Status.Drain)
+	}
+}

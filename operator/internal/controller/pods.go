@@ -24,6 +24,16 @@ func (r *reconciler) forgetStops(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
+// labelPod gives a rank's pod a label.
+func (r *reconciler) labelPod(ctx context.Context, pod *corev1.Pod, name, value string) error {
+	labelled := pod.DeepCopy()
+	labelled.Labels[name] = value
+	if err := r.client.Patch(ctx, labelled, client.MergeFrom(pod)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("label pod %s with %s: %w", pod.Name, name, err)
+	}
+	return nil
+}
+
 // givenUp is the reason of the condition DisruptionTarget of a pod that was
 // deleted by force. With that condition, its end counts as no failure of the rank.
 const givenUp = "DeletionByForce"
@@ -46,11 +56,22 @@ func (r *reconciler) giveUp(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// endPod deletes a pod, so that the Job replaces it: see plan.Actions.Leftovers.
-func (r *reconciler) endPod(ctx context.Context, pod *corev1.Pod) error {
+// endPod deletes a pod: see plan.Actions.Leftovers and plan.Actions.Orphans.
+func (r *reconciler) endPod(ctx context.Context, pod *corev1.Pod, because string) error {
 	if err := r.client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("delete pod %s, whose rank has failed: %w", pod.Name, err)
+		return fmt.Errorf("delete pod %s, since %s: %w", pod.Name, because, err)
 	}
-	log.FromContext(ctx).Info("Deleted a pod", "pod", pod.Name, "reason", "its rank has failed, and its other containers went on")
+	log.FromContext(ctx).Info("Deleted a pod", "pod", pod.Name, "reason", because)
+	return nil
+}
+
+// letGo takes the Job controller's finalizer from a pod: see plan.Actions.Kept.
+func (r *reconciler) letGo(ctx context.Context, pod *corev1.Pod) error {
+	free := pod.DeepCopy()
+	free.Finalizers = slices.DeleteFunc(free.Finalizers, func(f string) bool { return f == batchv1.JobTrackingFinalizer })
+	err := r.client.Patch(ctx, free, client.MergeFromWithOptions(pod, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("let pod %s go: %w", pod.Name, err)
+	}
 	return nil
 }

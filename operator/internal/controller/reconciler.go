@@ -5,9 +5,11 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	ctrlbuilder "sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -24,9 +27,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/autoscaler"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+	"github.com/gopherlocks/gopherlocks/operator/internal/queue"
 )
 
 // concurrency is how many MiniClusters are reconciled at a time; one MiniCluster
@@ -40,6 +45,14 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
+// limits returns how many MiniClusters a controller works on, and when it tries again.
+func limits() controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+	}
+}
+
 // contentionRetry is the time until a write is tried again that met another one.
 const contentionRetry = time.Second
 
@@ -51,9 +64,12 @@ type reconciler struct {
 	events   record.EventRecorder
 	settings build.Settings
 	key      []byte
-	// drains are the conversations with leads.
+	// drains and queues are the conversations with leads.
 	drains *drain.Manager
-	memory memory
+	queues *queue.Manager
+	// autoscaler makes sizes follow the queues.
+	autoscaler *autoscaler.Autoscaler
+	memory     memory
 	// wake has a MiniCluster looked at after a time, or sooner.
 	wake func(reconcile.Request, time.Duration)
 }
@@ -75,30 +91,43 @@ func Add(mgr ctrl.Manager, options Options) error {
 		settings: options.Settings,
 		key:      options.Key,
 	}
-	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
-	r.drains = drain.New(mgr.GetLogger(), func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) })
-	r.wake = func(req reconcile.Request, after time.Duration) { queue.AddAfter(req, after) }
-	if err := mgr.Add(r.drains); err != nil {
+	var work workqueue.TypedRateLimitingInterface[reconcile.Request]
+	r.drains = drain.New(mgr.GetLogger(), func(key types.NamespacedName) { work.Add(reconcile.Request{NamespacedName: key}) })
+	r.wake = func(req reconcile.Request, after time.Duration) { work.AddAfter(req, after) }
+	queueTold := func(key types.NamespacedName) { r.wake(reconcile.Request{NamespacedName: key}, queueInterval) }
+	r.queues = queue.New(mgr.GetLogger(), func(key types.NamespacedName) {
+		r.autoscaler.Answered(key)
+		queueTold(key)
+	})
+	r.autoscaler = autoscaler.New(mgr, r.queues.Answer, queueTold)
+	if err := errors.Join(mgr.Add(r.drains), mgr.Add(r.queues)); err != nil {
 		return fmt.Errorf("add the conversations with leads: %w", err)
 	}
-	err := ctrl.NewControllerManagedBy(mgr).
+	if err := r.autoscaler.AddTo(mgr, limits()); err != nil {
+		return err
+	}
+	if err := indexTargets(context.Background(), mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	builder := ctrl.NewControllerManagedBy(mgr).
 		For(&api.MiniCluster{}).
 		Owns(&corev1.Service{}).
 		// Not Owns: the owner of a rank's pod is its Job.
 		Watches(&batchv1.Job{}, batched()).
 		Watches(&corev1.Pod{}, batched()).
+		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.miniClustersIn)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, autoscaled()).
 		// What leads say about drained ranks, and the time. Nobody asks before the
 		// first reconciliation, which is after this.
 		WatchesRawSource(source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-			queue = q
+			work = q
 			return nil
 		})).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: concurrency,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Complete(r)
-	if err != nil {
+		WithOptions(limits())
+	for _, kind := range partKinds {
+		builder.WatchesMetadata(kind, batched(), ctrlbuilder.WithPredicates(partChanged()))
+	}
+	if err := builder.Complete(r); err != nil {
 		return fmt.Errorf("add the MiniCluster controller: %w", err)
 	}
 	return nil
@@ -172,6 +201,9 @@ func (r *reconciler) reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	r.memory.of(observed.MiniCluster).resize.follow(observed.MiniCluster, p.Report, observed.Now)
+	if p.State == api.ReasonReady {
+		r.autoscaler.AllReady(observed.MiniCluster, p.Desired, observed.Now)
+	}
 	return ctrl.Result{RequeueAfter: after}, nil
 }
 
@@ -191,5 +223,6 @@ func nextLook(p plan.Plan, again time.Duration) time.Duration {
 // forget drops what is remembered of a MiniCluster that is no more.
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.drains.Drop(key)
+	r.queues.Drop(key)
 	r.memory.forget(key)
 }

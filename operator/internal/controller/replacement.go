@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -33,22 +34,22 @@ func (r refusal) of(job digest, now time.Time) string {
 }
 
 // plan makes the plan, and makes it once more if it would delete a Job for one
-// that the API server would not take. The error is for no answer of it, which counts
-// as a refusal until there is one.
+// that the API server would not take, or if it has questions. The error is for no
+// answer of the API server, which counts as a refusal until there is one.
 func (r *reconciler) plan(ctx context.Context, o plan.Observed) (plan.Plan, error) {
 	p := plan.Make(o)
-	if p.Replacement == nil {
-		return p, nil
+	var refused error
+	if p.Replacement != nil {
+		o.Refusal, refused = r.tryOut(ctx, o, p.Replacement)
+		if refused != nil {
+			o.Refusal = refused.Error()
+		}
+		if o.Refusal != "" {
+			p = plan.Make(o)
+		}
 	}
-	refusal, err := r.tryOut(ctx, o, p.Replacement)
-	if err != nil {
-		refusal = err.Error()
-	}
-	if refusal != "" {
-		o.Refusal = refusal
-		p = plan.Make(o)
-	}
-	return p, err
+	p, unknown := r.inquire(ctx, o, p)
+	return p, cmp.Or(refused, unknown)
 }
 
 // tryOut asks the API server whether it would take the Job, which nothing comes of.

@@ -17,6 +17,10 @@ import (
 // watches.
 const progressInterval = 5 * time.Second
 
+// queueInterval is the shortest time between two writes of a status that are for news of
+// the queue. Nor is the plan made more often for them.
+const queueInterval = time.Second
+
 // resizeDelay is how long the beginning of a resize is not reported: one that is over
 // by then costs two writes, that of the Job and that of the status at its end. Until
 // then the status speaks of the spec before, and its observedGeneration says so:
@@ -44,8 +48,21 @@ func (r *reports) catchUp(mc *api.MiniCluster) {
 }
 
 // delay returns how long a status is to be held back: not at all when it tells of
-// more than the beginning and the progress of a resize.
+// more than the queue, and the beginning and the progress of a resize.
 func (r *reports) delay(before, after api.MiniClusterStatus, now time.Time) time.Duration {
+	if equality.Semantic.DeepEqual(before.Queue, after.Queue) {
+		return r.delayRest(before, after, now)
+	}
+	delay := max(0, r.at.Add(queueInterval).Sub(now))
+	after.Queue = before.Queue
+	if equality.Semantic.DeepEqual(before, after) {
+		return delay
+	}
+	return min(delay, r.delayRest(before, after, now))
+}
+
+// delayRest is delay where the queue is the same.
+func (r *reports) delayRest(before, after api.MiniClusterStatus, now time.Time) time.Duration {
 	switch {
 	case progressOnly(before, after):
 		return max(0, r.at.Add(progressInterval).Sub(now))

@@ -20,15 +20,17 @@ func TestStatusOfProgressIsHeldBackAndNoOther(t *testing.T) {
 		edit func(*plan.Report)
 		held bool
 	}{
-		"another rank is ready": {func(p *plan.Report) { p.Ranks.Ready, p.Message = 2, "2 of 4" }, true},
-		"a pod is missing":      {func(p *plan.Report) { p.Ranks.Existing = 3 }, true},
-		"no rank is ready yet":  {func(p *plan.Report) { p.State = api.ReasonStarting }, true},
-		"all are ready":         {func(p *plan.Report) { p.State = api.ReasonReady }, false},
-		"the lead is lost":      {func(p *plan.Report) { p.State = api.ReasonLeadLost }, false},
-		"another size":          {func(p *plan.Report) { p.Desired = 3 }, false},
-		"another maximum":       {func(p *plan.Report) { p.Maximum = 5 }, false},
-		"ranks drain":           {func(p *plan.Report) { p.DrainStatus = &api.Drain{Ranks: "3"} }, false},
-		"the end":               {func(p *plan.Report) { p.End = &plan.End{Reason: api.ReasonCommandSucceeded} }, false},
+		"another rank is ready":   {func(p *plan.Report) { p.Ranks.Ready, p.Message = 2, "2 of 4" }, true},
+		"a pod is missing":        {func(p *plan.Report) { p.Ranks.Existing = 3 }, true},
+		"no rank is ready yet":    {func(p *plan.Report) { p.State = api.ReasonStarting }, true},
+		"all are ready":           {func(p *plan.Report) { p.State = api.ReasonReady }, false},
+		"the lead is lost":        {func(p *plan.Report) { p.State = api.ReasonLeadLost }, false},
+		"another size":            {func(p *plan.Report) { p.Desired = 3 }, false},
+		"another maximum":         {func(p *plan.Report) { p.Maximum = 5 }, false},
+		"ranks drain":             {func(p *plan.Report) { p.DrainStatus = &api.Drain{Ranks: "3"} }, false},
+		"ranks wait longer":       {func(p *plan.Report) { p.Hindrances = nil; p.Message = "still" }, true},
+		"something is in the way": {func(p *plan.Report) { p.Hindrances = []plan.Hindrance{{Reason: api.ReasonPodsRefused, Message: "no"}} }, false},
+		"the end":                 {func(p *plan.Report) { p.End = &plan.End{Reason: api.ReasonCommandSucceeded} }, false},
 	}
 	now := time.Unix(1000, 0)
 	for name, test := range tests {
@@ -61,6 +63,7 @@ func TestOfAResizeOnlyTheEndIsToldWhenItIsQuick(t *testing.T) {
 		mc.Generation = generation
 		mc.Status.Conditions = []metav1.Condition{
 			{Type: api.ConditionSizeWithinBounds, Status: metav1.ConditionTrue, LastTransitionTime: first},
+			{Type: api.ConditionDegraded, Status: metav1.ConditionFalse, LastTransitionTime: first},
 			{Type: api.ConditionComplete, Status: metav1.ConditionFalse, LastTransitionTime: first},
 			{Type: api.ConditionFailed, Status: metav1.ConditionFalse, LastTransitionTime: first},
 		}
@@ -136,5 +139,39 @@ func TestStatusIsNotWrittenAgainWhileTheCacheIsBehind(t *testing.T) {
 	r.catchUp(newer)
 	if newer.Status.Size != 0 {
 		t.Errorf("another version has size %d, want its own 0", newer.Status.Size)
+	}
+}
+
+// TestNewsOfTheQueueAreToldOnceASecond: and hold back nothing else.
+func TestNewsOfTheQueueAreToldOnceASecond(t *testing.T) {
+	mc := &api.MiniCluster{}
+	status := func(state string, ready, pending int32) api.MiniClusterStatus {
+		return calculateStatus(mc, plan.Report{
+			Desired: 4, Maximum: 4, State: state, Message: state, Ranks: plan.Ranks{Existing: 4, Ready: ready},
+			QueueStatus: &api.QueueStatus{Pending: pending},
+		})
+	}
+	before := status(api.ReasonScalingUp, 1, 1)
+	mc.Status = before
+	tests := map[string]struct {
+		after api.MiniClusterStatus
+		want  time.Duration // 400 ms after the last write
+	}{
+		"the queue":                  {status(api.ReasonScalingUp, 1, 2), 600 * time.Millisecond},
+		"the queue, and progress":    {status(api.ReasonScalingUp, 2, 2), 600 * time.Millisecond},
+		"progress":                   {status(api.ReasonScalingUp, 2, 1), progressInterval - 400*time.Millisecond},
+		"the queue, and other news":  {status(api.ReasonReady, 4, 2), 0},
+		"the queue that is left out": {calculateStatus(mc, plan.Report{Desired: 4, Maximum: 4, State: api.ReasonReady}), 0},
+	}
+	now := time.Unix(1000, 0)
+	for name, test := range tests {
+		var r reports
+		r.note(&api.MiniCluster{}, before, now)
+		if got := r.delay(before, test.after, now.Add(400*time.Millisecond)); got != test.want {
+			t.Errorf("%s: waits %s, want %s", name, got, test.want)
+		}
+		if got := r.delay(before, test.after, now.Add(queueInterval)); test.want < queueInterval && got != 0 {
+			t.Errorf("%s: still waits %s when the time is over", name, got)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -69,6 +70,7 @@ func calculateStatus(mc *api.MiniCluster, p plan.Report) api.MiniClusterStatus {
 		Desired:            p.Desired,
 		MaximumSize:        p.Maximum,
 		Selector:           build.Selector(mc.Name),
+		Queue:              p.QueueStatus,
 		Drain:              p.DrainStatus,
 		ObservedGeneration: mc.Generation,
 		Conditions:         slices.Clone(mc.Status.Conditions),
@@ -76,6 +78,7 @@ func calculateStatus(mc *api.MiniCluster, p plan.Report) api.MiniClusterStatus {
 	meta.SetStatusCondition(&status.Conditions, readyCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, progressingCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, sizeWithinBoundsCondition(mc.Generation, p))
+	meta.SetStatusCondition(&status.Conditions, degradedCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, completeCondition(mc.Generation, p))
 	meta.SetStatusCondition(&status.Conditions, failedCondition(mc.Generation, p))
 	if p.End != nil {
@@ -95,7 +98,7 @@ func warnings(before, after api.MiniClusterStatus, p plan.Report) []plan.Event {
 			return
 		}
 		if old != nil && old.Reason == now.Reason && now.Reason == api.ReasonLeadLost {
-			log = "" // Only the number of ready ranks in its message is new.
+			return // Only the ranks that its message counts are others.
 		}
 		events = append(events, plan.Event{
 			Type: eventType, Reason: now.Reason, Message: now.Message,
@@ -108,12 +111,35 @@ func warnings(before, after api.MiniClusterStatus, p plan.Report) []plan.Event {
 	if log, ok := needAttention[p.State]; ok {
 		tell(api.ConditionReady, corev1.EventTypeWarning, log)
 	}
+	events = append(events, begun(before, p.Hindrances)...)
+	if was := meta.FindStatusCondition(before.Conditions, api.ConditionDegraded); was != nil && was.Status == metav1.ConditionTrue &&
+		meta.IsStatusConditionFalse(after.Conditions, api.ConditionDegraded) {
+		events = append(events, plan.Event{Log: "Nothing is in the way any more", Values: []any{"was", was.Reason}})
+	}
 	switch done := meta.IsStatusConditionTrue; {
 	case p.End == nil:
 	case p.End.Failed:
 		tell(api.ConditionFailed, corev1.EventTypeWarning, "The MiniCluster has failed")
 	case !done(before.Conditions, api.ConditionComplete):
 		tell(api.ConditionComplete, corev1.EventTypeNormal, "The MiniCluster has completed")
+	}
+	return events
+}
+
+// begun returns the events for hindrances of kinds that the status before did not tell
+// of. What changes while one lasts is in the condition alone.
+func begun(before api.MiniClusterStatus, hindrances []plan.Hindrance) []plan.Event {
+	var events []plan.Event
+	told := map[string]bool{}
+	for _, h := range hindrances {
+		if told[h.Reason] || isDegradedBy(before, h.Reason) {
+			continue
+		}
+		told[h.Reason] = true
+		events = append(events, plan.Event{
+			Type: corev1.EventTypeWarning, Reason: h.Reason, Message: h.Message,
+			Log: "Something is in the way", Values: []any{"state", h.Reason, "ranks", h.Ranks.Short(), "reason", h.Message},
+		})
 	}
 	return events
 }

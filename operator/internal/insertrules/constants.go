@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -23,6 +24,14 @@ func constants() map[string]any {
 		"FirstPort":               agentapi.BrokerPort,
 		"LastPort":                agentapi.HealthPort,
 		"VariablePrefix":          agentapi.VariablePrefix,
+		"AgentContainer":          build.AgentContainerName,
+		"ViewName":                build.DefaultViewName,
+		"ViewPath":                build.DefaultViewPath,
+		"VolumePrefix":            build.VolumePrefix,
+		"OurPlaces":               "['" + strings.Join(build.OurPlaces(), "', '") + "']",
+		"SharedMemory":            build.SharedMemory,
+		"Capability":              build.AnyCapabilityPattern(),
+		"BindCapability":          build.CapabilityPattern("NET_BIND_SERVICE"),
 		"Topology":                agentapi.Topology,
 		"Spread":                  api.PlacementSpread,
 		"OnePerNode":              api.PlacementOnePerNode,

@@ -23,7 +23,9 @@ type Actions struct {
 	Prerequisites bool
 	// Service, when not nil, is to be applied likewise.
 	Service *corev1ac.ServiceApplyConfiguration
-	Job     *batchv1ac.JobApplyConfiguration
+	// SideServices are to be applied likewise: those of containers beside the rank.
+	SideServices []*corev1ac.ServiceApplyConfiguration
+	Job          *batchv1ac.JobApplyConfiguration
 	// DeleteJob, when not nil, is the Job to delete in the foreground.
 	DeleteJob *batchv1.Job
 	// Replacement, when not nil, is the Job that is to take the place of the one that
@@ -41,8 +43,25 @@ type Actions struct {
 	// Leftovers are the pods to delete, since their ranks have failed and the rest of
 	// them goes on.
 	Leftovers []*corev1.Pod
+	// LabelLead, when not nil, is the lead's pod, which is to have api.LabelJobIndex.
+	LabelLead *corev1.Pod
+	// Orphans are the pods to delete, since they are ranks of a Job that is no more.
+	Orphans []*corev1.Pod
+	// Ended are the pods that status.selector is no longer to pick, since their ranks
+	// have ended.
+	Ended []*corev1.Pod
+	// Kept are the pods that have ended, and whose Job is to let them go.
+	Kept []*corev1.Pod
+	// Secret says that the Secret is to be created if it is not there: pods seem to
+	// wait for it.
+	Secret bool
 	// DrainOrder, when not nil, is what the lead is to be told.
 	DrainOrder *DrainOrder
+	// QueueOrder, when not nil, is whom to ask about the queue.
+	QueueOrder *QueueOrder
+	// Questions are what only events can answer. While there are some, the plan is made
+	// again with the answers (see Observed.Told), which change nothing but the Report.
+	Questions []Question
 	// WakeAt, when not zero, is when the plan changes by the clock alone.
 	WakeAt time.Time
 }
@@ -51,16 +70,23 @@ type Actions struct {
 func upkeep(f facts) Actions {
 	a := podActions(f)
 	a.Service = repairService(f)
+	a.SideServices, _ = sideServices(f.Observed)
 	return a
 }
 
-// podActions is what is done about single pods of the Job.
+// podActions is what is done about single pods of ranks.
 func podActions(f facts) Actions {
+	a := Actions{Orphans: orphans(f)}
 	if f.Job == nil {
-		return Actions{}
+		return a
 	}
-	a := Actions{GiveUp: podsToGiveUp(f), Leftovers: leftovers(f)}
-	a.ForgetStops, a.WakeAt = steadyPods(f)
+	a.GiveUp, a.Leftovers, a.LabelLead = podsToGiveUp(f), leftovers(f), unlabelledLead(f)
+	var steadyAt, endedAt, keptAt, lookAt time.Time
+	a.ForgetStops, steadyAt = steadyPods(f)
+	a.Ended, endedAt = endedPods(f)
+	a.Kept, keptAt = keptPods(f)
+	a.Secret, lookAt = missesSecret(f)
+	a.WakeAt = earliest(steadyAt, endedAt, keptAt, lookAt)
 	return a
 }
 

@@ -120,11 +120,11 @@ func drainGoing(f facts, someStay bool) drain {
 	case timeout == 0 && !inForce, f.ranks.running.Intersect(going).IsEmpty():
 		// They go at once. The lead has not heard of it.
 	case known && answer.Busy.IsEmpty():
-		d.events = []Event{normal(api.EventDrained, "No job runs on ranks %s", going).
+		d.events = []Event{normal(api.EventDrained, "No job runs on %s", going.Words()).
 			logged("Drained ranks", "ranks", going.Short(), "reason", "no job runs on them")}
 		return d
 	case !f.Now.Before(deadline):
-		e := normal(api.EventDrainTimedOut, "Ranks %s go after %s although %s", going, timeout, answer.hindrance()).
+		e := normal(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(going.Words()), verb(going.Len(), "goes", "go"), timeout, answer.hindrance()).
 			logged("Stopped waiting for ranks to drain", "ranks", going.Short(), "timeout", timeout.String(), "reason", answer.hindrance())
 		e.Type = corev1.EventTypeWarning
 		d.events = []Event{e}
@@ -151,11 +151,13 @@ func (f facts) wait(going idset.Set, start metav1.Time, deadline time.Time, answ
 		status:   &api.Drain{Ranks: going.String(), StartTime: start, Busy: busy.String()},
 		order:    &DrainOrder{going},
 		deadline: deadline,
-		leaving:  fmt.Sprintf("ranks %s take no more jobs and go when they are idle, or at %s", going, until),
-		because:  answer.hindrance(),
+		leaving: fmt.Sprintf("%s %s idle, or at %s", going.Words(),
+			verb(going.Len(), "takes no more jobs and goes when it is", "take no more jobs and go when they are"), until),
+		because: answer.hindrance(),
 	}
 	if !f.before.ranks.Equal(going) {
-		d.events = []Event{normal(api.EventDraining, "Ranks %s take no more jobs, to go when they are idle", going).
+		d.events = []Event{normal(api.EventDraining, "%s %s idle", Capital(going.Words()),
+			verb(going.Len(), "takes no more jobs, to go when it is", "take no more jobs, to go when they are")).
 			logged("Draining ranks", "ranks", going.Short(), "until", until, "reason", f.sizeReason())}
 	}
 	return d
@@ -169,7 +171,7 @@ func undrain(f facts, stay idset.Set) drain {
 	if answer := f.answerAbout(gone); answer == nil || answer.Problem != "" {
 		return drain{status: f.before.status, order: &DrainOrder{gone}}
 	}
-	return drain{events: []Event{normal(api.EventDrainCanceled, "Ranks %s stay, and take jobs again", stay.Short()).
+	return drain{events: []Event{normal(api.EventDrainCanceled, "%s %s jobs again", Capital(stay.Words()), verb(stay.Len(), "stays, and takes", "stay, and take")).
 		logged("Undrained ranks", "ranks", stay.Short(), "reason", f.sizeReason())}}
 }
 
@@ -189,11 +191,7 @@ func (a *DrainAnswer) hindrance() string {
 	case a.Problem != "":
 		return "the lead does not answer: " + a.Problem
 	}
-	jobs := fmt.Sprintf("%d jobs run", a.JobCount)
-	if a.JobCount == 1 {
-		jobs = "1 job runs"
-	}
-	text := jobs + " on ranks " + a.Busy.Short()
+	text := fmt.Sprintf("%s %s on %s", counted(a.JobCount, "job"), verb(a.JobCount, "runs", "run"), a.Busy.Words())
 	if len(a.Jobs) > 0 {
 		text += " (" + strings.Join(a.Jobs, ", ") + ")"
 	}

@@ -75,7 +75,7 @@ func TestShrinkingFailsClosed(t *testing.T) {
 		"no answer yet":      {nil, "the lead has not answered yet"},
 		"about other ranks":  {&DrainAnswer{Ranks: set("3")}, "the lead has not answered yet"},
 		"the lead is silent": {&DrainAnswer{Ranks: set("2-3"), Problem: "no route"}, "the lead does not answer: no route"},
-		"a job is on a rank": {&DrainAnswer{Ranks: set("2-3"), Busy: set("3"), Jobs: []string{"f1"}, JobCount: 1}, "1 job runs on ranks 3 (f1)"},
+		"a job is on a rank": {&DrainAnswer{Ranks: set("2-3"), Busy: set("3"), Jobs: []string{"f1"}, JobCount: 1}, "1 job runs on rank 3 (f1)"},
 		"jobs are on a rank": {&DrainAnswer{Ranks: set("2-3"), Busy: set("2-3"), JobCount: 12}, "12 jobs run on ranks 2-3"},
 	} {
 		o := shrinking()
@@ -368,7 +368,7 @@ func TestFailedWriteForgetsNoDrain(t *testing.T) {
 func TestNameConflictForgetsNoDrain(t *testing.T) {
 	o := shrinking()
 	o.MiniCluster.Status.Drain = &api.Drain{Ranks: "2-3", StartTime: metav1.NewTime(noon)}
-	o.Service.OwnerReferences = nil
+	o.Service.OwnerReferences, o.Service.Labels = nil, nil
 	if p := Make(o); p.State != api.ReasonNameConflict || p.DrainStatus == nil {
 		t.Errorf("state %s, status %v", p.State, p.DrainStatus)
 	}

@@ -10,8 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
@@ -84,7 +86,34 @@ func endNow(o Observed) *End {
 	}
 	// Where the Job has no success policy, or a container beside the rank goes on,
 	// the end of the command is not the Job's.
-	return endedLead(o)
+	if build.FluxEnabled(o.MiniCluster) {
+		return endedLead(o)
+	}
+	return endedRanks(o)
+}
+
+// endedRanks returns the end of ranks without Flux, or nil: each of the Job's has ended
+// with exit code 0, also where a container beside it, such as one that somebody's
+// webhook adds, goes on for ever. A pod that ends by itself the Job counts.
+func endedRanks(o Observed) *End {
+	completed, _ := idset.Parse(o.Job.Status.CompletedIndexes) // The API server lets nothing else pass.
+	left := idset.Range(0, ptr.Deref(o.Job.Spec.Completions, 0)).Minus(completed)
+	goesOn := false
+	for i := range o.Pods {
+		pod := &o.Pods[i]
+		rank, ok := rankOf(pod)
+		status := statusOf(pod, build.RankContainerName(o.MiniCluster))
+		if !ok || status == nil || status.State.Terminated == nil || pod.DeletionTimestamp != nil || hasEnded(pod) || !metav1.IsControlledBy(pod, o.Job) {
+			continue
+		}
+		if status.State.Terminated.ExitCode == 0 {
+			left, goesOn = left.Minus(idset.Range(rank, rank+1)), true
+		}
+	}
+	if !goesOn || !left.IsEmpty() {
+		return nil
+	}
+	return success(o)
 }
 
 func success(o Observed) *End {
@@ -107,6 +136,9 @@ func failure(o Observed, c batchv1.JobCondition) *End {
 	case batchv1.JobReasonBackoffLimitExceeded, batchv1.JobReasonFailedIndexes, batchv1.JobReasonMaxFailedIndexesExceeded:
 		end.Reason = api.ReasonBackoffLimitExceeded
 		end.Message = fmt.Sprintf("pods of ranks failed more often than backoffLimit %d: %s", o.MiniCluster.Spec.BackoffLimit, c.Message)
+		if last := lastFailure(o); last != "" {
+			end.Message += "; " + last
+		}
 	case batchv1.JobReasonPodFailurePolicy:
 		failedRank(o, end)
 	}
@@ -162,9 +194,6 @@ func lastWord(mc *api.MiniCluster, pod *corev1.Pod) *word {
 
 // endedLead returns how the command has ended by the word of the lead, or nil.
 func endedLead(o Observed) *End {
-	if !build.FluxEnabled(o.MiniCluster) {
-		return nil
-	}
 	for i := range o.Pods {
 		pod := &o.Pods[i]
 		if rank, ok := rankOf(pod); !ok || rank != 0 || !metav1.IsControlledBy(pod, o.Job) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -211,7 +212,7 @@ func TestChangeThatCannotBeForgetsNoEnd(t *testing.T) {
 		change func(*Observed)
 		tells  string
 	}{
-		"the spec is spoilt": {func(o *Observed) { spoil(o.MiniCluster) }, "pod.dnsPolicy"},
+		"the spec is spoilt": {func(o *Observed) { spoil(o.MiniCluster) }, "flux.curveCert"},
 		"the API server refuses": {func(o *Observed) {
 			o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "requests above limits"
 		}, "requests above limits"},
@@ -277,6 +278,34 @@ func TestLostLeadIsReported(t *testing.T) {
 	}
 }
 
+// TestLeadIsNotLostWhileItsBrokerComesOrIsUp: kubelets of followers may report sooner,
+// and a container beside the lead may end.
+func TestLeadIsNotLostWhileItsBrokerComesOrIsUp(t *testing.T) {
+	started := metav1.NewTime(time.Unix(1000, 0))
+	for name, test := range map[string]struct {
+		since time.Duration // the condition Ready, since the container was started
+		up    bool          // by the container's own readiness
+		lost  bool
+	}{
+		"it has never been ready":         {0, false, false},
+		"it was ready":                    {time.Minute, false, true},
+		"a container beside it has ended": {time.Minute, true, false},
+	} {
+		o := instance()
+		o.MiniCluster.Status.Ready = 1
+		lead := pod("job", 0, false)
+		lead.Status.Conditions[0].LastTransitionTime = metav1.NewTime(started.Add(test.since))
+		lead.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: build.RankContainerName(o.MiniCluster), Ready: test.up,
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}},
+		}}
+		o.Pods[0] = lead
+		if got := Make(o).State == api.ReasonLeadLost; got != test.lost {
+			t.Errorf("%s: lost %v, want %v", name, got, test.lost)
+		}
+	}
+}
+
 // TestRankThatMadeTheJobFailIsNamed: others have failed before and were tried again,
 // or belong to an earlier Job.
 func TestRankThatMadeTheJobFailIsNamed(t *testing.T) {
@@ -321,7 +350,7 @@ func TestWhatWasToldOfTheEndStays(t *testing.T) {
 }
 
 // spoil makes the spec of an instance of Flux one that no Job can be made of.
-func spoil(mc *api.MiniCluster) { mc.Spec.Pod.DNSPolicy = corev1.DNSNone }
+func spoil(mc *api.MiniCluster) { mc.Spec.Flux.CurveCert = "none" }
 
 func TestEndStaysWhenTheSpecIsSpoilt(t *testing.T) {
 	o := ended(instance(), batchv1.JobComplete, "")
@@ -329,7 +358,7 @@ func TestEndStaysWhenTheSpecIsSpoilt(t *testing.T) {
 	spoil(o.MiniCluster)
 	p := Make(o)
 	quiet(t, p)
-	wantState(t, p, api.ReasonCompleted, "pod.dnsPolicy")
+	wantState(t, p, api.ReasonCompleted, "flux.curveCert")
 	if p.End == nil || p.End.Failed || !ptr.Equal(p.End.ExitCode, ptr.To(int32(0))) {
 		t.Errorf("end %+v, want what the status told", p.End)
 	}
@@ -358,7 +387,7 @@ func TestEndStaysWhileAnotherHasTheName(t *testing.T) {
 	o.Job, o.Pods = nil, nil
 	mine := o.Service
 	o.Service = live(build.Service(o.MiniCluster))
-	o.Service.OwnerReferences = nil
+	o.Service.OwnerReferences, o.Service.Labels = nil, nil
 	p := Make(o)
 	quiet(t, p)
 	wantState(t, p, api.ReasonNameConflict, "Service")
@@ -378,5 +407,36 @@ func TestEndStaysWhileTheMiniClusterIsDeleted(t *testing.T) {
 	o.MiniCluster.DeletionTimestamp = ptr.To(metav1.Now())
 	if p := Make(o); p.End == nil || p.State != api.ReasonDeleting {
 		t.Errorf("state %s, end %+v", p.State, p.End)
+	}
+}
+
+// TestRanksThatHaveEndedAreTheEnd: what was injected into their pods goes on.
+func TestRanksThatHaveEndedAreTheEnd(t *testing.T) {
+	mc := miniCluster(3, 1, 3)
+	o := settled(mc)
+	o.Job.Status.CompletedIndexes = "0"
+	o.Pods = o.Pods[1:]
+	beside := func(pod *corev1.Pod, exitCode int32) {
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{
+			{Name: build.RankContainerName(mc), State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode}}},
+			{Name: "mesh", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+		}
+	}
+	beside(&o.Pods[0], 0)
+	if p := Make(o); p.End != nil {
+		t.Errorf("rank 2 goes on, and the end is %+v", p.End)
+	}
+	beside(&o.Pods[1], 3)
+	if p := Make(o); p.End != nil {
+		t.Errorf("rank 2 has failed, and the end is %+v", p.End)
+	}
+	beside(&o.Pods[1], 0)
+	p := Make(o)
+	if p.End == nil || p.End.Failed || p.Job != nil {
+		t.Fatalf("the end is %+v, and the Job %+v: first the status must tell", p.End, p.Job)
+	}
+	mc.Status.Conditions = []metav1.Condition{{Type: api.ConditionComplete, Status: metav1.ConditionTrue, Reason: p.End.Reason}}
+	if p = Make(o); p.Job == nil || !*p.Job.Spec.Suspend {
+		t.Errorf("what goes on in the pods is not ended: %+v", p.Job)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	"k8s.io/utils/ptr"
@@ -25,10 +26,18 @@ type facts struct {
 	completions, parallelism int32
 	// ranks are counted from the pods of the Job, unless it has another owner.
 	ranks Ranks
+	// rankPods are the pods of the Job's desired ranks, and histories what the pods of
+	// each rank tell of those before.
+	rankPods  []rankPod
+	histories map[int32]history
+	// hindered is what is in the way of ranks and of autoscalers.
+	hindered finding
 	// flux tells whether the ranks are an instance of Flux.
 	flux bool
-	// foreign is an object of our name that has another owner; nil without one.
+	// foreign is an object of our name that has another owner; nil without one. stray
+	// is a Job of ours that has no owner any more; for the rest it counts as none.
 	foreign *Foreign
+	stray   *batchv1.Job
 	// told is the end that the status tells of, and end is how the MiniCluster has
 	// ended; nil while it has not.
 	told, end *End
@@ -65,6 +74,9 @@ func look(o Observed) facts {
 		before:     drainBefore(mc),
 	}
 	f.desired = int32(f.bounds.Clamp(sizes.Size)) // at most bounds.Limit
+	if o.Job != nil && isStray(mc, o.Job) {
+		f.stray, f.Job, o.Job = o.Job, nil, nil
+	}
 	if f.foreign == nil || o.Job != nil && metav1.IsControlledBy(o.Job, mc) {
 		f.ranks = countRanks(o.Job, o.Pods, f.desired, o.Now)
 	}
@@ -77,6 +89,9 @@ func look(o Observed) facts {
 	f.end = findEnd(o, f.told)
 	f.changed = templateChanged(o, f.told, f.maximum())
 	f.wanted, f.obstacle = f.wantedJob()
+	f.rankPods = rankPods(o, f.desired)
+	f.histories = historiesOf(f.rankPods)
+	f.hindered = findHindrances(f)
 	return f
 }
 
@@ -109,6 +124,9 @@ func (f facts) wantedJob() (*batchv1ac.JobApplyConfiguration, obstacle) {
 	_, err := build.ServicesPod(f.MiniCluster)
 	if err == nil && (f.Job == nil || f.changed) {
 		job, err = build.Job(f.MiniCluster, f.desired, f.maximum(), f.Settings)
+	}
+	if job != nil && f.staysSuspended() {
+		job.Spec.WithSuspend(true)
 	}
 	switch {
 	case err != nil:

@@ -35,12 +35,13 @@ func (f *Foreign) Error() string {
 }
 
 // CheckOwner returns what is wrong with an object of a kind that has one of the
-// MiniCluster's names; nil when it is the MiniCluster's.
+// MiniCluster's names; nil when it is the MiniCluster's, or nobody's and of ours.
 func CheckOwner(mc *api.MiniCluster, kind string, o metav1.Object) *Foreign {
-	if metav1.IsControlledBy(o, mc) {
+	stray := isStray(mc, o)
+	if metav1.IsControlledBy(o, mc) || stray && (o.GetDeletionTimestamp() == nil || kind == "Job") {
 		return nil
 	}
-	return &Foreign{kind: kind, name: o.GetName(), earlier: ofEarlier(mc, o)}
+	return &Foreign{kind: kind, name: o.GetName(), earlier: stray || ofEarlier(mc, o)}
 }
 
 // ofEarlier tells whether the operator made the object for a MiniCluster that had

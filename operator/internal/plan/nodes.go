@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
@@ -148,22 +149,54 @@ func podsToGiveUp(f facts) []*corev1.Pod {
 	return pods
 }
 
-// String says what keeps the ranks from running; "" when nothing does.
-func (u unscheduled) String() string {
+// unschedulable tells of ranks for which the scheduler finds no node.
+func (f facts) unschedulable() finding {
+	u := f.ranks.unscheduled
 	if u.ranks.IsEmpty() {
-		return ""
+		return finding{}
 	}
-	return fmt.Sprintf("%s %s no node: %s", u.ranks.Words(), verb(u.ranks.Len(), "finds", "find"), u.because)
+	return one(api.ReasonUnschedulable, u.ranks,
+		fmt.Sprintf("%s %s no node: %s", u.ranks.Words(), verb(u.ranks.Len(), "finds", "find"), u.because))
+}
+
+// schedulerPatience is how long a scheduler may take until it looks at a pod.
+const schedulerPatience = 10 * time.Second
+
+// schedulerMissing tells of ranks that no scheduler has looked at: each says in the
+// pod's status that it has found a node, or why not.
+func (f facts) schedulerMissing() finding {
+	var found finding
+	var all troubles
+	for _, p := range f.rankPods {
+		if !p.isLive() || p.Status.Phase != corev1.PodPending || p.Spec.NodeName != "" || conditionOf(p.Pod, corev1.PodScheduled) != nil {
+			continue
+		}
+		if due := p.CreationTimestamp.Add(schedulerPatience); f.Now.Before(due) {
+			found.lookAt = earliest(found.lookAt, due)
+			continue
+		}
+		name := p.Spec.SchedulerName
+		all.add(name, p.rank, api.ReasonSchedulerMissing, func(who idset.Set) string {
+			return fmt.Sprintf("no scheduler has looked at %s: it may be that none of the name %q runs, which is that of pod.schedulerName", who.Words(), name)
+		})
+	}
+	found.hindrances = all.hindrances()
+	return found
+}
+
+// nodesUnreachable tells of ranks whose nodes do not answer.
+func (f facts) nodesUnreachable() finding {
+	if s := f.ranks.stranded; len(s.ranks) > 0 {
+		return one(api.ReasonNodeUnreachable, idset.Of(s.ranks...), s.String())
+	}
+	return finding{}
 }
 
 // namedNodes is how many nodes a message names.
 const namedNodes = 5
 
-// String says where the ranks are; "" when there are none.
+// String says where the ranks are.
 func (s stranded) String() string {
-	if len(s.ranks) == 0 {
-		return ""
-	}
 	ranks, names := idset.Of(s.ranks...), slices.Sorted(slices.Values(s.nodes))
 	nodes := strings.Join(names[:min(len(names), namedNodes)], ", ")
 	if more := len(names) - namedNodes; more > 0 {
@@ -171,11 +204,4 @@ func (s stranded) String() string {
 	}
 	return fmt.Sprintf("%s %s on %s %s, which %s not answer",
 		ranks.Words(), verb(ranks.Len(), "is", "are"), verb(len(names), "node", "nodes"), nodes, verb(len(names), "does", "do"))
-}
-
-func verb(n int, one, several string) string {
-	if n == 1 {
-		return one
-	}
-	return several
 }

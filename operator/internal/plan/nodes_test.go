@@ -128,7 +128,7 @@ func TestMessageSaysWhatRanksWaitFor(t *testing.T) {
 			"a pod too many that does not end",
 			[]corev1.Pod{ready(0, "a"), ready(1, "b"), ready(2, "b"), deleted(silenced(ready(3, "c")), time.Second)},
 			api.ReasonScalingDown,
-			"3 of 3 ranks are ready; 1 above the desired size are ending; rank 3 is on node c, which does not answer",
+			"3 of 3 ranks are ready; 1 above the desired size is ending; rank 3 is on node c, which does not answer",
 		},
 		{
 			"a lost pod that was replaced",

@@ -13,8 +13,10 @@
 //
 // are:
 //
+//	namespace being deleted                    → delete the Job, which would hold its pods
 //	a Job or Service of our name, not ours     → leave everything, and say so
 //	MiniCluster being deleted                  → leave it
+//	a Job of ours that has lost its owner      → delete it
 //	ended, Job gone, other template input      → take the end back, if the API
 //	                                             server would take the new Job;
 //	                                             then there is no Job
@@ -31,7 +33,11 @@
 //	                                             idle: shrink it, in one write
 //
 // The last two are one rule. If no new Job can be made of the spec, they hold as
-// well: the plan says so, and the ranks go on and are scaled.
+// well: the plan says so, and the ranks go on and are scaled. If somebody has suspended
+// the Job, it stays so, and so does one that takes its place.
+//
+// What keeps ranks from coming or going is found beside that (hindrances.go), whatever
+// the rule: it is told, and changes nothing of what is done.
 //
 // A drain and an end that the status tells of stay until a rule says that they are
 // over.
@@ -41,6 +47,7 @@ import (
 	"slices"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -59,10 +66,28 @@ type Observed struct {
 	// them; nil when there is none.
 	Service *corev1.Service
 	Job     *batchv1.Job
+	// SideServices are those that have the names of build.SideServices, whoever made
+	// them.
+	SideServices []corev1.Service
 	// Pods are those with the labels of the MiniCluster's ranks, of whatever Job.
 	Pods []corev1.Pod
+	// NamespaceEnds tells that the namespace is being deleted.
+	NamespaceEnds bool
+	// SecretSeen is when the Secret of the ranks was known to be there; zero for
+	// never.
+	SecretSeen time.Time
+	// ServicesPods are the pods of the side services.
+	ServicesPods []corev1.Pod
+	// Autoscalers are the HorizontalPodAutoscalers whose target is the MiniCluster.
+	Autoscalers []autoscalingv2.HorizontalPodAutoscaler
+	// Told is what events say that Actions.Questions ask for.
+	Told []Told
 	// Drain is what the lead has answered last; nil when it has not been asked.
 	Drain *DrainAnswer
+	// Queue is what the lead has said last of its queue, and Autoscaled what the queue's
+	// autoscaler makes of it; nil where it is not known.
+	Queue      *QueueAnswer
+	Autoscaled *Autoscaled
 	// Refusal is why the API server would not take Actions.Replacement; empty when
 	// it would, or has not been asked.
 	Refusal string
@@ -83,9 +108,13 @@ func Make(o Observed) Plan {
 	f := look(o)
 	first := slices.IndexFunc(rules, func(r rule) bool { return r.applies(f) })
 	p := rules[first].plan(f) // The last one applies to all that is left.
-	p.WakeAt = earliest(p.WakeAt, f.ranks.lookAt, f.obstacle.retryAt)
+	p.Questions = f.hindered.questions
+	p.WakeAt = earliest(p.WakeAt, f.ranks.lookAt, f.hindered.lookAt, f.obstacle.retryAt)
 	return p
 }
+
+// WakeUp has the plan made anew at a time at the latest.
+func (p *Plan) WakeUp(at time.Time) { p.WakeAt = earliest(p.WakeAt, at) }
 
 // earliest returns the earliest of the times that are not zero.
 func earliest(times ...time.Time) time.Time {

@@ -154,7 +154,7 @@ func TestResizeChangesTwoNumbersOnly(t *testing.T) {
 		state, reason, tells string
 	}{
 		{4, api.ReasonScalingUp, api.EventScalingUp, "Growing from 3 to 4 ranks"},
-		{1, api.ReasonScalingDown, api.EventScalingDown, "Shrinking from 3 to 1 ranks"},
+		{1, api.ReasonScalingDown, api.EventScalingDown, "Shrinking from 3 to 1 rank"},
 	}
 	for _, tt := range tests {
 		o := settled(miniCluster(3, 1, 4))
@@ -229,17 +229,20 @@ func TestTemplateChangeDeletesThenWaitsThenCreates(t *testing.T) {
 	}
 }
 
-func TestInvalidCommand(t *testing.T) {
+// volumesThatCannotBe got past an older definition.
+var volumesThatCannotBe = map[string]api.Volume{"Data": {Path: "/data", EmptyDir: true}}
+
+func TestInvalidVolume(t *testing.T) {
 	mc := miniCluster(2, 1, 4)
-	mc.Spec.Containers[0].Command = "a | b"
+	mc.Spec.Containers[0].Volumes = volumesThatCannotBe
 	p := Make(Observed{MiniCluster: mc})
 	if p.Job != nil {
-		t.Error("a Job is created for a command that cannot run")
+		t.Error("a Job is created with a volume that cannot be")
 	}
-	wantState(t, p, api.ReasonInvalidSpec, "containers[0].command")
+	wantState(t, p, api.ReasonInvalidSpec, "containers[0].volumes[Data]")
 
 	o := settled(miniCluster(2, 1, 4))
-	o.MiniCluster.Spec.Containers[0].Command = "a | b"
+	o.MiniCluster.Spec.Containers[0].Volumes = volumesThatCannotBe
 	o.MiniCluster.Spec.Size = 3
 	p = Make(o)
 	if p.DeleteJob != nil || p.Job == nil || *p.Job.Spec.Completions != 3 {
@@ -250,12 +253,12 @@ func TestInvalidCommand(t *testing.T) {
 
 func TestInvalidServiceIsNoReasonToStartRanks(t *testing.T) {
 	mc := miniCluster(2, 1, 4)
-	mc.Spec.Services = []api.Container{{Name: "store", Image: "image", Command: "a | b"}}
+	mc.Spec.Services = []api.Container{{Name: "store", Image: "image", Volumes: volumesThatCannotBe}}
 	p := Make(Observed{MiniCluster: mc})
 	if p.Job != nil || p.Prerequisites {
 		t.Error("a Job is created beside services that cannot run")
 	}
-	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
+	wantState(t, p, api.ReasonInvalidSpec, "services[0].volumes[Data]")
 }
 
 func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
@@ -263,7 +266,7 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 		o := settled(miniCluster(2, 1, 4))
 		o.MiniCluster.Spec.Size = 3
 		if kind == "Service" {
-			o.Service.OwnerReferences = nil
+			o.Service.OwnerReferences, o.Service.Labels = nil, nil
 		} else {
 			o.Job.OwnerReferences[0].UID = "another"
 		}

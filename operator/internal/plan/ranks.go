@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
@@ -26,10 +27,11 @@ type Ranks struct {
 	Completed idset.Set
 	// Earlier is the number of pods that belong to a Job other than the observed.
 	Earlier int
-	// LeadReady tells whether rank 0 is ready; LeadAddress is its pod's address,
-	// empty while there is none.
+	// LeadReady tells whether rank 0 is ready; LeadAddress is its pod's address, empty
+	// while there is none, and LeadPod the pod's UID.
 	LeadReady   bool
 	LeadAddress string
+	LeadPod     types.UID
 
 	// unscheduled are the desired ranks without a node. stranded are those, also
 	// ranks that are to go and of earlier Jobs, whose nodes do not answer.
@@ -41,18 +43,6 @@ type Ranks struct {
 	// running are the ranks whose containers have been started and may do work,
 	// those of ending pods too.
 	running idset.Set
-}
-
-// hindrances says what keeps ranks from coming or going, to be put behind a
-// message; "" when nothing does.
-func (r Ranks) hindrances() string {
-	text := ""
-	for _, hindrance := range []string{r.unscheduled.String(), r.stranded.String()} {
-		if hindrance != "" {
-			text += "; " + hindrance
-		}
-	}
-	return text
 }
 
 // noteNode looks at what a pod says of its node.
@@ -73,9 +63,9 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32, now time.Tim
 		pod := &pods[i]
 		owner := metav1.GetControllerOf(pod)
 		switch {
-		case owner == nil || owner.Kind != "Job":
+		case owner == nil && !isOrphan(job, pod), owner != nil && owner.Kind != "Job":
 			continue // somebody's own pod that bears our labels
-		case job == nil || owner.UID != job.UID:
+		case owner == nil || job == nil || owner.UID != job.UID:
 			if !hasEnded(pod) {
 				r.Earlier++
 				if rank, ok := rankOf(pod); ok {
@@ -105,7 +95,7 @@ func countRanks(job *batchv1.Job, pods []corev1.Pod, desired int32, now time.Tim
 			withoutNode[rank] = because
 		}
 		if rank == 0 {
-			r.LeadAddress = pod.Status.PodIP
+			r.LeadAddress, r.LeadPod = pod.Status.PodIP, pod.UID
 		}
 		if isReady(pod) {
 			ready = append(ready, rank)

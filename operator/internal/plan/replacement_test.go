@@ -73,12 +73,12 @@ func TestSpecThatCannotBeTellsAlsoOfADrain(t *testing.T) {
 	if p.DrainOrder == nil || p.DrainStatus == nil {
 		t.Error("nothing is drained")
 	}
-	wantState(t, p, api.ReasonInvalidSpec, "pod.dnsPolicy")
+	wantState(t, p, api.ReasonInvalidSpec, "flux.curveCert")
 	wantState(t, p, api.ReasonInvalidSpec, "; ranks 2-3 take no more jobs and go when they are idle, or at 2026-01-02T13:00:00Z")
 }
 
 func TestInvalidServiceKeepsNoRanksFromComingAndGoing(t *testing.T) {
-	services := []api.Container{{Name: "store", Image: "image", Command: "a | b"}}
+	services := []api.Container{{Name: "store", Image: "image", Volumes: volumesThatCannotBe}}
 	o := settled(miniCluster(2, 1, 4))
 	o.MiniCluster.Spec.Size = 3
 	o.MiniCluster.Spec.Services = services
@@ -86,7 +86,7 @@ func TestInvalidServiceKeepsNoRanksFromComingAndGoing(t *testing.T) {
 	if p.Job == nil || *p.Job.Spec.Completions != 3 || p.Prerequisites || p.DeleteJob != nil {
 		t.Errorf("Job %+v, prerequisites %t, deletes %v", p.Job, p.Prerequisites, p.DeleteJob)
 	}
-	wantState(t, p, api.ReasonInvalidSpec, "services[0].command")
+	wantState(t, p, api.ReasonInvalidSpec, "services[0].volumes[Data]")
 
 	o = shrinking()
 	o.MiniCluster.Spec.Services = services
@@ -152,7 +152,7 @@ func TestPartOfAnotherIsToldOf(t *testing.T) {
 		t.Errorf("the MiniCluster's own: %v", f)
 	}
 	for state, spoil := range map[string]func(*metav1.ObjectMeta){
-		api.ReasonNameConflict: func(o *metav1.ObjectMeta) { o.OwnerReferences = nil },
+		api.ReasonNameConflict: func(o *metav1.ObjectMeta) { o.OwnerReferences, o.Labels = nil, nil },
 		api.ReasonRecreating:   func(o *metav1.ObjectMeta) { o.OwnerReferences[0].UID = "earlier" },
 	} {
 		o := settled(mc)

@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
 // Report is what to say, once the actions are done.
@@ -19,8 +20,12 @@ type Report struct {
 	Violations []bounds.Violation
 	// Ranks are counted from the pods of the observed Job.
 	Ranks Ranks
+	// Hindrances are what keeps ranks from coming or going, and autoscalers from scaling.
+	Hindrances []Hindrance
 	// DrainStatus is what status.drain becomes.
 	DrainStatus *api.Drain
+	// QueueStatus is what status.queue becomes.
+	QueueStatus *api.QueueStatus
 	// End, when not nil, is how the MiniCluster has ended for good.
 	End *End
 	// State is a reason of the conditions Ready and Progressing, with its message.
@@ -56,7 +61,7 @@ func (e Event) logged(line string, values ...any) Event {
 // tells of stay: a rule that ends one of them says so.
 func (f facts) report(state, message string) Report {
 	return Report{
-		Desired: f.desired, Maximum: f.maximum(), Violations: f.violations, Ranks: f.ranks,
+		Desired: f.desired, Maximum: f.maximum(), Violations: f.violations, Ranks: f.ranks, Hindrances: f.hindered.hindrances,
 		DrainStatus: f.MiniCluster.Status.Drain, End: f.told,
 		State: state, Message: message,
 	}
@@ -78,7 +83,7 @@ func (f facts) ended() Report {
 func (f facts) state(d drain) (state, message string) {
 	r := f.ranks
 	ready := f.desired - int32(r.Missing.Len())
-	progress := fmt.Sprintf("%d of %d ranks are ready", ready, f.desired)
+	progress := fmt.Sprintf("%d of %s %s ready", ready, counted(f.desired, "rank"), verb(int(f.desired), "is", "are"))
 	leaving := "" // to be put behind a message
 	if d.leaving != "" {
 		leaving = "; " + d.leaving
@@ -86,6 +91,8 @@ func (f facts) state(d drain) (state, message string) {
 	switch {
 	case f.obstacle.isThere():
 		return f.obstacle.state, f.obstacle.because + leaving
+	case f.staysSuspended():
+		return f.suspended()
 	case f.isLeadLost():
 		state, message = api.ReasonLeadLost, progress+"; the lead is lost and is being replaced"+leaving
 	case d.holds():
@@ -93,6 +100,10 @@ func (f facts) state(d drain) (state, message string) {
 		if !r.Missing.IsEmpty() {
 			message += fmt.Sprintf("; %s, waiting for %s", progress, r.Missing.Words())
 		}
+	case !f.cutOffRanks().IsEmpty():
+		state = api.ReasonCutOff
+		message = fmt.Sprintf("ended with exit code 0, for good: %s; the work of %s was cut off by the shrink to size %d: grow to size %d to run it again, or delete the MiniCluster",
+			idset.Range(0, f.desired).Words(), f.cutOffRanks().Words(), f.desired, f.completions)
 	case !r.Completed.IsEmpty():
 		state, message = api.ReasonCompleting, fmt.Sprintf("%s; ended with exit code 0, for good: %s", progress, r.Completed.Words())
 	case !r.Missing.IsEmpty() && ready == 0:
@@ -100,24 +111,36 @@ func (f facts) state(d drain) (state, message string) {
 	case !r.Missing.IsEmpty():
 		state, message = api.ReasonScalingUp, fmt.Sprintf("%s; waiting for %s", progress, r.Missing.Words())
 	case r.Excess > 0:
-		state, message = api.ReasonScalingDown, fmt.Sprintf("%s; %d above the desired size are ending", progress, r.Excess)
+		state, message = api.ReasonScalingDown, fmt.Sprintf("%s; %d above the desired size %s ending", progress, r.Excess, verb(r.Excess, "is", "are"))
 	default:
 		state, message = api.ReasonReady, progress
 	}
-	return state, message + r.hindrances()
+	return state, message + HindrancesText(f.hindered.hindrances)
 }
 
 // isLeadLost tells whether an instance that was up has lost its lead: followers are
 // ready only once they have joined it.
 func (f facts) isLeadLost() bool {
-	wasUp := f.MiniCluster.Status.Ready > 0 || f.wasLeadLost()
+	wasUp := f.MiniCluster.Status.Ready > 0 && !f.isLeadThere() || f.wasLeadLost()
 	return f.flux && f.Job != nil && wasUp && !f.ranks.LeadReady
 }
 
-func (f facts) wasLeadLost() bool {
-	c := meta.FindStatusCondition(f.MiniCluster.Status.Conditions, api.ConditionReady)
-	return c != nil && c.Reason == api.ReasonLeadLost
+// isLeadThere tells of a lead that nobody has lost although its pod is not ready: it has
+// never been, since the kubelets of followers may report sooner, or its broker is up and
+// a container beside it has ended.
+func (f facts) isLeadThere() bool {
+	for _, p := range f.rankPods {
+		status := f.runningRank(p.Pod)
+		if p.rank != 0 || !p.isLive() || status == nil || nodeNotReady(p.Pod) {
+			continue
+		}
+		ready := conditionOf(p.Pod, corev1.PodReady)
+		return status.Ready || ready == nil || !ready.LastTransitionTime.After(status.State.Running.StartedAt.Time)
+	}
+	return false
 }
+
+func (f facts) wasLeadLost() bool { return f.stateBefore() == api.ReasonLeadLost }
 
 // leadBack tells that a lost lead is ready again.
 func (f facts) leadBack() []Event {
@@ -128,14 +151,19 @@ func (f facts) leadBack() []Event {
 		logged("The lead is back", "ready", f.ranks.Ready, "reason", "rank 0 is ready")}
 }
 
-// resized tells that the Job has more or fewer ranks.
-func (f facts) resized(d drain) []Event {
+// resized tells that the Job has more or fewer ranks by a write.
+func (f facts) resized(write *batchv1ac.JobApplyConfiguration) []Event {
 	values := []any{"from", f.completions, "to", f.desired, "reason", f.sizeReason()}
 	switch {
-	case f.completions < f.desired:
-		return []Event{normal(api.EventScalingUp, "Growing from %d to %d ranks", f.completions, f.desired).logged("Grew the Job", values...)}
-	case f.completions > f.desired && !d.holds():
-		return []Event{normal(api.EventScalingDown, "Shrinking from %d to %d ranks", f.completions, f.desired).logged("Shrank the Job", values...)}
+	case write == nil:
+		return nil
+	case f.completions > f.desired:
+		return []Event{normal(api.EventScalingDown, "Shrinking from %d to %s", f.completions, counted(f.desired, "rank")).logged("Shrank the Job", values...)}
+	case min(f.completions, f.parallelism) < f.desired:
+		// Parallelism is the lower one after a shrink that has cut off work.
+		from := min(f.completions, f.parallelism)
+		values[1] = from
+		return []Event{normal(api.EventScalingUp, "Growing from %d to %s", from, counted(f.desired, "rank")).logged("Grew the Job", values...)}
 	}
 	return nil
 }

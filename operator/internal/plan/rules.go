@@ -1,12 +1,15 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
 // rule says what to do, and what to say, where it applies.
@@ -18,8 +21,10 @@ type rule struct {
 // rules in their order: the first that applies decides. The package comment tells
 // them in words.
 var rules = []rule{
+	{facts.isNamespaceBeingDeleted, endWithNamespace},
 	{facts.hasForeignObject, leaveEverything},
 	{facts.isBeingDeleted, leaveToGarbageCollector},
+	{facts.hasStrayJob, endStrayJob},
 	{facts.isGoneAndChanged, takeEndBack},
 	{facts.isGone, reportEnd},
 	{facts.hasEarlierPods, awaitEarlierPods},
@@ -28,6 +33,27 @@ var rules = []rule{
 	{facts.canBeReplaced, replace},
 	{facts.hasEnded, finish},
 	{facts.hasJob, resize},
+}
+
+func (f facts) isNamespaceBeingDeleted() bool { return f.NamespaceEnds }
+
+// endWithNamespace deletes the Job, or the namespace would never go. Kubernetes deletes
+// the pods of a namespace first, and nothing else before they are gone. But the Job
+// controller keeps the last pod of each rank, by a finalizer, until there is one that
+// takes its place, which cannot be in such a namespace. Only without its Job it lets them
+// go.
+// Source: getPodsWithDelayedDeletionPerIndex in k8s.io/kubernetes/pkg/controller/job;
+// deleteAllContent in k8s.io/kubernetes/pkg/controller/namespace/deletion, where the
+// feature gate OrderedNamespaceDeletion is on: by default from 1.33 on.
+func endWithNamespace(f facts) Plan {
+	p := Plan{Report: f.report(api.ReasonDeleting, "the namespace is being deleted")}
+	p.DrainStatus = nil // All ranks go.
+	if job := cmp.Or(f.Job, f.stray); job != nil && job.DeletionTimestamp == nil && CheckOwner(f.MiniCluster, "Job", job) == nil {
+		p.DeleteJob = job
+		// Not an event: such a namespace takes none.
+		p.Events = []Event{Event{}.logged("Deleted the Job and its pods", "reason", "the namespace is being deleted")}
+	}
+	return p
 }
 
 func (f facts) hasForeignObject() bool { return f.foreign != nil }
@@ -43,6 +69,19 @@ func leaveToGarbageCollector(f facts) Plan {
 	r := f.report(api.ReasonDeleting, "the MiniCluster is being deleted")
 	r.DrainStatus = nil // All ranks go.
 	return Plan{Report: r}
+}
+
+func (f facts) hasStrayJob() bool { return f.stray != nil }
+
+// endStrayJob makes room for a Job of the MiniCluster's own.
+func endStrayJob(f facts) Plan {
+	p := f.await("waiting for an earlier Job, which has lost its owner, and its pods to end")
+	if f.stray.DeletionTimestamp == nil {
+		p.DeleteJob = f.stray
+		p.Events = []Event{normal(api.EventRecreating, "Deleting the Job of an earlier MiniCluster, which has lost its owner").
+			logged("Deleted the Job to start all ranks anew", "reason", "it was that of an earlier MiniCluster, and has lost its owner")}
+	}
+	return p
 }
 
 // isGone tells of an end whose Job is gone or about to be, by the cleanup or by hand.
@@ -81,8 +120,12 @@ func create(f facts) Plan {
 	} else {
 		p.Prerequisites, p.Job = true, f.wanted
 		p.Report = f.report(f.state(drain{}))
-		p.Events = []Event{normal(api.EventCreated, "Created a Job of %d ranks", f.desired).
+		p.Events = []Event{normal(api.EventCreated, "Created a Job of %s", counted(f.desired, "rank")).
 			logged("Created the Job", "ranks", f.desired, "reason", "there was none")}
+		_, leftOut := sideServices(f.Observed)
+		if adapted := append(build.Adaptations(f.MiniCluster), leftOut...); len(adapted) > 0 {
+			p.Events = append(p.Events, normal(api.EventAdapted, "%s", strings.Join(adapted, "; ")))
+		}
 	}
 	p.DrainStatus = nil // None of its ranks is there any more.
 	return p
@@ -94,7 +137,11 @@ func awaitEarlierJob(f facts) Plan { return f.await("waiting for the earlier Job
 
 // await waits for ranks that end.
 func (f facts) await(message string) Plan {
-	r := f.report(api.ReasonRecreating, message+f.ranks.hindrances())
+	state := api.ReasonRecreating
+	if f.staysSuspended() {
+		state, _ = f.suspended()
+	}
+	r := f.report(state, message+HindrancesText(f.hindered.hindrances))
 	r.DrainStatus = nil // All ranks go.
 	return Plan{upkeep(f), r}
 }
@@ -108,6 +155,12 @@ func (f facts) canBeReplaced() bool { return f.changed && !f.obstacle.isThere() 
 func replace(f facts) Plan {
 	const because = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
 	p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
+	if f.isSuspended() {
+		p.State, p.Message = f.suspended()
+		if f.stateBefore() != api.ReasonSuspended {
+			return p // First the status must tell that the new Job is to be suspended.
+		}
+	}
 	p.End, p.DrainStatus = nil, nil // All ranks start anew.
 	p.Replacement = f.replacement()
 	if f.told != nil {
@@ -149,25 +202,29 @@ func finish(f facts) Plan {
 func (f facts) hasJob() bool { return f.Job != nil }
 
 // resize changes completions and parallelism together, in one write: an Indexed Job
-// is elastic only so. It always removes the highest ranks. Else it lets the Job be
-// what it is, whatever is in the way of another.
+// is elastic only so, but where a shrink would end it (see jobSize). It always removes
+// the highest ranks. Else it lets the Job be what it is, whatever is in the way of
+// another.
 func resize(f facts) Plan {
 	d := planDrain(f)
 	p := Plan{Actions: upkeep(f)}
 	p.Prerequisites = !f.obstacle.isThere()
 	p.DrainOrder, p.WakeAt = d.order, earliest(p.WakeAt, d.deadline)
-	if !d.holds() && (f.completions != f.desired || f.parallelism != f.desired) {
+	p.QueueOrder = f.queueOrder()
+	completions, parallelism := f.jobSize()
+	if !d.holds() && (f.completions != completions || f.parallelism != parallelism) {
 		job, err := editJob(f.Job, func(job *batchv1ac.JobSpecApplyConfiguration) {
-			job.WithCompletions(f.desired).WithParallelism(f.desired)
+			job.WithCompletions(completions).WithParallelism(parallelism)
 		})
 		if err != nil {
 			p.Report = f.report(api.ReasonApplyFailed, err.Error())
+			p.QueueStatus = f.queueStatus()
 			return p
 		}
 		p.Job = job
 	}
 	p.Report = f.report(f.state(d))
-	p.DrainStatus = d.status
-	p.Events = append(append(d.events, f.resized(d)...), f.leadBack()...)
+	p.DrainStatus, p.QueueStatus = d.status, f.queueStatus()
+	p.Events = append(append(d.events, f.resized(p.Job)...), f.leadBack()...)
 	return p
 }

@@ -20,11 +20,15 @@ import (
 // cannot meet another of the machine.
 const (
 	bridgeName    = "pods"
-	bridgeAddress = "10.77.0.1/24"
-	podAddress    = "10.77.0.%d" // from 2 on, and no address twice
-	podPrefix     = 24
+	bridgeAddress = "10.77.0.1/16"
+	podPrefix     = 16
+	firstPod      = 2
+	lastPod       = 1<<16 - 2 // no address twice
 	podInterface  = "eth0"
 )
+
+// podAddress is the address of the pod of a number.
+func podAddress(number int) string { return fmt.Sprintf("10.77.%d.%d", number>>8, number&0xff) }
 
 // Pods are the pods of one MiniCluster.
 type Pods struct {
@@ -39,7 +43,7 @@ type Pods struct {
 
 	mu        sync.Mutex
 	addresses map[string]string // by host
-	given     int               // addresses so far
+	given     int               // the last number of an address
 }
 
 // New makes a network for the pods of a headless Service. All pods end with the
@@ -53,7 +57,7 @@ func New(t *testing.T, service string) *Pods {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pods{t: t, service: service, folder: folder, addresses: map[string]string{}, given: 1}
+	p := &Pods{t: t, service: service, folder: folder, addresses: map[string]string{}, given: firstPod - 1}
 	t.Cleanup(func() { // after those of the pods
 		if err := os.RemoveAll(folder); err != nil {
 			t.Error(err)
@@ -168,10 +172,10 @@ func (p *Pods) join(host string) (number int, err error) {
 		return 0, fmt.Errorf("there is a pod %s", host)
 	}
 	p.given++
-	if p.given > 254 {
+	if p.given > lastPod {
 		return 0, errors.New("the pods' network has no more addresses")
 	}
-	p.addresses[host] = fmt.Sprintf(podAddress, p.given)
+	p.addresses[host] = podAddress(p.given)
 	return p.given, p.writeHosts()
 }
 

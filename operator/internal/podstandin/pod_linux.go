@@ -26,7 +26,8 @@ type Spec struct {
 	Env []string
 	// Secret are the files of the mounted Secret.
 	Secret map[string]string
-	// Program is copied to agentapi.Program, as the init container does.
+	// Program is what agentapi.Program becomes, where the init container copies it. It is
+	// in the folder for temporary files.
 	Program string
 }
 
@@ -86,7 +87,7 @@ func (pod *Pod) start(spec Spec, number int) error {
 	}
 	told, err := json.Marshal(inner{
 		Spec: spec, Folder: pod.folder, Hosts: pod.pods.hosts(),
-		Address: fmt.Sprintf(podAddress+"/%d", number, podPrefix),
+		Address: fmt.Sprintf("%s/%d", podAddress(number), podPrefix),
 	})
 	if err != nil {
 		return err
@@ -150,11 +151,8 @@ func (pod *Pod) makeFiles(spec Spec) error {
 	if err := os.WriteFile(filepath.Join(pod.folder, terminationFile), nil, 0o600); err != nil {
 		return err
 	}
-	program, err := os.ReadFile(spec.Program)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(pod.folder, programFolder, filepath.Base(agentapi.Program)), program, 0o755)
+	// A link is enough: nobody writes to it, and hundreds of copies would fill a disk.
+	return os.Link(spec.Program, filepath.Join(pod.folder, programFolder, filepath.Base(agentapi.Program)))
 }
 
 // Outside is where the machine sees a file of agentapi.Folder.
@@ -201,6 +199,9 @@ func (pod *Pod) Ended() bool {
 		return false
 	}
 }
+
+// Done is closed when the pod has ended.
+func (pod *Pod) Done() <-chan struct{} { return pod.ended }
 
 // Code waits for the pod's end, and is its exit code as kubelet reports it.
 func (pod *Pod) Code(within time.Duration) int {

@@ -1,0 +1,85 @@
+package queue
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/autoscale"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
+)
+
+// What is kept of an answer is bounded: it may come from an agent that somebody has
+// replaced in a pod of his own.
+const (
+	mostJobs    = 10  // that are too large
+	longestID   = 64  // of a job, in bytes
+	longestWhy  = 300 // in bytes
+	longestIdle = 10 * 365 * 24 * time.Hour
+	mostCounted = 1 << 30
+
+	longestRevision = 128   // in bytes
+	mostGroups      = 10000 // of idle ranks
+)
+
+// check refuses a report that our agent would not make.
+func check(report agentapi.QueueReport) error {
+	if len(report.Revision) > longestRevision {
+		return fmt.Errorf("the revision of its report has %d bytes, and at most %d are allowed", len(report.Revision), longestRevision)
+	}
+	if len(report.Idle) > mostGroups {
+		return fmt.Errorf("its report has %d groups of idle ranks, and at most %d are allowed", len(report.Idle), mostGroups)
+	}
+	return nil
+}
+
+// answerOf returns what a report says that was received at a time. How long ranks have
+// been idle for is counted back from there, so that the lead's clock does not matter.
+func answerOf(order Order, report agentapi.QueueReport, at time.Time) plan.QueueAnswer {
+	answer := plan.QueueAnswer{
+		Pod:      order.Pod,
+		Revision: report.Revision,
+		At:       at,
+		Held:     count(report.Held),
+		Use: &autoscale.Use{
+			Wanted:  report.Wanted,
+			Busy:    report.Busy,
+			Running: count(report.Running),
+			Pending: count(report.Pending),
+		},
+		TooLargeCount: max(count(report.TooLargeCount), len(report.TooLarge)),
+	}
+	if largest := report.Largest; largest != nil {
+		answer.Use.Largest = &autoscale.Job{ID: cut(largest.ID, longestID), Ranks: largest.Ranks}
+	}
+	for _, idle := range report.Idle {
+		answer.Use.Idle = append(answer.Use.Idle, autoscale.IdleRanks{Ranks: idle.Ranks, Since: at.Add(-idleFor(idle.Seconds))})
+	}
+	for _, job := range report.TooLarge[:min(len(report.TooLarge), mostJobs)] {
+		answer.TooLarge = append(answer.TooLarge, agentapi.QueueJob{ID: cut(job.ID, longestID), Ranks: job.Ranks, Why: cut(job.Why, longestWhy)})
+	}
+	return answer
+}
+
+// idleFor reads a time of idleness. What is no number is none.
+func idleFor(seconds float64) time.Duration {
+	switch {
+	case !(seconds > 0):
+		return 0
+	case seconds > longestIdle.Seconds():
+		return longestIdle
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+func count(n int) int { return min(max(n, 0), mostCounted) }
+
+// cut returns the beginning of others' words, on one line.
+func cut(words string, most int) string {
+	words = strings.Join(strings.Fields(words), " ")
+	if len(words) > most {
+		words = strings.ToValidUTF8(words[:most], "") + "…"
+	}
+	return words
+}
