@@ -31,16 +31,17 @@ func declare(ctx *pulumi.Context) error {
 }
 
 // summaries say which MiniClusters the stack has, and between which bounds who
-// chooses their sizes.
+// chooses their sizes. Without an autoscaler its name is empty.
 func summaries(miniClusters []config.MiniCluster) pulumi.Array {
 	var all pulumi.Array
 	for _, m := range miniClusters {
 		all = append(all, pulumi.Map{
-			"name":      pulumi.String(m.Name),
-			"namespace": m.Namespace,
-			"minSize":   pulumi.Int(m.MinSize),
-			"maxSize":   pulumi.Int(m.MaxSize),
-			"autoscale": pulumi.Bool(m.Autoscale != nil),
+			"name":       pulumi.String(m.Name),
+			"namespace":  m.Namespace,
+			"minSize":    pulumi.Int(m.MinSize),
+			"maxSize":    pulumi.Int(m.MaxSize),
+			"autoscale":  pulumi.Bool(m.Autoscaler() != ""),
+			"autoscaler": pulumi.String(m.Autoscaler()),
 		})
 	}
 	return all

@@ -11,7 +11,8 @@ import (
 // AutoscaleArgs say how an HPA chooses the size, between MinSize and MaxSize.
 type AutoscaleArgs struct {
 	// CPUTarget is the mean CPU use of the ranks to aim at, in percent of
-	// their CPU request; at least 1. Required.
+	// their CPU request; at least 1. Other containers in their pods, such as one that
+	// a service mesh adds, do not count. Required.
 	CPUTarget int `pulumi:"cpuTarget"`
 	// ScaleDownStabilization is for how many seconds the HPA must have wanted fewer
 	// ranks before it shrinks the MiniCluster; 0 to 3600. Default: 0, at once.
@@ -59,7 +60,7 @@ func (a MiniClusterArgs) autoscalerPart() *part {
 					},
 					MinReplicas: pulumi.Int(a.MinSize),
 					MaxReplicas: pulumi.Int(a.MaxSize),
-					Metrics:     a.Autoscale.metrics(),
+					Metrics:     a.metrics(),
 					Behavior: autoscalingv2.HorizontalPodAutoscalerBehaviorArgs{
 						ScaleDown: autoscalingv2.HPAScalingRulesArgs{
 							StabilizationWindowSeconds: pulumi.Int(a.Autoscale.ScaleDownStabilization),
@@ -71,14 +72,18 @@ func (a MiniClusterArgs) autoscalerPart() *part {
 	}
 }
 
-func (a AutoscaleArgs) metrics() autoscalingv2.MetricSpecArray {
+// metrics measure the ranks' container alone. Measured over whole pods, CPU use is
+// unknown as soon as somebody's webhook adds a container without a request, and the
+// HPA stands still.
+func (a MiniClusterArgs) metrics() autoscalingv2.MetricSpecArray {
 	return autoscalingv2.MetricSpecArray{autoscalingv2.MetricSpecArgs{
-		Type: pulumi.String("Resource"),
-		Resource: autoscalingv2.ResourceMetricSourceArgs{
-			Name: pulumi.String("cpu"),
+		Type: pulumi.String("ContainerResource"),
+		ContainerResource: autoscalingv2.ContainerResourceMetricSourceArgs{
+			Container: pulumi.String(a.Name),
+			Name:      pulumi.String("cpu"),
 			Target: autoscalingv2.MetricTargetArgs{
 				Type:               pulumi.String("Utilization"),
-				AverageUtilization: pulumi.Int(a.CPUTarget),
+				AverageUtilization: pulumi.Int(a.Autoscale.CPUTarget),
 			},
 		},
 	}}

@@ -34,7 +34,7 @@ type MiniClusterArgs struct {
 	Namespace pulumi.StringInput `pulumi:"namespace"`
 
 	// Size is the number of ranks that the program insists on, from MinSize to
-	// MaxSize; with Autoscale only the number to begin with. Nil, the MiniCluster
+	// MaxSize; with an autoscaler only the number to begin with. Nil, the MiniCluster
 	// begins with MinSize ranks, and its size belongs to whoever scales it: a
 	// person, the application, an autoscaler of your own.
 	Size *int `pulumi:"size"`
@@ -45,6 +45,9 @@ type MiniClusterArgs struct {
 	MaxSize int `pulumi:"maxSize"`
 	// Autoscale, when set, lets an HPA choose the size by CPU use.
 	Autoscale *AutoscaleArgs
+	// QueueAutoscale, when set, lets the operator choose the size by the jobs in
+	// Flux's queue. It needs Flux, and takes the place of Autoscale.
+	QueueAutoscale *QueueAutoscaleArgs
 	// SelfScaling gives the ranks a token by which the application may scale its
 	// own MiniCluster.
 	SelfScaling bool `pulumi:"selfScaling"`
@@ -84,16 +87,19 @@ type MiniClusterArgs struct {
 type MiniCluster struct {
 	pulumi.ResourceState
 
-	// Name and Namespace are those of the custom resource, once it is ready.
+	// Name and Namespace are those of the custom resource, once its ranks are ready
+	// or it has ended well. A MiniCluster that has failed has no Name: its error ends
+	// the update.
 	Name, Namespace pulumi.StringOutput
 	// Object is the custom resource.
 	Object *apiextensions.CustomResource
 }
 
-// NewMiniCluster declares a MiniCluster and waits until its ranks are ready. The
-// operator must be installed in the cluster: where the same program does it,
-// let the component depend on it. Arguments that cannot work are an error,
-// which names all of them, before anything is declared.
+// NewMiniCluster declares a MiniCluster and waits until its ranks are ready, or until
+// it has ended. One that has failed is an error of the program. The operator must be
+// installed in the cluster: where the same program does it, let the component depend
+// on it. Arguments that cannot work are an error, which names all of them, before
+// anything is declared.
 func NewMiniCluster(ctx *pulumi.Context, name string, args MiniClusterArgs, opts ...pulumi.ResourceOption) (*MiniCluster, error) {
 	if args.MinSize == 0 {
 		args.MinSize = 1
@@ -111,6 +117,9 @@ func NewMiniCluster(ctx *pulumi.Context, name string, args MiniClusterArgs, opts
 	}
 	m.Object = parts[0].made.(*apiextensions.CustomResource)
 	m.Name, m.Namespace = m.Object.Metadata.Name().Elem(), m.Object.Metadata.Namespace().Elem()
+	if !ctx.DryRun() { // A preview shows the status of before the change.
+		m.Name = unlessFailed(m.Name, m.Namespace, m.Object.OtherFields)
+	}
 	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{"name": m.Name, "namespace": m.Namespace})
 }
 
@@ -154,9 +163,26 @@ func (a MiniClusterArgs) InitialSize() int {
 	return a.MinSize
 }
 
+// Autoscalers, by what they look at.
+const (
+	AutoscalerCPU   = "cpu"
+	AutoscalerQueue = "queue"
+)
+
+// Autoscaler is the one that chooses the size, or "" for none.
+func (a MiniClusterArgs) Autoscaler() string {
+	switch {
+	case a.Autoscale != nil:
+		return AutoscalerCPU
+	case a.QueueAutoscale != nil:
+		return AutoscalerQueue
+	}
+	return ""
+}
+
 // OwnsSize tells whether the description is what decides about the size from
-// day to day, and not an HPA, the application or a person.
-func (a MiniClusterArgs) OwnsSize() bool { return a.Size != nil && a.Autoscale == nil }
+// day to day, and not an autoscaler, the application or a person.
+func (a MiniClusterArgs) OwnsSize() bool { return a.Size != nil && a.Autoscaler() == "" }
 
 // inputs are what the component shows of itself to policies: a size that the
 // object leaves to others, so that changes of it are ignored there, and what it is
@@ -200,6 +226,9 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 	if a.DrainTimeoutSeconds != nil {
 		spec["scaleDown"] = pulumi.Map{"drainTimeoutSeconds": pulumi.Int(*a.DrainTimeoutSeconds)}
 	}
+	if a.QueueAutoscale != nil {
+		spec["autoscaling"] = pulumi.Map{"queue": a.QueueAutoscale.spec()}
+	}
 	if placement := a.placement(); len(placement) > 0 {
 		spec["pod"] = pulumi.Map{"placement": placement}
 	}
@@ -232,12 +261,12 @@ func (a MiniClusterArgs) sizeOwnership() []pulumi.ResourceOption {
 	return []pulumi.ResourceOption{pulumi.IgnoreChanges([]string{"spec.size"})}
 }
 
-// annotations let Pulumi wait for the ranks and, where no HPA is, take the
-// fields that it declares back from whoever changed them meanwhile. A size that
+// annotations let Pulumi wait for the ranks or the end and, where no autoscaler is, take
+// the fields that it declares back from whoever changed them meanwhile. A size that
 // it ignores is not among them.
 func (a MiniClusterArgs) annotations() map[string]string {
-	annotations := map[string]string{"pulumi.com/waitFor": "condition=Ready"}
-	if a.Autoscale == nil {
+	annotations := map[string]string{"pulumi.com/waitFor": waitForSettled}
+	if a.Autoscaler() == "" {
 		annotations["pulumi.com/patchForce"] = "true"
 	}
 	maps.Copy(annotations, signature(a.Stack))

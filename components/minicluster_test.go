@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/components/componentstest"
@@ -34,6 +35,8 @@ func autoscaled(a *MiniClusterArgs) {
 	a.Autoscale = &AutoscaleArgs{CPUTarget: 50, ScaleDownStabilization: 30}
 }
 
+func scaledByQueue(a *MiniClusterArgs) { a.Flux, a.QueueAutoscale = true, &QueueAutoscaleArgs{} }
+
 func sized(size int) func(*MiniClusterArgs) {
 	return func(a *MiniClusterArgs) { a.Size = &size }
 }
@@ -59,6 +62,8 @@ func TestSizeBelongsToOneOwner(t *testing.T) {
 		"the program's":                        {sample(sized(3)), 3, false, true, false},
 		"the HPA's":                            {sample(autoscaled), 2, true, false, true},
 		"the HPA's, with a size to begin with": {sample(autoscaled, sized(3)), 3, true, false, true},
+		"the queue's":                          {sample(scaledByQueue), 2, true, false, false},
+		"the queue's, with a size":             {sample(scaledByQueue, sized(3)), 3, true, false, false},
 		"whoever's":                            {sample(), 2, true, true, false},
 		"the application's":                    {sample(func(a *MiniClusterArgs) { a.SelfScaling = true }), 2, true, true, false},
 	} {
@@ -90,9 +95,22 @@ func TestHPAStaysWithinTheBoundsOfItsMiniCluster(t *testing.T) {
 		"spec.scaleTargetRef.name":                           "flux-sample",
 		"spec.behavior.scaleDown.stabilizationWindowSeconds": 30.0,
 	})
-	metric := hpa.At("spec.metrics").([]any)[0].(map[string]any)["resource"].(map[string]any)
-	if target := metric["target"].(map[string]any); metric["name"] != "cpu" || target["averageUtilization"] != 50.0 {
-		t.Errorf("metric = %v, want a mean CPU use of 50%%", metric)
+}
+
+// TestHPAMeasuresTheRanksAlone: a container that somebody's webhook adds to their pods
+// need not request anything.
+func TestHPAMeasuresTheRanksAlone(t *testing.T) {
+	r := componentstest.Declare(t, declareSample(sample(autoscaled)))
+	want := []any{map[string]any{"type": "ContainerResource", "containerResource": map[string]any{
+		"name": "cpu", "container": "flux-sample",
+		"target": map[string]any{"type": "Utilization", "averageUtilization": 50.0},
+	}}}
+	if got := r.Get(t, hpaObject, "sample-hpa").At("spec.metrics"); !reflect.DeepEqual(got, want) {
+		t.Errorf("metrics = %v\nwant      %v", got, want)
+	}
+	rank := r.Get(t, miniClusterObject, "sample").At("spec.containers").([]any)[0].(map[string]any)
+	if rank["name"] != "flux-sample" {
+		t.Errorf("the ranks' container is called %v, which the HPA does not measure", rank["name"])
 	}
 }
 
@@ -103,6 +121,9 @@ func TestMiniClusterShowsPoliciesTheSizeThatItsObjectIgnores(t *testing.T) {
 	want := map[string]any{"name": "flux-sample", "namespace": "flux-operator", "size": 3.0, "minSize": 2.0, "maxSize": 4.0}
 	if got := inputs(autoscaled, sized(3)); !reflect.DeepEqual(got, want) {
 		t.Errorf("inputs = %v\nwant     %v", got, want)
+	}
+	if got := inputs(scaledByQueue, sized(3)); !reflect.DeepEqual(got, want) {
+		t.Errorf("inputs with the queue = %v\nwant                 %v", got, want)
 	}
 	if got := inputs(sized(3)); len(got) != 0 {
 		t.Errorf("a size that the object shows too is shown twice: %v", got)
@@ -198,6 +219,37 @@ func TestMiniClusterHasOutputs(t *testing.T) {
 		})
 		return nil
 	})
+}
+
+// TestMiniClusterThatHasFailedIsAnError of the update, and of no preview. tests/api lets
+// the real Pulumi wait for it.
+func TestMiniClusterThatHasFailedIsAnError(t *testing.T) {
+	condition := func(kind, status, reason string) map[string]any {
+		return map[string]any{"type": kind, "status": status, "reason": reason, "message": "message of " + kind}
+	}
+	for name, c := range map[string]struct {
+		conditions []any
+		want       string // "" for none
+	}{
+		"failed":         {[]any{condition("Ready", "False", "JobFailed"), condition("Failed", "True", "CommandFailed")}, "MiniCluster flux-operator/flux-sample has failed: message of Failed (CommandFailed)"},
+		"invalid":        {[]any{condition("Ready", "False", "InvalidSpec"), condition("Failed", "False", "Running")}, "MiniCluster flux-operator/flux-sample has a spec that the operator cannot follow: message of Ready (InvalidSpec)"},
+		"ready":          {[]any{condition("Ready", "True", "Ready"), condition("Failed", "False", "Running")}, ""},
+		"complete":       {[]any{condition("Ready", "False", "Completed"), condition("Complete", "True", "CommandSucceeded"), condition("Failed", "False", "CommandSucceeded")}, ""},
+		"without status": {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := componentstest.NewRecorder()
+			status := resource.NewPropertyMapFromMap(map[string]any{"conditions": c.conditions})
+			r.Outputs[miniClusterObject] = resource.PropertyMap{"status": resource.NewProperty(status)}
+			err := r.Run(declareSample(sample()))
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if err = r.Preview(declareSample(sample())); err != nil {
+				t.Errorf("the preview fails with what was so before: %v", err)
+			}
+		})
+	}
 }
 
 func TestAlsoItsHPAIsAChildOfTheMiniCluster(t *testing.T) {

@@ -164,19 +164,28 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 		"context for nothing":   {map[string]string{"clusterProvider": "kind", "context": "prod"}, []string{"gopherlocks:context: is about a cluster that you have, and the stack's is kind: pulumi config set clusterProvider existing, or pulumi config rm context"}},
 		"kubeconfig for nothing, and a definition": {map[string]string{"clusterProvider": "embedded", "kubeconfig": "k", "takeOverCRD": "true"}, []string{"gopherlocks:kubeconfig: is about", "gopherlocks:takeOverCRD: is about"}},
 		"nobody serves metrics":                    {map[string]string{"clusterProvider": "embedded", "metricsServer": "skip"}, []string{"gopherlocks:metricsServer: is skip, and autoscale on"}},
-		"no mode of metrics":                       {map[string]string{"metricsServer": "true"}, []string{`gopherlocks:metricsServer: "true" is not auto, install or skip`}},
-		"long name":                                {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
-		"long stabilization":                       {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},
-		"negative drain":                           {map[string]string{"drainTimeoutSeconds": "-1"}, []string{"gopherlocks:drainTimeoutSeconds: drainTimeoutSeconds -1 must be from 0"}},
-		"unknown placement":                        {map[string]string{"placement": "pack"}, []string{`gopherlocks:placement: "pack" is not a placement; take "Spread", "OnePerNode" or "Any"`}},
-		"bad topology key":                         {map[string]string{"topologyKey": "a zone"}, []string{`gopherlocks:topologyKey: "a zone": name part must consist of`}},
-		"zones for any node":                       {map[string]string{"placement": "Any", "topologyKey": "zone"}, []string{"gopherlocks:topologyKey: topologyKey zone has no meaning with placement Any"}},
-		"one node for two":                         {map[string]string{"placement": "OnePerNode", "clusterProvider": "embedded"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
-		"two workers for three":                    {map[string]string{"placement": "OnePerNode", "clusterProvider": "kind", "size": "3"}, []string{"each of 3 ranks a node of its own, and the cluster has 2 for ranks; raise kindWorkers"}},
-		"misspelt key":                             {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
-		"misspelt twice":                           {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
-		"key of nothing":                           {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
-		"all kinds at once":                        {map[string]string{"maxsize": "3", "cpuTarget": "x", "size": "9", "flux": "true"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:cpuTarget: "x"`, "gopherlocks:size: size 9 must be at most maxSize 4", "gopherlocks:image"}},
+		"no autoscaler":                            {map[string]string{"autoscaler": "gpu", "resources": "{}"}, []string{`gopherlocks:autoscaler: "gpu" is not cpu or queue`}},
+		"a queue without Flux":                     {map[string]string{"autoscaler": "queue"}, []string{"gopherlocks:autoscaler: queue needs flux true: without Flux there is no queue; take cpu, or set flux"}},
+		"long idle time":                           {queue("idleSeconds", "604801"), []string{"gopherlocks:idleSeconds: idleSeconds 604801 must be from 0 to 604800 (seconds)"}},
+		"more spare ranks than all":                {queue("spareRanks", "5"), []string{"gopherlocks:spareRanks: spareRanks 5 must be at most maxSize 4"}},
+		"a step beyond maxSize":                    {queue("scaleStep", "5"), []string{"gopherlocks:scaleStep: scaleStep 5 must be at most maxSize 4"}},
+		"in one of several": {
+			map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "autoscaler": "queue", "flux": true, "image": "i", "idleSeconds": -1}]`},
+			[]string{"gopherlocks:miniClusters[1].idleSeconds: idleSeconds -1 must be from 0 to 604800 (seconds)"},
+		},
+		"no mode of metrics":    {map[string]string{"metricsServer": "true"}, []string{`gopherlocks:metricsServer: "true" is not auto, install or skip`}},
+		"long name":             {map[string]string{"name": strings.Repeat("a", 58)}, []string{"has 58 characters, of at most 57"}},
+		"long stabilization":    {map[string]string{"scaleDownStabilization": "3601"}, []string{"scaleDownStabilization 3601 must be from 0 to 3600"}},
+		"negative drain":        {map[string]string{"drainTimeoutSeconds": "-1"}, []string{"gopherlocks:drainTimeoutSeconds: drainTimeoutSeconds -1 must be from 0"}},
+		"unknown placement":     {map[string]string{"placement": "pack"}, []string{`gopherlocks:placement: "pack" is not a placement; take "Spread", "OnePerNode" or "Any"`}},
+		"bad topology key":      {map[string]string{"topologyKey": "a zone"}, []string{`gopherlocks:topologyKey: "a zone": name part must consist of`}},
+		"zones for any node":    {map[string]string{"placement": "Any", "topologyKey": "zone"}, []string{"gopherlocks:topologyKey: topologyKey zone has no meaning with placement Any"}},
+		"one node for two":      {map[string]string{"placement": "OnePerNode", "clusterProvider": "embedded"}, []string{"gopherlocks:placement: placement OnePerNode gives each of 2 ranks a node of its own, and the cluster has 1 for ranks; take placement Spread, or clusterProvider kind"}},
+		"two workers for three": {map[string]string{"placement": "OnePerNode", "clusterProvider": "kind", "size": "3"}, []string{"each of 3 ranks a node of its own, and the cluster has 2 for ranks; raise kindWorkers"}},
+		"misspelt key":          {map[string]string{"maxsize": "3"}, []string{"gopherlocks:maxsize is not a key; did you mean maxSize?"}},
+		"misspelt twice":        {map[string]string{"flx": "true", "autoscail": "true"}, []string{"gopherlocks:autoscail is not a key; did you mean autoscale?", "gopherlocks:flx is not a key; did you mean flux?"}},
+		"key of nothing":        {map[string]string{"bananas": "3"}, []string{"gopherlocks:bananas is not a key; Pulumi.yaml documents all of them"}},
+		"all kinds at once":     {map[string]string{"maxsize": "3", "cpuTarget": "x", "size": "9", "flux": "true"}, []string{"gopherlocks:maxsize is not a key", `gopherlocks:cpuTarget: "x"`, "gopherlocks:size: size 9 must be at most maxSize 4", "gopherlocks:image"}},
 	} {
 		t.Run(name, func(t *testing.T) { mustRefuse(t, c.changes, c.want...) })
 	}
@@ -187,7 +196,9 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 }
 
 func TestMalformedValuesAreNotBlamedForTheirBoundsToo(t *testing.T) {
-	for _, key := range []string{"size", "minSize", "maxSize", "cpuTarget", "resources", "drainTimeoutSeconds"} {
+	for _, key := range []string{
+		"size", "minSize", "maxSize", "cpuTarget", "resources", "drainTimeoutSeconds", "autoscaler", "idleSeconds", "spareRanks", "scaleStep",
+	} {
 		_, err := load(t, map[string]string{key: "x"})
 		if err == nil || strings.Count(err.Error(), "gopherlocks:") != 1 {
 			t.Errorf("%s: error = %v, want one problem", key, err)
@@ -271,9 +282,13 @@ func TestOnlyAFixedSizeIsTheConfigurations(t *testing.T) {
 		{"", "false", false, 2},
 		{"3", "false", true, 3},
 	} {
-		m := mustLoad(t, map[string]string{"size": c.size, "autoscale": c.autoscale}).MiniClusters[0]
-		if m.OwnsSize() != c.owns || m.InitialSize() != c.initial {
-			t.Errorf("size %q with autoscale %s: owned %t, initially %d; want %t and %d", c.size, c.autoscale, m.OwnsSize(), m.InitialSize(), c.owns, c.initial)
+		for _, by := range []string{"cpu", "queue"} {
+			changes := queue("autoscaler", by)
+			changes["size"], changes["autoscale"] = c.size, c.autoscale
+			m := mustLoad(t, changes).MiniClusters[0]
+			if m.OwnsSize() != c.owns || m.InitialSize() != c.initial {
+				t.Errorf("size %q with autoscale %s by %s: owned %t, initially %d; want %t and %d", c.size, c.autoscale, by, m.OwnsSize(), m.InitialSize(), c.owns, c.initial)
+			}
 		}
 	}
 }
@@ -283,9 +298,19 @@ func TestWhatMaySurpriseIsWarnedOf(t *testing.T) {
 		changes map[string]string
 		want    string
 	}{
-		"size of the autoscaler":  {map[string]string{"size": "3"}, "HorizontalPodAutoscaler flux-sample-hpa owns"},
-		"two who scale":           {map[string]string{"selfScaling": "true"}, "selfScaling and autoscale are both on"},
-		"size of the application": {map[string]string{"selfScaling": "true", "autoscale": "false", "size": "3"}, "gopherlocks:size 3 is what an update sets"},
+		"size of the autoscaler": {map[string]string{"size": "3"}, "HorizontalPodAutoscaler flux-sample-hpa owns"},
+		"size of the queue":      {queue("size", "3"), "gopherlocks:size 3 is only the size to begin with: autoscale is on, so the queue's autoscaler owns the size"},
+		"a queue that is off":    {queue("autoscale", "false"), "gopherlocks:autoscaler queue does nothing: autoscale is false. Set it to true, or remove autoscaler"},
+		"a queue that an entry switches off": {
+			map[string]string{"miniClusters": `[{"name": "a", "autoscale": false, "autoscaler": "queue"}]`},
+			"gopherlocks:miniClusters[0].autoscaler queue does nothing",
+		},
+		"entries beside a queue": {
+			map[string]string{"autoscaler": "queue", "flux": "true", "image": "i", "miniClusters": `[{"name": "a"}, {"name": "b", "autoscale": false}]`}, "",
+		},
+		"a queue and an application": {queue("selfScaling", "true"), ""},
+		"two who scale":              {map[string]string{"selfScaling": "true"}, "selfScaling and autoscale are both on"},
+		"size of the application":    {map[string]string{"selfScaling": "true", "autoscale": "false", "size": "3"}, "gopherlocks:size 3 is what an update sets"},
 		"in a list": {
 			map[string]string{"miniClusters": `[{"name": "a"}, {"name": "b", "size": 3}]`},
 			"gopherlocks:miniClusters[1].size 3 is only the size to begin with",

@@ -16,10 +16,19 @@ const listKey = "miniClusters"
 // key: of the stack, and of each entry in the list of MiniClusters.
 type description struct {
 	MiniCluster
-	Autoscales bool `pulumi:"autoscale"`
-	// AutoscaleArgs are in force where Autoscales says so.
+	Autoscales bool       `pulumi:"autoscale"`
+	ScalesBy   autoscaler `pulumi:"autoscaler"`
+	// Those of ScalesBy are in force where Autoscales says so.
 	components.AutoscaleArgs
+	components.QueueAutoscaleArgs
+
+	// choosesAutoscaler says that this place of the configuration has the key ScalesBy.
+	choosesAutoscaler bool
 }
+
+// autoscaler is [components.AutoscalerCPU] or [components.AutoscalerQueue]; empty where
+// neither could be read.
+type autoscaler string
 
 var fields = fieldsOf[description]()
 
@@ -33,8 +42,13 @@ func (p *parser) set(d *description, f field, v value) {
 
 // miniCluster is what the description says.
 func (d description) miniCluster() MiniCluster {
-	if d.Autoscales {
+	switch {
+	case !d.Autoscales:
+		d.autoscalerOff = d.choosesAutoscaler && d.ScalesBy == components.AutoscalerQueue
+	case d.ScalesBy == components.AutoscalerCPU:
 		d.Autoscale = &d.AutoscaleArgs
+	case d.ScalesBy == components.AutoscalerQueue:
+		d.QueueAutoscale = &d.QueueAutoscaleArgs
 	}
 	return d.MiniCluster
 }
@@ -45,6 +59,7 @@ func (p *parser) own() description {
 	for _, f := range fields {
 		p.set(&own, f, p.key(f.key))
 	}
+	own.choosesAutoscaler = true
 	return own
 }
 
@@ -77,6 +92,7 @@ func (p *parser) entry(path string, raw json.RawMessage, own description) descri
 	// Each entry has a name of its own: with the stack's, those without one would also
 	// be refused as duplicates of each other.
 	d.Name = ""
+	d.choosesAutoscaler = false
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &given); err != nil || given == nil {
 		p.fail(value{path: "gopherlocks:" + path, text: string(raw)}, `an object such as {"name": "a", "maxSize": 4}`)
@@ -89,6 +105,7 @@ func (p *parser) entry(path string, raw json.RawMessage, own description) descri
 		known = append(known, f.key)
 		if raw, ok := given[f.key]; ok {
 			p.set(&d, f, element("gopherlocks:"+d.path+f.key, raw))
+			d.choosesAutoscaler = d.choosesAutoscaler || f.key == "autoscaler"
 		}
 	}
 	p.refuseUnknown("gopherlocks:"+d.path, "a field of a MiniCluster", slices.Collect(maps.Keys(given)), known)

@@ -19,10 +19,11 @@ func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
 			{"name": "a"},
 			{"name": "b", "namespace": "other", "size": 5, "maxSize": 6, "autoscale": true, "flux": true, "image": "own", "command": "",
 			 "resources": {"requests": {"cpu": 1, "memory": "1Gi"}}, "drainTimeoutSeconds": 0, "protect": true},
-			{"name": "a", "namespace": "other", "size": "", "minSize": "4", "selfScaling": true}
+			{"name": "a", "namespace": "other", "size": "", "minSize": "4", "selfScaling": true},
+			{"name": "d", "size": "", "autoscale": true, "autoscaler": "queue", "flux": true, "idleSeconds": 5, "spareRanks": "1", "scaleStep": 2}
 		]`,
 	})
-	if len(s.MiniClusters) != 3 {
+	if len(s.MiniClusters) != 4 {
 		t.Fatalf("MiniClusters = %+v", s.MiniClusters)
 	}
 	a, b, c := s.MiniClusters[0], s.MiniClusters[1], s.MiniClusters[2]
@@ -36,6 +37,9 @@ func TestEntriesTakeFromTheStackWhatTheyDoNotSay(t *testing.T) {
 	}
 	if c.Size != nil || c.MinSize != 4 || !c.SelfScaling {
 		t.Errorf("c = %+v, want no size, and the number that is written as text", c)
+	}
+	if q := s.MiniClusters[3].QueueAutoscale; q == nil || *q.IdleSeconds != 5 || q.SpareRanks != 1 || q.Step != 2 || b.QueueAutoscale != nil {
+		t.Errorf("d is scaled by %+v, and b by %+v", q, b.QueueAutoscale)
 	}
 }
 

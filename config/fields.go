@@ -40,6 +40,8 @@ func (p *parser) read(pointer any, v value) {
 		*to = p.optionalInteger(v)
 	case *bool:
 		*to = p.boolean(v)
+	case *autoscaler:
+		*to = p.autoscaler(v)
 	case *map[string]map[string]string:
 		*to = p.resources(v)
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/agext/levenshtein"
 
+	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
 
@@ -70,6 +71,16 @@ func (p *parser) boolean(v value) bool {
 		p.fail(v, "true or false")
 	}
 	return b
+}
+
+// autoscaler reads by what an autoscaler chooses the size.
+func (p *parser) autoscaler(v value) autoscaler {
+	switch v.text {
+	case components.AutoscalerCPU, components.AutoscalerQueue:
+		return autoscaler(v.text)
+	}
+	p.fail(v, components.AutoscalerCPU+" or "+components.AutoscalerQueue)
+	return ""
 }
 
 // metrics reads who brings metrics-server.

@@ -68,8 +68,8 @@ func checkOwnCluster(s Settings) (errs []error) {
 		}
 	}
 	if autoscales := slices.ContainsFunc(s.MiniClusters, func(m MiniCluster) bool { return m.Autoscale != nil }); autoscales && s.MetricsServer == preflight.MetricsSkip {
-		errs = append(errs, invalid("metricsServer", "is %s, and autoscale on: nothing else serves metrics in a cluster of this machine. "+
-			"Take %s, or autoscale false", preflight.MetricsSkip, preflight.MetricsAuto))
+		errs = append(errs, invalid("metricsServer", "is %s, and autoscale on by CPU: nothing else serves metrics in a cluster of this machine. "+
+			"Take %s, autoscaler queue, or autoscale false", preflight.MetricsSkip, preflight.MetricsAuto))
 	}
 	return errs
 }

@@ -64,6 +64,11 @@ func TestMiniClustersShareNamespaces(t *testing.T) {
 		if !slices.ContainsFunc(dependencies, func(urn string) bool { return strings.HasSuffix(urn, "core/v1:Namespace::"+namespace) }) {
 			t.Errorf("%s does not wait for its namespace: %q", name, dependencies)
 		}
+		// So it goes before the operator, without which it could not.
+		before := r.Get(t, "kubernetes:core/v1:Namespace", namespace).RPC.GetDependencies()
+		if !slices.ContainsFunc(before, func(urn string) bool { return strings.HasSuffix(urn, "apps/v1:Deployment::operator") }) {
+			t.Errorf("namespace %s does not wait for the operator: %q", namespace, before)
+		}
 	}
 	if r.Has(hpaObject, "one/a-hpa") || !r.Has(hpaObject, "one/b-hpa") {
 		t.Error("the HPA is not that of b alone")

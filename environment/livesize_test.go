@@ -20,14 +20,16 @@ import (
 const miniClustersPath = "/apis/flux-framework.org/v1alpha2/namespaces/ns/miniclusters/"
 
 // liveMiniCluster is one of size 4.
-const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a", "annotations": {"flux-framework.org/pulumi-stack": "` + thisStack + `"}}, "spec": {"size": 4}}`
+const liveMiniCluster = `{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": "a", "annotations": {"flux-framework.org/pulumi-stack": "` + thisStack + `"}}, "spec": {"size": 4}, "status": {"desired": 4}}`
 
-func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
+func TestOnlyPreviewsAskForSizesThatTheyMayChange(t *testing.T) {
 	fixed, autoscaled, free := described("ns", "fixed"), described("ns", "autoscaled"), described("ns", "free")
 	fixed.Size, autoscaled.Size = pulumi.IntRef(2), pulumi.IntRef(2)
 	autoscaled.Autoscale, autoscaled.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
+	queued := described("ns", "queued")
+	queued.Size, queued.Flux, queued.QueueAutoscale = pulumi.IntRef(2), true, &components.QueueAutoscaleArgs{}
 	// All are asked whose they are, in any case.
-	owners := []string{miniClustersPath + "autoscaled", miniClustersPath + "fixed", miniClustersPath + "free"}
+	owners := []string{miniClustersPath + "autoscaled", miniClustersPath + "fixed", miniClustersPath + "free", miniClustersPath + "queued"}
 	for _, c := range []struct {
 		preview bool
 		want    []string
@@ -36,7 +38,7 @@ func TestOnlyPreviewsAskForTheSizesThatTheConfigurationOwns(t *testing.T) {
 		{false, owners},
 	} {
 		server := &answering{objects: map[string]string{miniClustersPath + "fixed": liveMiniCluster}}
-		if err := declareOn(t, server.start(t), c.preview, fixed, autoscaled, free); err != nil {
+		if err := declareOn(t, server.start(t), c.preview, fixed, autoscaled, free, queued); err != nil {
 			t.Fatal(err)
 		}
 		if got := server.askedOf(miniClustersPath); !slices.Equal(got, c.want) {
@@ -85,14 +87,23 @@ func TestLiveSizeIsReadAndTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	live, err := readLiveSize(t.Context(), string(kubeconfig), "ns", "a")
-	if err != nil || live != 4 {
-		t.Fatalf("live size = %d, %v", live, err)
+	if err != nil || live != (liveSize{4, 4}) {
+		t.Fatalf("live size = %+v, %v", live, err)
 	}
 	m := described("ns", "a")
 	m.Size = pulumi.IntRef(2)
 	want := "MiniCluster ns/a: size 4 in the cluster, 2 in the configuration. If this preview updates the MiniCluster, " +
 		"it goes from 4 to 2; if not, pulumi up --refresh takes it there"
-	if got := sizeNotice(m, live); got != want {
+	if got := live.notice(m); got != want {
 		t.Errorf("notice = %q, want %q", got, want)
+	}
+	m.Size, m.MinSize = nil, 5
+	want = "MiniCluster ns/a: size 4 in the cluster is below minSize 5: with this update it grows to 5"
+	if got := live.notice(m); got != want {
+		t.Errorf("notice = %q, want %q", got, want)
+	}
+	live.desired = 5
+	if got := live.notice(m); got != "" {
+		t.Errorf("notice of what the operator does already: %s", got)
 	}
 }

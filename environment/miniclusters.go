@@ -19,7 +19,8 @@ import (
 func newMiniClusters(ctx *pulumi.Context, s config.Settings, t target, cluster *components.Cluster, operator *components.Operator) ([]*components.MiniCluster, error) {
 	before := map[string][]pulumi.Resource{} // by namespace
 	for _, name := range namespacesOf(s.MiniClusters) {
-		made, err := newNamespace(ctx, name, s, t, cluster.ResourceOptions())
+		// With the operator gone, a namespace that holds others' MiniClusters would never go.
+		made, err := newNamespace(ctx, name, s, t, append(cluster.ResourceOptions(), pulumi.DependsOn([]pulumi.Resource{operator})))
 		if err != nil {
 			return nil, err
 		}

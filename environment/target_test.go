@@ -12,6 +12,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/components"
 	"github.com/gopherlocks/gopherlocks/components/componentstest"
+	"github.com/gopherlocks/gopherlocks/config"
 	"github.com/gopherlocks/gopherlocks/declared"
 	"github.com/gopherlocks/gopherlocks/preflight"
 )
@@ -196,11 +197,28 @@ func TestExistingClusterIsJudgedBeforeAnythingIsDeclared(t *testing.T) {
 	}
 }
 
+// TestOnlyAnHPANeedsMetrics: who scales by the queue asks nobody for them.
+func TestOnlyAnHPANeedsMetrics(t *testing.T) {
+	byCPU, byQueue := described("hpc", "a"), described("hpc", "b")
+	byCPU.Autoscale = &components.AutoscaleArgs{CPUTarget: 50}
+	byQueue.Flux, byQueue.QueueAutoscale = true, &components.QueueAutoscaleArgs{}
+	for _, c := range []struct {
+		miniClusters []config.MiniCluster
+		want         bool
+	}{{[]config.MiniCluster{byQueue}, false}, {[]config.MiniCluster{byCPU, byQueue}, true}} {
+		desired, err := desiredOf(existingSettings(c.miniClusters...), thisStack)
+		if err != nil || desired.Autoscales != c.want {
+			t.Errorf("of %d MiniClusters: %t, %v; want %t", len(c.miniClusters), desired.Autoscales, err, c.want)
+		}
+	}
+}
+
 // TestDesiredIsWhatIsDeclared holds the list, by which permissions are asked for,
 // against what the components really declare.
 func TestDesiredIsWhatIsDeclared(t *testing.T) {
 	a, b := described("hpc", "a"), described("other", "b")
 	a.Autoscale, a.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
+	b.Flux, b.QueueAutoscale = true, &components.QueueAutoscaleArgs{}
 	s := existingSettings(a, b)
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
 	desired, err := desiredOf(s, thisStack)

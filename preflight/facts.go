@@ -115,7 +115,7 @@ type Desired struct {
 	Objects, MetricsServer []declared.Object
 	// Metrics says whether to install metrics-server.
 	Metrics Metrics
-	// Autoscales says that a MiniCluster has an autoscaler, which needs metrics.
+	// Autoscales says that a MiniCluster has an HPA, which needs metrics.
 	Autoscales bool
 	// TakeOver lets it replace the Flux Operator's definition.
 	TakeOver bool

@@ -50,7 +50,7 @@ func newScenario(t *testing.T, name string, size, minSize, maxSize int32, flux b
 	}}
 	var mc api.MiniCluster
 	s.decode(object, &mc)
-	mc.Spec.Tasks = 1 // the API server's default
+	mc.Spec.Tasks = ptr.To[int32](1) // the API server's default
 	s.there.Live = whatiftest.Running(t, &mc)
 	s.preview.Stack = "dev"
 	s.live.Nodes = oneNode("1000m", "100m")
@@ -152,6 +152,16 @@ func (s *scenario) liveAutoscaler(minReplicas, maxReplicas, wish int32) autoscal
 	}
 	s.there.Autoscalers = []autoscalingv2.HorizontalPodAutoscaler{hpa}
 	return hpa
+}
+
+// queued lets the queue scale the MiniCluster, and the operator tell of the queue.
+func (s *scenario) queued(said *api.QueueStatus) *scenario {
+	s.there.MiniCluster.Spec.Autoscaling.Queue = &api.QueueAutoscaling{IdleSeconds: ptr.To[int32](60)}
+	s.there.MiniCluster.Status.Queue = said
+	for _, object := range []map[string]any{s.declared.Before, s.declared.After} {
+		object["spec"].(map[string]any)["autoscaling"] = map[string]any{"queue": map[string]any{"idleSeconds": 60.0}}
+	}
+	return s
 }
 
 // report makes the report of the scenarios as one stack.

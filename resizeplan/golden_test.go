@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/resizeplan"
 )
@@ -21,6 +23,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestGoldenReports(t *testing.T) {
 	one := 1
 	autoscaled := newScenario(t, "flux-sample", 2, 2, 4, false).autoscaler(2, 4, 2)
+	queue := newScenario(t, "flux-sample", 2, 1, 4, true).queued(&api.QueueStatus{
+		Running: 1, Pending: 3, Wanted: 4, Message: "grows to 4: job ƒ2oVNnKfP9 needs 4 ranks",
+	})
+	queue.preview.Stack = "flux"
 	unchanged := newScenario(t, "flux-sample", 3, 2, 4, false)
 	grow := newScenario(t, "flux-sample", 3, 2, 4, false).update(map[string]any{"size": 4.0}, "spec.size")
 	shrink := newScenario(t, "planned", 3, 1, 4, true).update(map[string]any{"size": 1.0}, "spec.size")
@@ -30,7 +36,7 @@ func TestGoldenReports(t *testing.T) {
 	refused.preview.Stack = "flux"
 	refused.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:planned", "API server", "spec.size: size 9 must be at most maxSize 4")}
 	for name, r := range map[string]resizeplan.Report{
-		"autoscaled": report(autoscaled), "unchanged": report(unchanged), "grow": report(grow),
+		"autoscaled": report(autoscaled), "queue": report(queue), "unchanged": report(unchanged), "grow": report(grow),
 		"shrink": report(shrink), "refused": report(refused), "several": several(t),
 	} {
 		for ending, write := range map[string]func(io.Writer) error{"txt": r.WriteText, "json": r.WriteJSON} {
@@ -72,7 +78,8 @@ func several(t *testing.T) resizeplan.Report {
 	unknown.declared.After["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["image"] = resizeplan.NotKnown{}
 	unread := newScenario(t, "zeta", 2, 1, 8, false).update(map[string]any{"size": 3.0}, "spec.size")
 	unread.there = resizeplan.LiveMiniCluster{Unknown: "miniclusters is forbidden", AutoscalersUnknown: "horizontalpodautoscalers is forbidden"}
-	return report(restarting, scaledByHand, going, coming, unknown, unread)
+	byQueue := newScenario(t, "eta", 2, 1, 8, true).queued(nil)
+	return report(restarting, scaledByHand, going, coming, unknown, unread, byQueue)
 }
 
 // varying matches what depends on the machine and the run: how many ranks fit, and
@@ -80,19 +87,20 @@ func several(t *testing.T) resizeplan.Report {
 var varying = regexp.MustCompile(`room for [0-9]+|ƒ[0-9A-Za-z]+`)
 
 func TestDocumentationShowsTheGoldenReports(t *testing.T) {
-	for _, page := range []string{"../README.md", "../docs/resize-plan.md"} {
+	shown := []string{"grow", "shrink", "refused", "autoscaled", "unchanged"}
+	for page, names := range map[string][]string{"../README.md": shown, "../docs/resize-plan.md": append(slices.Clip(shown), "queue")} {
 		content, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown := varying.ReplaceAllString(string(content), "…")
-		for _, name := range []string{"grow", "shrink", "refused", "autoscaled", "unchanged"} {
+		text := varying.ReplaceAllString(string(content), "…")
+		for _, name := range names {
 			report, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			indented := strings.ReplaceAll(strings.TrimSpace(varying.ReplaceAllString(string(report), "…")), "\n", "\n    ")
-			if !strings.Contains(shown, strings.ReplaceAll(indented, "\n    \n", "\n\n")) {
+			if !strings.Contains(text, strings.ReplaceAll(indented, "\n    \n", "\n\n")) {
 				t.Errorf("%s does not show what is printed: testdata/%s.txt", page, name)
 			}
 		}

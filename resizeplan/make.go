@@ -87,6 +87,12 @@ func describe(d Declared, p Preview, live Live) MiniCluster {
 		}
 		return m
 	}
+	if !after.knows("spec.autoscaling", "spec.autoscaling.queue") {
+		m.AutoscalerUnknown = "spec.autoscaling is known only during the update"
+	} else {
+		m.QueueAutoscaler = queueAutoscalerAfter(after.spec, there.MiniCluster)
+	}
+	m.tellQueue()
 	m.ownSize(d, there.MiniCluster, &after)
 	if there.Unknown != "" && d.Operation != Create {
 		m.describeUnseen(d, after)
@@ -135,6 +141,7 @@ func (m *MiniCluster) describeDelete(there LiveMiniCluster) {
 	m.Change = ChangeDelete
 	if there.Job != nil {
 		m.leave(allRanks(ptr.Deref(there.Job.Spec.Completions, 0)), 0, there)
+		m.leaveQueue(there, nil)
 	}
 }
 
@@ -145,7 +152,7 @@ func (m *MiniCluster) describeUnseen(d Declared, after specAfter) {
 	}
 	m.Restart = Restart{AllRanks: Unknown, Because: "the cluster could not be asked"}
 	m.Change = ChangeUnknown
-	if m.Autoscaler == nil && m.DeclaredNow != nil {
+	if !m.scalesItself() && m.DeclaredNow != nil {
 		switch now := *m.DeclaredNow; {
 		case after.spec.Size > now:
 			m.Change = ChangeGrow

@@ -267,6 +267,8 @@ func TestSizeThatSomebodySet(t *testing.T) {
 		{"another image, and Pulumi takes the size back", scaled().update(map[string]any{"size": 3.0}, "spec.containers[0].image"), 3, ""},
 		{"another size, and no answer", scaled().update(map[string]any{"size": 5.0}, "spec.size").unanswered(), 5, ""},
 		{"an autoscaler", scaled().autoscaler(2, 5, 4), 4, ""},
+		{"a raised minSize, and nobody's size", newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"minSize": 4.0}, "spec.minSize"), 4, "the operator runs minSize 4 instead of size 3, which is below it"},
+		{"a raised minSize, and an autoscaler", newScenario(t, "sample", 3, 1, 5, true).autoscaler(4, 5, 3).update(map[string]any{"minSize": 4.0}, "spec.minSize"), 4, "brings size 3 to 4, into its range"},
 	} {
 		m := tt.scenario.only()
 		if *m.SizeAfter != tt.after {
@@ -297,6 +299,55 @@ func TestJobsOnRanksThatGo(t *testing.T) {
 		if known := jobs.Count != nil; known != (tt.count >= 0) || known && *jobs.Count != tt.count || known == (jobs.Unknown != "") {
 			t.Errorf("%s: %+v, want %d", tt.name, jobs, tt.count)
 		}
+	}
+}
+
+// TestQueueOfALeadThatGoes: a shrink keeps the lead, and with it the queue.
+func TestQueueOfALeadThatGoes(t *testing.T) {
+	three, none := 3, 0
+	running := resizeplan.Jobs{Count: &none}
+	state := func(dir string) func(map[string]any) {
+		return func(spec map[string]any) { spec["flux"].(map[string]any)["stateDir"] = dir }
+	}
+	archive := func(spec map[string]any) { spec["archive"] = map[string]any{"path": "/archive/a.tgz"} }
+	for name, c := range map[string]struct {
+		spec []func(map[string]any)
+		jobs resizeplan.Jobs
+		want string
+	}{
+		"lost":              {nil, running.WithPending(&three), "3 jobs are pending now, and are lost without flux.stateDir"},
+		"kept":              {[]func(map[string]any){state("/state")}, running.WithPending(&three), "3 jobs are pending now, and are kept by flux.stateDir"},
+		"archived":          {[]func(map[string]any){archive}, running.WithPending(&three), "3 jobs are pending now, and are kept by archive.path"},
+		"none":              {nil, running.WithPending(&none), "no job is pending now"},
+		"an older agent":    {nil, running, "pending jobs are lost without flux.stateDir; cannot tell how many: the agent in the pods is of an earlier version"},
+		"nobody may ask it": {nil, resizeplan.Jobs{Unknown: "no permission"}, "pending jobs are lost without flux.stateDir; cannot tell how many: no permission"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := func() *scenario {
+				s := newScenario(t, "sample", 3, 1, 5, true, c.spec...)
+				s.there.Jobs = &c.jobs
+				return s
+			}
+			going := of()
+			going.declared.Operation, going.declared.After = resizeplan.Delete, nil
+			for what, s := range map[string]*scenario{"restart": of().update(map[string]any{"maxSize": 6.0}, "spec.maxSize"), "delete": going} {
+				if m := s.only(); m.Leaving == nil || m.Leaving.Queue == nil || m.Leaving.Queue.String() != c.want {
+					t.Errorf("%s: %+v, want %s", what, m.Leaving, c.want)
+				}
+			}
+			if m := of().update(map[string]any{"size": 1.0}, "spec.size").only(); m.Leaving == nil || m.Leaving.Queue != nil {
+				t.Errorf("shrink: %+v, want no queue", m.Leaving)
+			}
+		})
+	}
+	moved := newScenario(t, "sample", 3, 1, 5, true, state("/state"))
+	moved.update(map[string]any{"flux": map[string]any{"enabled": true, "stateDir": "/elsewhere"}}, "spec.flux.stateDir")
+	if m := moved.only(); m.Leaving == nil || m.Leaving.Queue == nil || m.Leaving.Queue.KeptBy != "" {
+		t.Errorf("another folder: %+v, want what is in the first one lost", m.Leaving)
+	}
+	without := newScenario(t, "sample", 3, 1, 5, false).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	if m := without.only(); m.Leaving == nil || m.Leaving.Queue != nil {
+		t.Errorf("without Flux: %+v, want no queue", m.Leaving)
 	}
 }
 
@@ -347,7 +398,7 @@ func TestSecretsAreUnchangedUnlessPulumiSaysSo(t *testing.T) {
 
 func TestOperatorsProblemRefusesAChange(t *testing.T) {
 	s := newScenario(t, "sample", 3, 1, 5, true)
-	s.there.Job.OwnerReferences = nil
+	s.there.Job.OwnerReferences, s.there.Job.Labels = nil, nil
 	if r := report(s); r.Verdict != resizeplan.VerdictUnchanged || len(r.MiniClusters[0].Notes) != 1 {
 		t.Errorf("what was in the way before is no refusal: %+v", r)
 	}

@@ -37,6 +37,9 @@ func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after s
 		m.Restart = Restart{AllRanks: No}
 	default:
 		m.describeRanks(exists, outcome, there)
+		if m.Restart.AllRanks != No {
+			m.leaveQueue(there, &after.spec)
+		}
 	}
 	m.describeRoom(there, outcome, nodes)
 }
@@ -90,7 +93,7 @@ func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
 
 // describeRoom says whether the nodes have room, if ranks come or may come.
 func (m *MiniCluster) describeRoom(there LiveMiniCluster, outcome whatif.Outcome, nodes Nodes) {
-	if m.Arriving == nil && m.Autoscaler == nil {
+	if m.Arriving == nil && !m.scalesItself() {
 		return
 	}
 	m.Room = &Room{Fits: Unknown}

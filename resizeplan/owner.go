@@ -6,7 +6,7 @@ import api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 // already.
 func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfter) {
 	declaredSame := m.DeclaredNow != nil && m.DeclaredWished != nil && *m.DeclaredNow == *m.DeclaredWished
-	if live != nil && !after.answered && (m.Autoscaler != nil || declaredSame) {
+	if live != nil && !after.answered && (m.scalesItself() || declaredSame) {
 		// Without an answer it is not known whether Pulumi would take the size
 		// back. It does not take an autoscaler's, and usually ignores changes of
 		// the size.
@@ -25,7 +25,7 @@ func (m *MiniCluster) ownSize(d Declared, live *api.MiniCluster, after *specAfte
 // program's own notices come first: they know who owns the size. A size that
 // changes is in the plan anyway.
 func (m *MiniCluster) tellDrift(d Declared, notices []Finding) {
-	if d.Operation != Same || m.Autoscaler != nil || m.Live == nil || m.DeclaredWished == nil || m.Live.Wished == *m.DeclaredWished {
+	if d.Operation != Same || m.scalesItself() || m.Live == nil || m.DeclaredWished == nil || m.Live.Wished == *m.DeclaredWished {
 		return
 	}
 	told := false

@@ -48,6 +48,10 @@ func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Ou
 	case len(outcome.Violations) > 0:
 		violation := outcome.Violations[0]
 		m.Bounds.Binding = strings.TrimSpace(fmt.Sprintf("%s %d", violation.BoundField, violation.Bound))
+		if violation.Reason == bounds.ReasonSizeBelowMinimum {
+			m.note("the operator runs minSize %d instead of size %d, which is below it", spec.MinSize, spec.Size)
+			break
+		}
 		m.note("the operator would hold the size within its bounds: %s", violation.Message)
 	case int(outcome.Desired) == outcome.Bounds.Max:
 		m.Bounds.Binding = fmt.Sprintf("%s %d", maximum, outcome.Bounds.Max)

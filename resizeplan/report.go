@@ -90,10 +90,13 @@ type MiniCluster struct {
 	Restart  Restart  `json:"restart"`
 	// Bounds of the size after the update; null when they are not known.
 	Bounds *Bounds `json:"bounds"`
-	// Autoscaler scales the MiniCluster after the update; null if only Pulumi and
-	// people do.
+	// Autoscaler is the HorizontalPodAutoscaler that scales the MiniCluster after the
+	// update; null for none.
 	Autoscaler        *Autoscaler `json:"autoscaler"`
 	AutoscalerUnknown string      `json:"autoscalerUnknown,omitempty"`
+	// QueueAutoscaler is there if spec.autoscaling.queue is set after the update. Beside
+	// an Autoscaler it stands still.
+	QueueAutoscaler *QueueAutoscaler `json:"queueAutoscaler,omitempty"`
 	// Room is null if no rank comes and there is no autoscaler.
 	Room *Room `json:"room"`
 	// Refusals say why the update would be refused.
@@ -130,6 +133,8 @@ type Leaving struct {
 	DrainTimeoutSeconds int64 `json:"drainTimeoutSeconds"`
 	// Jobs are the jobs on the ranks now.
 	Jobs Jobs `json:"jobs"`
+	// Queue is null unless the lead goes, or may go.
+	Queue *Queue `json:"queue,omitempty"`
 }
 
 // Jobs are jobs of Flux.
@@ -143,6 +148,8 @@ type Jobs struct {
 	// WithoutFlux says that there can be none, since the container does not run
 	// Flux.
 	WithoutFlux bool `json:"withoutFlux,omitempty"`
+	// pending is the number of jobs that wait for ranks; nil if it is not known.
+	pending *int
 }
 
 // Answer is yes, no, or not known.
@@ -183,6 +190,26 @@ type Autoscaler struct {
 	// Limited says why it does not follow the load alone: a reason of its condition
 	// ScalingLimited, such as "TooManyReplicas".
 	Limited string `json:"limited,omitempty"`
+}
+
+// QueueAutoscaler is the operator's choice of the size by Flux's queue.
+type QueueAutoscaler struct {
+	// Queue is what status.queue says now; null if it says nothing, or does not scale
+	// by the queue yet.
+	Queue *QueueState `json:"queue"`
+}
+
+// QueueState is what the operator was told last of the queue.
+type QueueState struct {
+	// Running, Pending and Held are numbers of jobs. Held ones wait for something else
+	// than ranks.
+	Running int32 `json:"running"`
+	Pending int32 `json:"pending"`
+	Held    int32 `json:"held,omitempty"`
+	// Wanted is the size that the jobs need, within the bounds.
+	Wanted int32 `json:"wanted"`
+	// Message says why the size is what it is, or will be.
+	Message string `json:"message,omitempty"`
 }
 
 // Room says whether the nodes have room for the ranks that come.

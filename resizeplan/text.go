@@ -104,6 +104,8 @@ func (m MiniCluster) scaledBy() string {
 	switch {
 	case m.Autoscaler != nil:
 		return m.Autoscaler.Name
+	case m.QueueAutoscaler != nil:
+		return "queue"
 	case m.AutoscalerUnknown != "":
 		return "?"
 	}
@@ -172,6 +174,9 @@ func (t *textWriter) changes(m MiniCluster) {
 		}
 		t.field(name, "%s, %s", m.Leaving.Set.Words(), m.Leaving.manner())
 		t.field("jobs", "%s", m.Leaving.Jobs)
+		if m.Leaving.Queue != nil {
+			t.field("queue", "%s", m.Leaving.Queue)
+		}
 	}
 	switch m.Restart.AllRanks {
 	case Yes:
@@ -239,12 +244,14 @@ func (b *Bounds) String() string {
 func (m MiniCluster) scalerText() string {
 	a := m.Autoscaler
 	switch {
+	case a == nil && m.QueueAutoscaler != nil:
+		return m.QueueAutoscaler.String()
 	case a == nil && m.AutoscalerUnknown != "":
 		return "cannot tell: " + m.AutoscalerUnknown
 	case a == nil:
 		return "Pulumi, and whoever else sets the size; no HorizontalPodAutoscaler"
 	}
-	text := fmt.Sprintf("HorizontalPodAutoscaler %s, from %d to %d ranks", a.Name, a.MinReplicas, a.MaxReplicas)
+	text := fmt.Sprintf("HorizontalPodAutoscaler %s, from %d to %s", a.Name, a.MinReplicas, counted(int(a.MaxReplicas), "rank"))
 	if a.Wish != nil {
 		text += fmt.Sprintf("; wishes %d now", *a.Wish)
 	} else {

@@ -76,6 +76,12 @@ func (r *Recorder) Run(program pulumi.RunFunc) error {
 	return pulumi.RunErr(program, pulumi.WithMocks("gopherlocks", "dev", r))
 }
 
+// Preview runs a program as a preview does.
+func (r *Recorder) Preview(program pulumi.RunFunc) error {
+	preview := func(info *pulumi.RunInfo) { info.DryRun = true }
+	return pulumi.RunErr(program, pulumi.WithMocks("gopherlocks", "dev", r), preview)
+}
+
 // MustRefuse runs a program that must fail with all of the messages, before it
 // declares anything.
 func MustRefuse(t *testing.T, program pulumi.RunFunc, messages ...string) {

@@ -2,16 +2,22 @@ package rules
 
 import (
 	"errors"
+	"slices"
 	"strings"
+
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
 
 // autoscaler is a HorizontalPodAutoscaler that scales a MiniCluster, or is meant
 // to.
 type autoscaler struct {
 	*Resource
+	id               objectID
 	apiVersion, kind field
 	// target is the MiniCluster that it points at.
 	target objectID
+	// inherits says that it is a Patch, and points where its object does.
+	inherits bool
 }
 
 // autoscalers returns the stack's HorizontalPodAutoscalers of MiniClusters. It is
@@ -24,11 +30,16 @@ func (s Stack) autoscalers() []autoscaler {
 		if !isOf(r.Type, prefixAutoscaling, "HorizontalPodAutoscaler") {
 			continue
 		}
+		id := r.objectID()
 		ref := r.input("spec", "scaleTargetRef")
+		inherits := r.isPatch() && ref.absent()
+		if inherits {
+			ref = s.patchedReference(r, id)
+		}
 		a := autoscaler{
-			Resource:   r,
+			Resource: r, id: id, inherits: inherits,
 			apiVersion: ref.at("apiVersion"), kind: ref.at("kind"),
-			target: objectID{namespace: r.input("metadata", "namespace"), name: ref.at("name")},
+			target: objectID{namespace: id.namespace, name: ref.at("name")},
 		}
 		apiVersion, _ := a.apiVersion.text()
 		kindName, _ := a.kind.text()
@@ -39,26 +50,48 @@ func (s Stack) autoscalers() []autoscaler {
 	return all
 }
 
+// patchedReference is the scaleTargetRef of the object that a Patch is of: that of the
+// stack, or what the API server answered.
+func (s Stack) patchedReference(patch *Resource, id objectID) field {
+	for i := range s.Resources {
+		r := &s.Resources[i]
+		if !isOf(r.Type, prefixAutoscaling, "HorizontalPodAutoscaler") || r.isPatch() {
+			continue
+		}
+		if same, _ := id.is(r.objectID()); same {
+			return r.input("spec", "scaleTargetRef")
+		}
+	}
+	return patch.output("spec", "scaleTargetRef")
+}
+
 // malformed says that a field is set, but not to an object.
 func malformed(f field) bool {
 	_, isMap := f.value.(map[string]any)
 	return f.value != nil && !f.unknown() && !isMap
 }
 
-// of returns the autoscaler's MiniCluster among them, or nil. Before a namespace
+// of returns the autoscaler's MiniCluster among them, or nil: rather the object than a
+// Patch of it. Before a namespace
 // exists, its name may be unknown. Then the autoscaler means the only MiniCluster
 // of that name. The error names a field that is not known yet.
 func (a autoscaler) of(miniClusters []miniCluster) (*miniCluster, error) {
 	var perhaps []*miniCluster
+	var patch *miniCluster
 	var unsure error
 	for i := range miniClusters {
 		m := &miniClusters[i]
 		switch same, err := a.target.is(m.id); {
-		case same:
+		case same && !m.isPatch():
 			return m, nil
+		case same:
+			patch = m
 		case err != nil:
 			perhaps, unsure = append(perhaps, m), err
 		}
+	}
+	if patch != nil {
+		return patch, nil
 	}
 	if len(perhaps) == 1 && !a.target.name.unknown() && !perhaps[0].id.name.unknown() {
 		return perhaps[0], nil
@@ -70,8 +103,27 @@ func (a autoscaler) of(miniClusters []miniCluster) (*miniCluster, error) {
 func (a autoscaler) replicas() (minimum, maximum int, err error) {
 	// Kubernetes' default of minReplicas is 1; maxReplicas is mandatory.
 	minimum, errMin := a.input("spec", "minReplicas").integerOr(1)
+	if a.leavesOut("maxReplicas") {
+		return minimum, bounds.Limit, errMin
+	}
 	maximum, errMax := a.input("spec", "maxReplicas").integer()
 	return minimum, maximum, errors.Join(errMin, errMax)
+}
+
+// leavesOut says that the autoscaler is a Patch without the field.
+func (a autoscaler) leavesOut(name string) bool {
+	return a.isPatch() && a.input("spec", name).absent()
+}
+
+// violations are those of the bounds rule by replicas that are declared. Of a Patch of
+// the MiniCluster only the bounds count that it has.
+func (a autoscaler) violations(m miniCluster, sizes bounds.Sizes, minimum, maximum int) []bounds.Violation {
+	if m.leavesOut("maxSize") {
+		sizes.MaxSize = bounds.Limit
+	}
+	return slices.DeleteFunc(bounds.CheckReplicas(sizes, minimum, maximum), func(v bounds.Violation) bool {
+		return a.leavesOut(v.Field)
+	})
 }
 
 // metric is a share of a request that an autoscaler aims at.
@@ -91,6 +143,9 @@ const defaultCPUTarget = 80
 
 // metrics are the metrics that are percentages of a request.
 func (a autoscaler) metrics() ([]metric, error) {
+	if a.leavesOut("metrics") && a.leavesOut("targetCPUUtilizationPercentage") {
+		return nil, nil
+	}
 	if strings.HasPrefix(a.Type, prefixAutoscaling+"v1:") {
 		return []metric{{resource: "cpu", target: a.input("spec", "targetCPUUtilizationPercentage")}}, nil
 	}

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
 
-// autoscalerRules are about HorizontalPodAutoscalers of MiniClusters.
+// autoscalerRules are about HorizontalPodAutoscalers of MiniClusters, and about those that
+// their queues scale.
 var autoscalerRules = []Rule{
 	{
 		Name:        "autoscaler-target",
@@ -58,6 +57,9 @@ func checkTarget(s Stack, _ Settings) []Finding {
 	var r report
 	miniClusters := s.customResources()
 	for _, a := range s.autoscalers() {
+		if a.inherits {
+			continue // What it points at is its object's.
+		}
 		apiVersion, errVersion := a.apiVersion.text()
 		kindName, errKind := a.kind.text()
 		_, errName := a.target.name.text()
@@ -102,7 +104,7 @@ func checkReplicas(s Stack, _ Settings) []Finding {
 			continue
 		}
 		hidden := m.hidesSizes() || a.input("spec", "minReplicas").secret || a.input("spec", "maxReplicas").secret
-		for _, v := range bounds.CheckReplicas(sizes, minimum, maximum) {
+		for _, v := range a.violations(*m, sizes, minimum, maximum) {
 			r.bound(a.Resource, v, hidden)
 		}
 	}
@@ -119,6 +121,9 @@ func checkSingle(s Stack, _ Settings) []Finding {
 		}
 		for _, other := range all[:i] {
 			same, err := a.target.is(other.target)
+			if patches, _ := a.id.is(other.id); patches && (a.isPatch() || other.isPatch()) {
+				continue // It is the same.
+			}
 			if same {
 				r.violation(a.Resource, ReasonSecondAutoscaler, "%s %s is scaled by %s already: remove one of the two",
 					a.target.name.path, a.target.name.shown(), other.input("metadata", "name").shown())
@@ -129,6 +134,7 @@ func checkSingle(s Stack, _ Settings) []Finding {
 			}
 		}
 	}
+	r.checkRivals(s)
 	return r
 }
 

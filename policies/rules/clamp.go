@@ -1,5 +1,7 @@
 package rules
 
+import "github.com/gopherlocks/gopherlocks/operator/bounds"
+
 // clampSizes is the rule that corrects what others refuse. It is for users who
 // prefer a MiniCluster of another size to none.
 var clampSizes = Rule{
@@ -47,10 +49,15 @@ func clampMiniCluster(m miniCluster) []Correction {
 	if !m.component {
 		path = []string{"spec"}
 	}
-	c.add(path, "size", sizes.Size, b.Clamp(sizes.Size))
-	c.add(path, "minSize", sizes.MinSize, b.Min)
-	if sizes.MaxSize != 0 {
-		c.add(path, "maxSize", sizes.MaxSize, b.Max)
+	for _, field := range []struct {
+		name       string
+		have, want int
+	}{
+		{"size", sizes.Size, b.Clamp(sizes.Size)}, {"minSize", sizes.MinSize, b.Min}, {"maxSize", sizes.MaxSize, b.Max},
+	} {
+		if !m.leavesOut(field.name) && (field.name != "maxSize" || field.have != 0) {
+			c.add(path, field.name, field.have, field.want)
+		}
 	}
 	return c
 }
@@ -65,11 +72,18 @@ func clampAutoscaler(a autoscaler, miniClusters []miniCluster) []Correction {
 	if err != nil {
 		return nil
 	}
+	if m.leavesOut("maxSize") {
+		sizes.MaxSize = bounds.Limit
+	}
 	b := sizes.Bounds()
 	highest := b.Clamp(maximum)
 	var c corrections
-	c.add([]string{"spec"}, "minReplicas", minimum, min(b.Clamp(minimum), highest))
-	c.add([]string{"spec"}, "maxReplicas", maximum, highest)
+	if !a.leavesOut("minReplicas") {
+		c.add([]string{"spec"}, "minReplicas", minimum, min(b.Clamp(minimum), highest))
+	}
+	if !a.leavesOut("maxReplicas") {
+		c.add([]string{"spec"}, "maxReplicas", maximum, highest)
+	}
 	return c
 }
 

@@ -25,6 +25,9 @@ func TestSizesAreClamped(t *testing.T) {
 		"nothing":                   {nil, nil},
 		"replicas":                  {[]string{cluster, `hpa h {metadata: {namespace: hpc}, spec: {minReplicas: 1, maxReplicas: 9, ` + reference + `}}`}, []Correction{at(2, "spec", "minReplicas"), at(4, "spec", "maxReplicas")}},
 		"replicas upside down":      {[]string{cluster, `hpa h {metadata: {namespace: hpc}, spec: {minReplicas: 4, maxReplicas: 3, ` + reference + `}}`}, []Correction{at(3, "spec", "minReplicas")}},
+		"a Patch's own":             {[]string{`mcp m {spec: {size: 9, maxSize: 4}}`}, []Correction{at(4, "spec", "size")}},
+		"a Patch without sizes":     {[]string{`mcp m {spec: {selfScaling: true}}`}, nil},
+		"a Patch's replicas":        {[]string{cluster, scaler(""), `hpap p {metadata: {name: first, namespace: hpc}, spec: {maxReplicas: 9}}`}, []Correction{at(4, "spec", "maxReplicas")}},
 		"replicas of no known size": {[]string{`hpa h {spec: {minReplicas: 1, maxReplicas: 9, ` + reference + `}}`}, nil},
 	}
 	for name, tt := range tests {

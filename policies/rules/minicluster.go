@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
@@ -20,6 +21,11 @@ type miniCluster struct {
 // objectID identifies a namespaced object of Kubernetes.
 type objectID struct{ namespace, name field }
 
+// objectID returns that of the object which the program declares.
+func (r *Resource) objectID() objectID {
+	return objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}
+}
+
 // miniClusters returns the stack's MiniClusters: custom resources and components.
 func (s Stack) miniClusters() []miniCluster {
 	var all []miniCluster
@@ -28,7 +34,7 @@ func (s Stack) miniClusters() []miniCluster {
 		case r.Type == typeMiniClusterComponent:
 			all = append(all, miniCluster{Resource: r, component: true, sizes: r.input()})
 		case isOf(r.Type, prefixMiniCluster, kind):
-			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: objectID{r.input("metadata", "namespace"), r.input("metadata", "name")}})
+			all = append(all, miniCluster{Resource: r, sizes: r.input("spec"), id: r.objectID()})
 		}
 	}
 	return all
@@ -78,12 +84,23 @@ func (m miniCluster) declaredSizes() (bounds.Sizes, error) {
 	minSize, errMin := m.sizes.at("minSize").integerOr(defaultSize)
 	maxSize, errMax := m.sizes.at("maxSize").integerOr(0)
 	s := bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}
+	if m.leavesOut("size") {
+		s.Size = minSize // It violates nothing that is not reported of minSize.
+	}
 	// The program does not declare this one: the operator keeps it in the status,
 	// if there is one.
 	if maximum, err := m.output("status", "maximumSize").integer(); err == nil {
 		s.MaximumSize = maximum
 	}
 	return s, errors.Join(errSize, errMin, errMax)
+}
+
+// leavesOut says that the MiniCluster is a Patch without the field.
+func (m miniCluster) leavesOut(name string) bool { return m.isPatch() && m.sizes.at(name).absent() }
+
+// violations are those of the bounds rule by fields that are declared.
+func (m miniCluster) violations(s bounds.Sizes) []bounds.Violation {
+	return slices.DeleteFunc(bounds.Check(s), func(v bounds.Violation) bool { return m.leavesOut(v.Field) })
 }
 
 // live is the number of ranks that exist. ok is false if it is not known.

@@ -26,6 +26,16 @@ var podRules = []Rule{
 		}}},
 		Check: checkSelfScaling,
 	},
+	{
+		Name:        "restricted-pods",
+		Description: "Pods of MiniClusters that must be are as the Pod Security Standard restricted asks for.",
+		Level:       Mandatory,
+		Options: []Option{{Name: "required", Schema: map[string]any{
+			"type": "array", "items": map[string]any{"type": "string"}, "default": []any{},
+			"description": "NAMESPACE/NAME of the MiniClusters that must be; * stands for any part of either.",
+		}}},
+		Check: checkRestricted,
+	},
 }
 
 func checkImages(s Stack, _ Settings) []Finding {
@@ -103,7 +113,7 @@ func containersOf(at *Resource, errs *[]error) []field {
 
 // isWorkload says whether a resource makes pods.
 func isWorkload(r *Resource) bool {
-	return isOf(r.Type, prefixMiniCluster, kind) || r.Type == "kubernetes:core/v1:Pod" ||
+	return isOf(r.Type, prefixMiniCluster, kind) || isOf(r.Type, "kubernetes:core/", "Pod") ||
 		isOf(r.Type, "kubernetes:apps/", "Deployment") || isOf(r.Type, "kubernetes:apps/", "StatefulSet") ||
 		isOf(r.Type, "kubernetes:apps/", "DaemonSet") || isOf(r.Type, "kubernetes:batch/", "Job")
 }
@@ -127,6 +137,33 @@ func checkSelfScaling(s Stack, settings Settings) []Finding {
 		} else if err == nil && !allows(allowed, namespace, name) {
 			r.violation(m.Resource, ReasonSelfScaling, "%s true of MiniCluster %s/%s must be one of the allowed: %s",
 				m.sizes.at("selfScaling").path, namespace, name, list(allowed))
+		}
+	}
+	return r
+}
+
+func checkRestricted(s Stack, settings Settings) []Finding {
+	var r report
+	required := settings.texts("required")
+	if len(required) == 0 {
+		return nil
+	}
+	for _, m := range s.customResources() {
+		field := m.sizes.at("pod", "restricted")
+		restricted, err := field.flag()
+		if err != nil {
+			r.cannotTell(m.Resource, err)
+			continue
+		}
+		if restricted {
+			continue
+		}
+		namespace, errNamespace := m.id.namespace.textOr(defaultNamespace)
+		name, errName := m.id.name.text()
+		if err := errors.Join(errNamespace, errName); err != nil && !allowsAll(required) {
+			r.cannotTell(m.Resource, err)
+		} else if allowsAll(required) || allows(required, namespace, name) {
+			r.violation(m.Resource, ReasonNotRestricted, "%s %s must be true for MiniClusters called %s", field.path, field.shown(), list(required))
 		}
 	}
 	return r

@@ -53,6 +53,31 @@ var podCases = []testCase{
 		stack: []string{`mc m {metadata: {name: a}, spec: {selfScaling: true}}`},
 		want:  []string{`m: SelfScalingNotAllowed: spec.selfScaling true of MiniCluster default/a must be one of the allowed: none`},
 	},
+	{
+		rule: "restricted-pods", kind: violating, name: "what keeps its capabilities", settings: Settings{"required": []any{"default/*"}},
+		stack: []string{
+			`mc m {metadata: {name: a}, spec: {}}`, `mc o {metadata: {name: b}, spec: {pod: {restricted: false}}}`,
+			`mc p {metadata: {name: c, namespace: hpc}, spec: {}}`,
+		},
+		want: []string{
+			`m: PodsNotRestricted: spec.pod.restricted (not set) must be true for MiniClusters called default/*`,
+			`o: PodsNotRestricted: spec.pod.restricted false must be true for MiniClusters called default/*`,
+		},
+	},
+	{rule: "restricted-pods", kind: conforming, name: "by default", stack: []string{`mc m {metadata: {name: a}, spec: {pod: {restricted: "?"}}}`}},
+	{rule: "restricted-pods", kind: conforming, name: "restricted", settings: Settings{"required": []any{"*/*"}}, stack: []string{
+		`mc m {metadata: {name: "?"}, spec: {pod: {restricted: true}}}`,
+	}},
+	{
+		rule: "restricted-pods", kind: notKnown, name: "whether they are", settings: Settings{"required": []any{"*/*"}},
+		stack: []string{`mc m {metadata: {name: a}, spec: {pod: {restricted: "?"}}}`},
+		want:  []string{`m: NotKnownYet: cannot be checked yet: spec.pod.restricted is not known before the update`},
+	},
+	{
+		rule: "restricted-pods", kind: wrongType, name: "no boolean", settings: Settings{"required": []any{"*/*"}},
+		stack: []string{`mc m {metadata: {name: a}, spec: {pod: {restricted: 7}}}`},
+		want:  []string{`m: Malformed: spec.pod.restricted 7 must be true or false`},
+	},
 	{rule: "self-scaling", kind: conforming, name: "by default", stack: []string{`mc m {metadata: {name: a, namespace: "?"}, spec: {selfScaling: true}}`}},
 	{rule: "self-scaling", kind: conforming, name: "allowed", settings: Settings{"allowed": []any{"*/scout"}}, stack: []string{
 		`mc m {metadata: {name: scout}, spec: {selfScaling: true}}`, `mc o {metadata: {name: other}, spec: {}}`,

@@ -13,7 +13,7 @@ func TestNothingThatAProgramSaysIsTooStrange(t *testing.T) {
 	whole := testCase{
 		stack: []string{
 			`kind k {nodeImage: "kindest/node:v1.34.2"}`, `metrics s {}`, `deploy d {metadata: {name: metrics-server}, spec: {template: {spec: {containers: [{image: "a:1"}]}}}}`,
-			`component c {name: a, namespace: hpc, size: 2, minSize: 2, maxSize: 4}`, `mc o {metadata: {name: o}, spec: {selfScaling: true}}`,
+			`component c {name: a, namespace: hpc, size: 2, minSize: 2, maxSize: 4}`, `mc o {metadata: {name: o}, spec: {selfScaling: true, autoscaling: {queue: {idleSeconds: 60}}}}`,
 			cluster, scaler(utilization(50)), `hpa1 i {metadata: {name: i, namespace: other}, spec: {maxReplicas: 4, ` + reference + `}}`,
 		},
 		outputs: map[string]string{"k": `{kubernetesVersion: v1.34.2}`, "m": `{status: {size: 2, maximumSize: 4}}`},

@@ -87,6 +87,7 @@ const (
 	ReasonKubernetesTooOld     = "KubernetesTooOld"
 	ReasonMovingImage          = "MovingImageTag"
 	ReasonSelfScaling          = "SelfScalingNotAllowed"
+	ReasonNotRestricted        = "PodsNotRestricted"
 )
 
 // All returns the rules in the order in which they are documented.

@@ -38,6 +38,9 @@ var abbreviations = map[string]string{
 	"mc1":       "kubernetes:flux-framework.org/v1alpha1:MiniCluster",
 	"hpa":       "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
 	"hpa1":      "kubernetes:autoscaling/v1:HorizontalPodAutoscaler",
+	"mcp":       "kubernetes:flux-framework.org/v1alpha2:MiniClusterPatch",
+	"hpap":      "kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
+	"deployp":   "kubernetes:apps/v1:DeploymentPatch",
 	"component": typeMiniClusterComponent,
 	"metrics":   typeMetricsServerComponent,
 	"deploy":    "kubernetes:apps/v1:Deployment",
@@ -114,7 +117,7 @@ func ruleNamed(t *testing.T, name string) Rule {
 }
 
 func TestRules(t *testing.T) {
-	for _, c := range slices.Concat(sizeCases, autoscalerCases, ownershipCases, clusterCases, podCases) {
+	for _, c := range slices.Concat(sizeCases, autoscalerCases, ownershipCases, clusterCases, podCases, patchCases, queueCases) {
 		t.Run(c.rule+"/"+c.kind+"/"+c.name, func(t *testing.T) {
 			found := ruleNamed(t, c.rule).Run(c.parse(t), c.settings)
 			var got []string
@@ -137,7 +140,7 @@ func TestRules(t *testing.T) {
 // TestEveryRuleHasEveryKindOfCase keeps the table complete.
 func TestEveryRuleHasEveryKindOfCase(t *testing.T) {
 	have := map[string]bool{}
-	for _, c := range slices.Concat(sizeCases, autoscalerCases, ownershipCases, clusterCases, podCases) {
+	for _, c := range slices.Concat(sizeCases, autoscalerCases, ownershipCases, clusterCases, podCases, patchCases, queueCases) {
 		have[c.rule+" "+c.kind] = true
 	}
 	for _, rule := range All() {

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"math"
-	"slices"
 
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
@@ -66,13 +65,19 @@ func checkDeclared(s Stack, wanted func(bounds.Violation) bool) []Finding {
 			r.cannotTell(m.Resource, err)
 			continue
 		}
-		for _, v := range bounds.Check(sizes) {
-			if wanted(v) {
+		for _, v := range m.violations(sizes) {
+			if wanted(v) && !m.isRaised(v) {
 				r.bound(m.Resource, v, m.hidesSizes())
 			}
 		}
 	}
 	return r
+}
+
+// isRaised says that a size below minSize is an old one, which the program leaves to
+// others: the operator makes it grow when minSize rises.
+func (m miniCluster) isRaised(v bounds.Violation) bool {
+	return v.Reason == bounds.ReasonSizeBelowMinimum && v.BoundField == "minSize" && m.ignoresSize()
 }
 
 func checkLiveSize(s Stack, _ Settings) []Finding {
@@ -88,7 +93,7 @@ func checkLiveSize(s Stack, _ Settings) []Finding {
 			continue
 		}
 		sizes.LiveSize = live
-		for _, v := range bounds.Check(sizes) {
+		for _, v := range m.violations(sizes) {
 			if v.Reason == bounds.ReasonMaxSizeBelowLive {
 				r.bound(m.Resource, v, m.hidesSizes())
 			}
@@ -132,8 +137,8 @@ func checkResize(s Stack, settings Settings) []Finding {
 			r.cannotTell(m.Resource, err)
 			continue
 		}
-		if slices.Contains(m.IgnoreChanges, "spec.size") {
-			continue // The size is an old value that the program ignores.
+		if m.ignoresSize() || m.leavesOut("size") {
+			continue // The size is an old value that the program ignores, or not its own.
 		}
 		maximum := sizes.Bounds().Max
 		if by := math.Abs(float64(sizes.Size - live)); by > share*float64(maximum) {
@@ -141,8 +146,12 @@ func checkResize(s Stack, settings Settings) []Finding {
 				r.violation(m.Resource, ReasonLargeResize, "size changes by more than %.0f%% of maxSize; the values are not shown, since they are secret", 100*share)
 				continue
 			}
-			r.violation(m.Resource, ReasonLargeResize, "size %d, now %d, changes by %.0f ranks at once: more than %.0f%% of maxSize %d",
-				sizes.Size, live, by, 100*share, maximum)
+			ranks := "ranks"
+			if by == 1 {
+				ranks = "rank"
+			}
+			r.violation(m.Resource, ReasonLargeResize, "size %d, now %d, changes by %.0f %s at once: more than %.0f%% of maxSize %d",
+				sizes.Size, live, by, ranks, 100*share, maximum)
 		}
 	}
 	return r

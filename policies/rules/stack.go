@@ -55,10 +55,21 @@ const (
 // apiVersions are those that the operator serves.
 var apiVersions = []string{group + "/v1alpha2", group + "/v1alpha1"}
 
-// isOf says whether a type is a Kubernetes kind in a group, of any version.
+// patchSuffix ends the types of Pulumi's Patch resources. They declare some fields of an
+// object, and somebody else has the rest.
+const patchSuffix = "Patch"
+
+// isOf says whether a type is a Kubernetes kind in a group, of any version, or a Patch
+// of one.
 func isOf(resourceType, groupPrefix, kind string) bool {
 	version, found := strings.CutPrefix(resourceType, groupPrefix)
-	return found && strings.HasSuffix(version, ":"+kind)
+	return found && strings.HasSuffix(strings.TrimSuffix(version, patchSuffix), ":"+kind)
+}
+
+// isPatch says that the resource has only some fields of its object: one that is
+// missing is not the default.
+func (r *Resource) isPatch() bool {
+	return strings.HasPrefix(r.Type, "kubernetes:") && strings.HasSuffix(r.Type, patchSuffix)
 }
 
 // input returns a property that the program declares.
