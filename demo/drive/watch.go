@@ -4,193 +4,158 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
-	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-// watcher keeps a picture of one MiniCluster, its HPA and its pods.
-type watcher struct {
-	cluster, hpa client.ObjectKey
-	cache        cache.Cache
-	direct       client.Client // for metrics, which cannot be watched
-	changed      chan struct{} // holds one token while there is news
+// Watcher keeps a picture of one MiniCluster, its pods, and what else is asked for.
+type Watcher struct {
+	// Cluster is namespace and name of the MiniCluster.
+	Cluster client.ObjectKey
+	// Reader reads what is watched.
+	Reader client.Reader
+
+	cache   cache.Cache
+	changed chan struct{} // holds one token while there is news
 }
 
-// newWatcher watches until ctx ends. It returns when the first picture is
-// complete.
-func newWatcher(ctx context.Context, restConfig *rest.Config, cluster, hpa client.ObjectKey) (*watcher, error) {
+// Watch watches until ctx ends. It returns when the first picture is complete.
+func Watch(ctx context.Context, restConfig *rest.Config, cluster client.ObjectKey) (*Watcher, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, v1alpha2.AddToScheme, metricsv1beta1.AddToScheme,
-	} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, autoscalingv2.AddToScheme, v1alpha2.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("types of the API: %w", err)
 		}
 	}
-	w := &watcher{cluster: cluster, hpa: hpa, changed: make(chan struct{}, 1)}
-	var err error
-	if w.direct, err = client.New(restConfig, client.Options{Scheme: scheme}); err != nil {
-		return nil, fmt.Errorf("client of the cluster: %w", err)
-	}
-	w.cache, err = cache.New(restConfig, cache.Options{
+	watched, err := cache.New(restConfig, cache.Options{
 		Scheme:            scheme,
 		DefaultNamespaces: map[string]cache.Config{cluster.Namespace: {}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cache of the cluster: %w", err)
 	}
-	for _, object := range []client.Object{&v1alpha2.MiniCluster{}, &autoscalingv2.HorizontalPodAutoscaler{}, &corev1.Pod{}} {
-		informer, err := w.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
-		if err == nil {
-			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-				AddFunc:    func(any) { w.notify() },
-				UpdateFunc: func(any, any) { w.notify() },
-				DeleteFunc: func(any) { w.notify() },
-			})
+	w := &Watcher{Cluster: cluster, Reader: watched, cache: watched, changed: make(chan struct{}, 1)}
+	go func() { _ = watched.Start(ctx) }() // Ends with ctx, and then only.
+	for _, object := range []client.Object{&v1alpha2.MiniCluster{}, &corev1.Pod{}} {
+		if err := w.Also(ctx, object); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("watching %T: %w", object, err)
-		}
-	}
-	go func() { _ = w.cache.Start(ctx) }() // Ends with ctx, and then only.
-	if !w.cache.WaitForCacheSync(ctx) {
-		return nil, fmt.Errorf("reading MiniCluster, HPA and pods in namespace %s: %w", cluster.Namespace, context.Cause(ctx))
 	}
 	return w, nil
 }
 
-func (w *watcher) notify() {
+// Also watches objects of another kind in the namespace. It returns when they are read.
+func (w *Watcher) Also(ctx context.Context, object client.Object) error {
+	informer, err := w.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err == nil {
+		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { w.notify() },
+			UpdateFunc: func(any, any) { w.notify() },
+			DeleteFunc: func(any) { w.notify() },
+		})
+	}
+	if err == nil && !w.cache.WaitForCacheSync(ctx) {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("watching %T in namespace %s: %w", object, w.Cluster.Namespace, err)
+	}
+	return nil
+}
+
+func (w *Watcher) notify() {
 	select {
 	case w.changed <- struct{}{}:
 	default:
 	}
 }
 
-// observe reads what is watched; CPU use is not part of it.
-func (w *watcher) observe(ctx context.Context) (Observation, error) {
-	cluster, selected, err := w.miniCluster(ctx)
-	if err != nil {
-		return Observation{}, err
+// Follow takes a step now, whenever there is news, and once a second, until one says
+// that it was the last, or fails. When ctx ends first, that is the error.
+func (w *Watcher) Follow(ctx context.Context, step func() (last bool, err error)) error {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		if last, err := step(); last || err != nil {
+			return err
+		}
+		select {
+		case <-w.changed:
+		case <-second.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	var hpa autoscalingv2.HorizontalPodAutoscaler
-	if err = w.cache.Get(ctx, w.hpa, &hpa); err != nil {
-		return Observation{}, fmt.Errorf("HPA %s (is gopherlocks:autoscale on?): %w", w.hpa, err)
-	}
-	pods, err := w.ranks(ctx, selected)
-	if err != nil {
-		return Observation{}, err
-	}
-	o := Observation{
-		Min:     int(cluster.Spec.MinSize),
-		Max:     int(cluster.Status.MaximumSize),
-		Wished:  int(cluster.Spec.Size),
-		Size:    int(cluster.Status.Size),
-		Ready:   int(cluster.Status.Ready),
-		Pods:    map[int]string{},
-		HPAWish: int(hpa.Status.DesiredReplicas),
-		Target:  cpuTarget(&hpa),
-		Limit:   limitReason(&hpa),
-	}
-	for rank, pod := range pods {
-		o.Pods[rank] = string(pod.UID)
-	}
-	return o, nil
 }
 
-// miniCluster is the MiniCluster, and what selects its ranks' pods in a list.
-func (w *watcher) miniCluster(ctx context.Context) (*v1alpha2.MiniCluster, []client.ListOption, error) {
+// Sight is a MiniCluster and its pods at one moment.
+type Sight struct {
+	MiniCluster *v1alpha2.MiniCluster
+	// Pods are those of the ranks that are neither terminating nor have failed, by rank.
+	Pods map[int]*corev1.Pod
+	// Selected are the options of a list by which the ranks' pods are selected.
+	Selected []client.ListOption
+}
+
+// Look reads what is watched.
+func (w *Watcher) Look(ctx context.Context) (Sight, error) {
 	var cluster v1alpha2.MiniCluster
-	if err := w.cache.Get(ctx, w.cluster, &cluster); err != nil {
-		return nil, nil, fmt.Errorf("MiniCluster %s (run \"make up\" first, or name another one: gopherlocks-demo -namespace NAMESPACE -name NAME): %w", w.cluster, err)
+	if err := w.Reader.Get(ctx, w.Cluster, &cluster); err != nil {
+		return Sight{}, fmt.Errorf("MiniCluster %s (run \"make up\" first, or name another one: gopherlocks-demo -namespace NAMESPACE -name NAME): %w", w.Cluster, err)
 	}
 	selector, err := labels.Parse(cluster.Status.Selector)
 	if err != nil {
-		return nil, nil, fmt.Errorf("status.selector of MiniCluster %s: %w", w.cluster, err)
+		return Sight{}, fmt.Errorf("status.selector of MiniCluster %s: %w", w.Cluster, err)
 	}
-	return &cluster, []client.ListOption{
-		client.InNamespace(w.cluster.Namespace), client.MatchingLabelsSelector{Selector: selector},
-	}, nil
-}
-
-// ranks are the selected pods that are not terminating, by rank.
-func (w *watcher) ranks(ctx context.Context, selected []client.ListOption) (map[int]*corev1.Pod, error) {
+	s := Sight{MiniCluster: &cluster, Pods: map[int]*corev1.Pod{}, Selected: []client.ListOption{
+		client.InNamespace(w.Cluster.Namespace), client.MatchingLabelsSelector{Selector: selector},
+	}}
 	var pods corev1.PodList
-	if err := w.cache.List(ctx, &pods, selected...); err != nil {
-		return nil, fmt.Errorf("pods of MiniCluster %s: %w", w.cluster, err)
+	if err := w.Reader.List(ctx, &pods, s.Selected...); err != nil {
+		return Sight{}, fmt.Errorf("pods of MiniCluster %s: %w", w.Cluster, err)
 	}
-	ranks := map[int]*corev1.Pod{}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		rank, err := strconv.Atoi(pod.Annotations[batchv1.JobCompletionIndexAnnotation])
 		if err == nil && pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodFailed {
-			ranks[rank] = pod
+			s.Pods[rank] = pod
 		}
 	}
-	return ranks, nil
+	return s, nil
 }
 
-// lead is the pod of rank 0.
-func (w *watcher) lead(ctx context.Context) (*corev1.Pod, error) {
-	_, selected, err := w.miniCluster(ctx)
-	if err != nil {
-		return nil, err
+// Ranks are the ranks that are seen.
+func (s Sight) Ranks() Ranks {
+	r := Ranks{
+		Min:    int(s.MiniCluster.Spec.MinSize),
+		Max:    int(s.MiniCluster.Status.MaximumSize),
+		Wished: int(s.MiniCluster.Spec.Size),
+		Size:   int(s.MiniCluster.Status.Size),
+		Ready:  int(s.MiniCluster.Status.Ready),
+		Pods:   map[int]string{},
 	}
-	ranks, err := w.ranks(ctx, selected)
-	if err != nil {
-		return nil, err
+	for rank, pod := range s.Pods {
+		r.Pods[rank] = string(pod.UID)
 	}
-	lead, ok := ranks[0]
+	return r
+}
+
+// Lead is the pod of rank 0.
+func (s Sight) Lead() (*corev1.Pod, error) {
+	lead, ok := s.Pods[0]
 	if !ok {
-		return nil, fmt.Errorf("MiniCluster %s has no lead (rank 0) now", w.cluster)
+		return nil, fmt.Errorf("MiniCluster %s has no lead (rank 0) now", client.ObjectKeyFromObject(s.MiniCluster))
 	}
 	return lead, nil
-}
-
-// millicores is the CPU use of all ranks that metrics-server knows, and their
-// number.
-func (w *watcher) millicores(ctx context.Context) (used int64, ranks int, err error) {
-	_, selected, err := w.miniCluster(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	var metrics metricsv1beta1.PodMetricsList
-	if err := w.direct.List(ctx, &metrics, selected...); err != nil {
-		return 0, 0, fmt.Errorf("metrics of MiniCluster %s: %w", w.cluster, err)
-	}
-	for _, pod := range metrics.Items {
-		for _, container := range pod.Containers {
-			used += container.Usage.Cpu().MilliValue()
-		}
-	}
-	return used, len(metrics.Items), nil
-}
-
-func cpuTarget(hpa *autoscalingv2.HorizontalPodAutoscaler) int {
-	for _, metric := range hpa.Spec.Metrics {
-		if metric.Resource != nil && metric.Resource.Name == corev1.ResourceCPU && metric.Resource.Target.AverageUtilization != nil {
-			return int(*metric.Resource.Target.AverageUtilization)
-		}
-	}
-	return 0
-}
-
-func limitReason(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
-	for _, condition := range hpa.Status.Conditions {
-		if condition.Type == autoscalingv2.ScalingLimited && condition.Status == corev1.ConditionTrue {
-			return condition.Reason
-		}
-	}
-	return ""
 }
