@@ -19,14 +19,14 @@ FUZZTIME  ?= 30s
 # cluster that it holds may be one that the stack is about to leave.
 HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
 
-.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo images versions release test test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo demo-queue images versions release test test-clusters test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview bench-flux soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # Also for a stack that is not selected, and `make env` where one is named.
-up destroy plan demo: export PULUMI_STACK := $(STACK)
+up destroy plan demo demo-queue: export PULUMI_STACK := $(STACK)
 ifneq ($(filter command line environment,$(origin STACK)),)
 cluster env: export PULUMI_STACK := $(STACK)
 endif
@@ -64,10 +64,17 @@ programs:
 	@mkdir -p .gopherlocks/pulumi
 
 env: ## Shell exports for this project, or for one stack with STACK=NAME: eval "$(make -s env)"
-	@$(TOOLCHAIN) env
+	@$(TOOLCHAIN) env --select
 
-demo: ## Raise the load, watch the MiniCluster grow to maxSize and come back
+demo: ## Give the MiniCluster load, or jobs where it scales by its queue; watch it grow and come back
 	@$(WITH_ENV) gopherlocks-demo
+
+# For machines that reach no image of Flux. Nodes in containers do not see this folder.
+demo-queue: ## The same for jobs, beside the stack's MiniCluster, with a stand-in for Flux
+	@$(WITH_ENV) case "$$GOPHERLOCKS_CLUSTER_PROVIDER" in embedded) ;; *) \
+		echo "make demo-queue needs an embedded cluster, whose node sees this folder; elsewhere: make up demo STACK=flux" >&2; exit 1;; esac; \
+	$(GO) build -o .gopherlocks/stand-in/flux ./operator/internal/fluxstandin/cmd/flux; \
+	gopherlocks-demo -stand-in "$(CURDIR)/.gopherlocks/stand-in"
 
 images: ## Push the images of operator, agent and demo to REGISTRY, for amd64 and arm64 (docs/images.md)
 	@$(GO) run ./images/cmd/gopherlocks-images --registry "$(REGISTRY)" --tag "$(TAG)" --output "$(OUTPUT)"
@@ -85,24 +92,33 @@ release: ## Check that this commit can be released, and say how (docs/releasing.
 
 # Their clusters and API servers are made of programs of this machine, whatever the
 # stack's cluster is.
-test test-unit test-oldest test-node test-e2e bench bench-preview soak: export GOPHERLOCKS_CLUSTER := embedded
+test test-clusters test-unit test-oldest test-node test-e2e bench bench-preview bench-flux soak: export GOPHERLOCKS_CLUSTER := embedded
 
 # Also for a user who can make no cluster: tests of clusters are skipped then.
 tools-tests:
 	@GOPHERLOCKS_CLUSTER=embedded $(TOOLCHAIN) packages --tests
 	@GOPHERLOCKS_CLUSTER=embedded $(TOOLCHAIN) tools
 
-test: test-unit test-node test-e2e ## All tests but those of kind
+# Clusters mostly wait, so that unit tests run beside them: what a line is of, its package says.
+test: ## All tests but those of kind
+	@$(MAKE) --no-print-directory -j2 test-unit test-clusters
 
 # More tests at once than there are processors: those of the operator wait for the API
 # server most of the time.
 test-unit: tools-tests ## Unit tests, and the operator against a real API server
 	@$(WITH_ENV) $(GO_TEST) -parallel 8 -timeout 20m $$($(GO) list ./... | grep -v -e /tests/e2e -e /tests/kind -e /standalone/embedded)
 
-# These look at the whole machine for what a cluster left behind, so nothing
-# else may start or stop one meanwhile.
+# These look at the whole machine for what a cluster left behind, so nothing else may
+# start or stop one meanwhile.
+TEST_NODE := $(WITH_ENV) $(GO_TEST) -timeout 20m ./standalone/embedded
+TEST_E2E  := $(WITH_ENV) $(GO_TEST) -timeout 25m -v ./tests/e2e
+
+test-clusters: tools-tests
+	@$(TEST_NODE)
+	@$(TEST_E2E)
+
 test-node: tools-tests ## Embedded clusters, from their plans to their removal
-	@$(WITH_ENV) $(GO_TEST) -timeout 20m ./standalone/embedded
+	@$(TEST_NODE)
 
 test-oldest: tools-tests ## The operator against the oldest Kubernetes that it works on
 	@$(WITH_ENV) oldest=$$($(TOOLCHAIN) oldest); GOPHERLOCKS_CONTROL_PLANE=$$oldest $(GO_TEST) -parallel 8 -timeout 20m ./tests/api
@@ -118,11 +134,11 @@ test-kind: tools-kind ## Clusters of kind on a container engine of their own, an
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind $(GO_TEST) $(SHORT) -timeout 40m -v ./tests/e2e
 
 test-e2e: tools-tests ## The whole way, through `make up`, on an embedded cluster of its own
-	@$(WITH_ENV) $(GO_TEST) -timeout 25m -v ./tests/e2e
+	@$(TEST_E2E)
 
 test-flux: ## The tests of all that calls flux, with the real one on PATH (CONTRIBUTING.md)
 	@FLUX_TEST_REAL=1 $(GO_TEST) -p 1 -timeout 20m ./operator/internal/fluxconf ./operator/internal/fluxcli \
-		./operator/internal/agent/... ./operator/cmd/gopherlocks-agent
+		./operator/internal/fluxinstance ./operator/internal/fluxstandin ./operator/internal/agent/... ./operator/cmd/gopherlocks-agent
 
 bench: tools-tests ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 	@$(WITH_ENV) GOPHERLOCKS_KWOK=$$($(TOOLCHAIN) kwok) $(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./tests/api
@@ -130,8 +146,16 @@ bench: tools-tests ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 bench-preview: tools-tests ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
 
-soak: tools-tests ## Resize a MiniCluster 100 times among accidents, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
+# Each drain makes the next one dearer for the brokers, so that both ways make as many. A
+# round at rest is a minute.
+bench-flux: ## What questions to Flux cost, with the real one on PATH (docs/benchmarks.md)
+	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench Look -benchtime 10s ./operator/internal/fluxinstance
+	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench Drain -benchtime 20x ./operator/internal/fluxinstance
+	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench AtRest -benchtime 1x ./operator/internal/fluxinstance
+
+soak: tools-tests ## Resize a MiniCluster 100 times among accidents, have 300 jobs choose its size, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api
+	@GOPHERLOCKS_QUEUE_JOBS=$${GOPHERLOCKS_QUEUE_JOBS:-300} $(GO_TEST) -timeout 60m -v -run '^TestNoJobIsLost' ./operator/cmd/gopherlocks-agent
 	@$(WITH_ENV) GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-20} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e
 	@$(MAKE) --no-print-directory tools-kind
 	@$(WITH_ENV) GOPHERLOCKS_CLUSTER=kind GOPHERLOCKS_KILLS=$${GOPHERLOCKS_KILLS:-10} $(GO) test -timeout 60m -v -run '^TestKilledUp' ./tests/e2e

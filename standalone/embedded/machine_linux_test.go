@@ -1,16 +1,19 @@
 package embedded
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gopherlocks/gopherlocks/standalone/internal/cgroup"
+	"github.com/gopherlocks/gopherlocks/tests/processes"
 )
 
 // snapshot is what a cluster may leave behind on the machine.
@@ -39,24 +42,28 @@ func (s snapshot) requireSame(t *testing.T, before snapshot) {
 	}
 }
 
-// listNamespacedProcesses lists processes in other PID namespaces than the test's.
-// The machine's own processes come and go at any time.
+// listNamespacedProcesses lists processes in other PID namespaces than the test's, but
+// for those of other tests. The machine's own processes come and go at any time.
 func listNamespacedProcesses(t *testing.T) []string {
 	own, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var processes []string
+	var found []string
 	for _, folder := range listGlob(t, "/proc/[0-9]*") {
 		namespace, err := os.Readlink(folder + "/ns/pid")
 		if err != nil || namespace == own {
 			continue
 		}
-		if name, err := os.ReadFile(folder + "/comm"); err == nil {
-			processes = append(processes, filepath.Base(folder)+" "+strings.TrimSpace(string(name)))
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, err := os.ReadFile(folder + "/comm"); err == nil && !processes.OfOtherTest(pid) {
+			found = append(found, fmt.Sprintf("%d %s", pid, strings.TrimSpace(string(name))))
 		}
 	}
-	return processes
+	return found
 }
 
 // listRules leaves out the policies of built-in chains: iptables lists them only

@@ -143,11 +143,13 @@ func (t *tree) plugin(version string) module {
 	}
 }
 
-// everyName lists all names that the bin folder may ever hold.
+// everyName lists all names of the bin folder that may hide a program of the machine.
+// What kind's nodes are made of hides none. It stays: tests of kind need it while other
+// tests of the same tree provide their tools.
 func (t *tree) everyName(v versions) []string {
 	all := choice{build: true}
 	var names []string
-	for _, m := range t.catalogue(v, plan{pulumi: all, plugin: all, kubectl: all, cluster: all, kind: true}) {
+	for _, m := range t.catalogue(v, plan{pulumi: all, plugin: all, kubectl: all, cluster: all}) {
 		for _, p := range m.programs {
 			names = append(append(names, p.name), p.links...)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,15 +18,16 @@ import (
 type export struct{ name, value string }
 
 // printEnvironment prints the exports that make plain pulumi and kubectl work
-// on this tree, for `eval "$(make -s env)"`.
-func printEnvironment(ctx context.Context, out io.Writer, t *tree) error {
+// on this tree, for `eval "$(make -s env)"`, and returns them.
+func printEnvironment(ctx context.Context, out io.Writer, t *tree) ([]export, error) {
 	if _, err := os.Stat(t.bin); err != nil {
-		return fmt.Errorf("no programs in %s; run `make tools` first", t.bin)
+		return nil, fmt.Errorf("no programs in %s; run `make tools` first", t.bin)
 	}
-	for _, e := range environment(t, t.clusterProvider(ctx), t.selectedStack(os.Getenv), os.LookupEnv) {
+	exports := environment(t, t.clusterProvider(ctx), t.selectedStack(os.Getenv), os.LookupEnv)
+	for _, e := range exports {
 		fmt.Fprintf(out, "export %s=%s\n", e.name, quoteShell(e.value))
 	}
-	return nil
+	return exports, nil
 }
 
 // environment returns the exports for a tree. cluster is the provider of the
@@ -56,6 +58,10 @@ func environment(t *tree, cluster stackcluster.Choice, stack string, lookup func
 	// have to be removed.
 	exports = append(exports, t.kindExports()...)
 	exports = append(exports, export{"PULUMI_BACKEND_URL", t.backend(get)})
+	exceptions := stackcluster.ProxyExceptions(cluster.Provider, get)
+	for _, name := range slices.Sorted(maps.Keys(exceptions)) {
+		exports = append(exports, export{name, exceptions[name]})
+	}
 	// Pulumi refuses to start without a passphrase, or a file with one. An empty
 	// one suffices for a stack without secrets of its own. For other stacks the
 	// program refuses it (package config).

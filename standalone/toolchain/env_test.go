@@ -113,6 +113,21 @@ func TestOptionSurvivesPulumi(t *testing.T) {
 	}
 }
 
+// TestEnvironmentLeadsPastTheProxyToTheCluster; package stackcluster says which hosts
+// that are.
+func TestEnvironmentLeadsPastTheProxyToTheCluster(t *testing.T) {
+	vars := map[string]string{"HTTPS_PROXY": "http://proxy.example:3128", "no_proxy": "intranet.example"}
+	got := exportsOf(t, "embedded", vars)
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		if !strings.HasPrefix(got[name], "intranet.example,") || !strings.Contains(got[name], ",10.200.0.0/13,") {
+			t.Errorf("%s=%s", name, got[name])
+		}
+	}
+	if got, set := exportsOf(t, "existing", vars)["NO_PROXY"]; set {
+		t.Errorf("the way to an existing cluster is changed: %s", got)
+	}
+}
+
 func TestEnvironmentKeepsWhatTheUserHasChosen(t *testing.T) {
 	got := exportsOf(t, "existing", map[string]string{
 		"KUBECONFIG": "/home/me/config", "PULUMI_BACKEND_URL": "s3://team", "PULUMI_CONFIG_PASSPHRASE_FILE": "/secret",
@@ -135,14 +150,14 @@ func TestExportsSurviveTheShell(t *testing.T) {
 	root := filepath.Join(t.TempDir(), `it's a "$HOME" \folder;`)
 	tree := &tree{root: root, bin: filepath.Join(root, "bin"), state: root}
 	var refused bytes.Buffer
-	if err := printEnvironment(t.Context(), &refused, tree); err == nil || !strings.Contains(err.Error(), "make tools") || refused.Len() > 0 {
+	if _, err := printEnvironment(t.Context(), &refused, tree); err == nil || !strings.Contains(err.Error(), "make tools") || refused.Len() > 0 {
 		t.Errorf("without a bin folder: error %v and output %q, want only the advice to run make tools", err, refused.String())
 	}
 	if err := os.MkdirAll(tree.bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var script bytes.Buffer
-	if err := printEnvironment(t.Context(), &script, tree); err != nil {
+	if _, err := printEnvironment(t.Context(), &script, tree); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("/bin/sh", "-c", script.String()+`printf %s "$GOPHERLOCKS_BIN"`).CombinedOutput()

@@ -30,7 +30,9 @@ const usage = `usage: go run ./standalone/toolchain COMMAND
   cluster             say where the stack's Kubernetes comes from, and why
   packages [--tests]  install the Debian packages that the stack's cluster needs; refuse a cluster
                       that cannot be made here, but for tests, which skip what needs one
-  env [--bin DIR]     print the shell exports that select this work tree's tools and state
+  env [--bin DIR] [--select]
+                      print the shell exports that select this work tree's tools and state; make and
+                      select its stack where none is
   lint [ARGUMENTS]    provide golangci-lint and run it
   kwok                provide kwok, which simulates nodes for benchmarks, and print its path
   oldest              provide the control plane of the oldest Kubernetes, for tests, and print its folder
@@ -69,6 +71,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := tree.checkFolders(); err != nil {
+		return err
+	}
 	command, args := args[0], args[1:]
 	switch command {
 	case "lint":
@@ -93,6 +98,7 @@ func run(ctx context.Context, args []string) error {
 	flags.Usage = func() {}
 	flags.StringVar(&tree.bin, "bin", tree.bin, "folder of the programs")
 	forTests := flags.Bool("tests", false, "for tests")
+	selecting := flags.Bool("select", false, "select a stack")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w\n%s", err, usage)
 	}
@@ -114,7 +120,11 @@ func run(ctx context.Context, args []string) error {
 	case "packages":
 		return installPackages(ctx, tree, *forTests)
 	case "env":
-		return printEnvironment(ctx, os.Stdout, tree)
+		exports, err := printEnvironment(ctx, os.Stdout, tree)
+		if err != nil || !*selecting {
+			return err
+		}
+		return tree.selectStack(ctx, exports)
 	default:
 		return fmt.Errorf("no command %q\n%s", command, usage)
 	}

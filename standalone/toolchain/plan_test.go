@@ -66,6 +66,15 @@ func TestClustersOfOthersDoNotWaitForKubeadm(t *testing.T) {
 	}
 }
 
+// TestOthersKeepTheProgramsOfKindsNodes: who provides tools for another cluster removes
+// none that tests of kind are about to use.
+func TestOthersKeepTheProgramsOfKindsNodes(t *testing.T) {
+	removed := (&tree{root: "/r"}).everyName(testPins)
+	if slices.Contains(removed, "kubeadm") || slices.Contains(removed, "kindnet") || !slices.Contains(removed, "kubectl") {
+		t.Errorf("removed where they are not wanted: %v", removed)
+	}
+}
+
 func TestBareMachineCompilesEverything(t *testing.T) {
 	p := choose(machine{os: "linux", clusterProvider: "embedded"}, testPins)
 	for _, c := range p.choices() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"encoding/json"
 	"fmt"
@@ -51,6 +52,18 @@ func (t *tree) makeAbsolute() (err error) {
 	if err != nil {
 		return fmt.Errorf("resolve the bin folder: %w", err)
 	}
+	return t.checkFolders()
+}
+
+// checkFolders refuses folders that no variable can name: PATH and KUBECONFIG are lists
+// with colons between their elements, and know no way to quote one.
+func (t *tree) checkFolders() error {
+	for _, folder := range []string{t.root, t.bin} {
+		if strings.ContainsRune(folder, os.PathListSeparator) {
+			return fmt.Errorf("the path %s has a %q, at which PATH and KUBECONFIG are split, so that no program would be found there; "+
+				"move the folder, or clone the repository to one without it", folder, os.PathListSeparator)
+		}
+	}
 	return nil
 }
 
@@ -88,30 +101,35 @@ func (t *tree) backend(getenv func(string) string) string {
 // stateBackend is the backend in a tree's state folder.
 func stateBackend(state string) string { return "file://" + filepath.Join(state, "pulumi") }
 
-// selectedStack returns the name of the stack that `pulumi` would work on in
-// this tree: PULUMI_STACK, or what `pulumi stack select` has written down, in a
-// file named after the project and a hash of the path of its Pulumi.yaml
-// (sdk/go/common/workspace, settingsPath).
+// project is the name of the Pulumi project, as Pulumi.yaml has it.
+const project = "gopherlocks"
+
+// selectedStack returns the name of the stack that `pulumi` is to work on in this tree.
 func (t *tree) selectedStack(getenv func(string) string) string {
-	stack := getenv("PULUMI_STACK")
-	if stack == "" {
-		home := getenv("PULUMI_HOME")
-		if home == "" {
-			home = filepath.Join(getenv("HOME"), ".pulumi")
-		}
-		name := fmt.Sprintf("gopherlocks-%x-workspace.json", sha1.Sum([]byte(filepath.Join(t.root, "Pulumi.yaml"))))
-		var selection struct {
-			Stacks map[string]string `json:"stacks"` // By the URL of the backend.
-		}
-		content, err := os.ReadFile(filepath.Join(home, "workspaces", name))
-		if err == nil && json.Unmarshal(content, &selection) == nil {
-			stack = selection.Stacks[t.backend(getenv)]
-		}
-	}
-	// Names may be qualified: organization/project/stack.
-	stack = stack[strings.LastIndex(stack, "/")+1:]
-	if stack == "" {
-		return defaultStack
-	}
-	return stack
+	return cmp.Or(t.selection(getenv), defaultStack)
 }
+
+// selection returns the name of the stack that somebody has selected: by PULUMI_STACK,
+// or by `pulumi stack select`. That writes a file named after the project and a hash of
+// the path of its Pulumi.yaml (sdk/go/common/workspace, settingsPath).
+func (t *tree) selection(getenv func(string) string) string {
+	if stack := getenv("PULUMI_STACK"); stack != "" {
+		return plainName(stack)
+	}
+	home := getenv("PULUMI_HOME")
+	if home == "" {
+		home = filepath.Join(getenv("HOME"), ".pulumi")
+	}
+	name := fmt.Sprintf("%s-%x-workspace.json", project, sha1.Sum([]byte(filepath.Join(t.root, "Pulumi.yaml"))))
+	var selection struct {
+		Stacks map[string]string `json:"stacks"` // By the URL of the backend.
+	}
+	content, err := os.ReadFile(filepath.Join(home, "workspaces", name))
+	if err != nil || json.Unmarshal(content, &selection) != nil {
+		return ""
+	}
+	return plainName(selection.Stacks[t.backend(getenv)])
+}
+
+// plainName is the name of a stack that may be qualified: organization/project/stack.
+func plainName(stack string) string { return stack[strings.LastIndex(stack, "/")+1:] }

@@ -13,18 +13,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
-// Clusters get their blocks from the pool 10.200.0.0/16 to 10.254.0.0/16 if the
-// user names none. It does not overlap the defaults of Docker (172.17.0.0/16 and
-// following) and of Kubernetes services (10.96.0.0/12).
-const (
-	poolFirst = 200
-	poolLast  = 254
-	poolBits  = 16
-	// maxBits is the smallest block that holds a link, services and pods.
-	maxBits = 22
-)
+// maxBits is the smallest block that holds a link, services and pods.
+const maxBits = 22
 
 // Plan is how a cluster uses its block.
 type Plan struct {
@@ -70,18 +64,17 @@ func NewPlan(subnet netip.Prefix) (Plan, error) {
 	}, nil
 }
 
-// ChooseSubnet returns the first block of the pool that overlaps no network of the
+// ChooseSubnet returns the first block of stackcluster.EmbeddedBlocks that overlaps no network of the
 // machine and no block of another cluster. If there is none, it returns the first
 // without a conflict. The search starts at a place that follows from name: a
 // cluster that is made again tends to get the same block.
 func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, error) {
-	const count = poolLast - poolFirst + 1
+	pool := stackcluster.EmbeddedBlocks()
 	hash := sha256.Sum256([]byte(name))
-	start := int(binary.BigEndian.Uint32(hash[:4]) % count)
+	start := int(binary.BigEndian.Uint32(hash[:4]) % uint32(len(pool)))
 	var fallback netip.Prefix
-	for i := range count {
-		second := byte(poolFirst + (start+i)%count)
-		candidate := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second, 0, 0}), poolBits)
+	for i := range pool {
+		candidate := pool[(start+i)%len(pool)]
 		if _, taken := firstOverlap(candidate, slices.Concat(networks, blocks)); !taken {
 			return candidate, nil
 		}
@@ -92,9 +85,9 @@ func ChooseSubnet(name string, networks, blocks []netip.Prefix) (netip.Prefix, e
 	if fallback.IsValid() {
 		return fallback, nil
 	}
-	return netip.Prefix{}, fmt.Errorf("every block from 10.%d.0.0/16 to 10.%d.0.0/16 overlaps an address, a route or "+
+	return netip.Prefix{}, fmt.Errorf("every block from %s to %s overlaps an address, a route or "+
 		"another cluster of this machine; free one (\"ip route\" lists them), or make the EmbeddedCluster in your own program "+
-		"and give it another block by the input subnet", poolFirst, poolLast)
+		"and give it another block by the input subnet", pool[0], pool[len(pool)-1])
 }
 
 // FirstConflict returns the first prefix that keeps a cluster from having the block

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/gopherlocks/gopherlocks/stackcluster"
 )
 
 func TestPlanPartsAreApartAndInsideTheBlock(t *testing.T) {
@@ -86,7 +88,7 @@ func TestChooseSubnetKeepsClearOfOthers(t *testing.T) {
 
 func TestChooseSubnetUsesTheWholePoolAndThenSaysSo(t *testing.T) {
 	var used []netip.Prefix
-	for range poolLast - poolFirst + 1 {
+	for range stackcluster.EmbeddedBlocks() {
 		subnet, err := ChooseSubnet("b", nil, used)
 		if err != nil {
 			t.Fatalf("after %d blocks: %v", len(used), err)
