@@ -66,9 +66,13 @@ func (n *nodes) start(node string) {
 		n.t.Fatalf("create node %s: %v", name, err)
 	}
 	n.t.Cleanup(func() { _ = world.client.Delete(context.Background(), object) })
+	// Renewed from its beginning, as a kubelet makes it: Kubernetes never takes a lease for
+	// a newer one than a lease that was not renewed yet.
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: name},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &name, LeaseDurationSeconds: ptr.To[int32](40)},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: &name, LeaseDurationSeconds: ptr.To[int32](40), RenewTime: ptr.To(metav1.NowMicro()),
+		},
 	}
 	if err := world.client.Create(n.t.Context(), lease); err != nil {
 		n.t.Fatalf("create the lease of node %s: %v", name, err)
@@ -110,10 +114,13 @@ func sayReady(ctx context.Context, name string) error {
 	return world.client.Status().Update(ctx, &object)
 }
 
-// lose makes the node fall silent.
+// lose makes the node fall silent. It says that it is ready for the last time: one that
+// was slow, and is taken for lost already, would not be told of again.
 func (n *nodes) lose(node string) {
+	n.t.Helper()
 	n.beats[node]()
 	world.kubelet.setSilent(n.name(node), true)
+	eventually(n.t, func() error { return sayReady(n.t.Context(), n.name(node)) })
 }
 
 // comeBack makes the node report again, and waits until it has said that it is ready.
@@ -308,7 +315,7 @@ func TestShrinkIsNotHeldUpByALostNode(t *testing.T) {
 	m.waitForMessage(api.ReasonScalingUp, "rank 2 is on node "+n.name("b"))
 	lead.setBusy() // by the failure of its node, the job has ended
 	m.mustScale(2)
-	m.waitForMessage(api.ReasonScalingDown, "1 above the desired size are ending; rank 2 is on node "+n.name("b")+", which does not answer")
+	m.waitForMessage(api.ReasonScalingDown, "1 above the desired size is ending; rank 2 is on node "+n.name("b")+", which does not answer")
 	m.wantCompletions(2)
 	if !meta.IsStatusConditionTrue(m.get().Status.Conditions, api.ConditionReady) {
 		t.Error("not Ready, although every desired rank is")
