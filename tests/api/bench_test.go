@@ -181,7 +181,7 @@ func createJobs(b *testing.B, number int, like *batchv1.Job) moments {
 // and watches it for a minute in which nothing happens.
 func BenchmarkAtRest(b *testing.B) {
 	needWorld(b)
-	const number, size, minute = 200, 1, time.Minute
+	const number, size = 200, 1
 	world.operators.current().stop()
 	fresh := startOperator(b)
 	waitForRest(b)
@@ -190,8 +190,16 @@ func BenchmarkAtRest(b *testing.B) {
 	createMany(b, number, func(i int) client.Object { return numbered(namespace, i, size, true) })
 	waitForAll(b, namespace, number, size)
 	waitForRest(b)
+	watchAtRest(b, fresh)
+	b.ReportMetric(empty, "MiB-empty")
+	remove(b, &api.MiniCluster{}, namespace)
+}
+
+// watchAtRest watches the operator for a minute, and reports its requests and its memory.
+func watchAtRest(b *testing.B, o *operator) {
+	b.Helper()
 	before := len(requests(b))
-	<-time.After(minute) // what is measured is that time passes
+	<-time.After(time.Minute) // what is measured is that time passes
 	var reads, writes, lease float64
 	for _, r := range requests(b)[before:] {
 		switch {
@@ -207,9 +215,63 @@ func BenchmarkAtRest(b *testing.B) {
 	b.ReportMetric(reads, "reads/min")
 	b.ReportMetric(writes, "writes/min")
 	b.ReportMetric(lease, "lease-requests/min")
-	b.ReportMetric(empty, "MiB-empty")
-	b.ReportMetric(fresh.residentMiB(b), "MiB")
-	remove(b, &api.MiniCluster{}, namespace)
+	b.ReportMetric(o.residentMiB(b), "MiB")
+}
+
+// BenchmarkQueuesAtRest has 1,000 MiniClusters of 1 rank that follow their queues, whose
+// leads hold their answers back. It starts an operator for them, and watches it for a
+// minute in which nothing happens.
+func BenchmarkQueuesAtRest(b *testing.B) {
+	needWorld(b)
+	const number, atOnce = 1000, 50
+	namespace := newNamespace(b)
+	leads := make([]*lead, number)
+	at := func(i int) miniCluster {
+		return miniCluster{b, client.ObjectKeyFromObject(numbered(namespace, i, 1, true))}
+	}
+	for from := 0; from < number; from += atOnce {
+		createMany(b, atOnce, func(i int) client.Object {
+			leads[from+i] = newLead(b)
+			mc := numbered(namespace, from+i, 1, true)
+			mc.Spec.Pod.Annotations = map[string]string{leadAddress: leads[from+i].address}
+			return mc
+		})
+		waitForAll(b, namespace, from+atOnce, 1)
+	}
+	world.operators.current().stop()
+	forEach(b, number, func(_ context.Context, i int) error {
+		leads[i].has(demand{up: 1})
+		leads[i].serve(at(i))
+		at(i).change(func(spec *api.MiniClusterSpec) { spec.Autoscaling.Queue = &api.QueueAutoscaling{} })
+		return nil
+	})
+	fresh := startOperator(b)
+	eventually(b, func() error {
+		for i, lead := range leads {
+			if n := lead.questions(); n < 2 {
+				return fmt.Errorf("lead %d was asked %d times", i, n)
+			}
+		}
+		return nil
+	})
+	waitForRest(b)
+	asked := questionsTo(leads)
+	watchAtRest(b, fresh)
+	b.ReportMetric(float64(questionsTo(leads)-asked), "questions/min")
+	// One by one: all at once take the API server longer than it gives a request.
+	forEach(b, number, func(ctx context.Context, i int) error {
+		return world.client.Delete(ctx, numbered(namespace, i, 1, true), client.PropagationPolicy("Background"))
+	})
+	world.kubelet.waitForReady(b, namespace, 0)
+}
+
+// questionsTo is how often all leads were asked for their queues.
+func questionsTo(leads []*lead) int {
+	sum := 0
+	for _, lead := range leads {
+		sum += lead.questions()
+	}
+	return sum
 }
 
 // BenchmarkNode measures only the stand-in for nodes, with 200 pods that wait for

@@ -60,6 +60,8 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 		Set("audit-log-path", world.auditLog).
 		// A write must be in the log before the operator gets the answer.
 		Set("audit-log-mode", "blocking-strict").
+		// Without this, no pod is refused for want of its ServiceAccount.
+		Disable("disable-admission-plugins").
 		// Stricter than the default: it asks for miniclusters/finalizers.
 		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	env.ControlPlane.Etcd = &envtest.Etcd{Path: filepath.Join(bin, "etcd")}
@@ -105,8 +107,11 @@ func startControllerManager(bin, dir, kubeconfig string) (*process, error) {
 		"--kubeconfig="+kubeconfig,
 		"--leader-elect=false",
 		"--secure-port=0",
-		"--controllers=job-controller,garbage-collector-controller,"+
-			"disruption-controller,node-lifecycle-controller,taint-eviction-controller",
+		"--controllers=job-controller,garbage-collector-controller,namespace-controller,"+
+			"disruption-controller,node-lifecycle-controller,taint-eviction-controller,"+
+			"horizontal-pod-autoscaler-controller",
+		// Without metrics, all that it does is to hold sizes within its own bounds.
+		"--horizontal-pod-autoscaler-sync-period=1s",
 		"--node-monitor-period=1s", "--node-monitor-grace-period="+gracePeriod, "--node-eviction-rate=10",
 		// The tests run side by side; the default of 20 requests per second would
 		// make them wait for each other.

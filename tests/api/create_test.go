@@ -24,7 +24,7 @@ func TestScaleIsReadableFromTheFirstMoment(t *testing.T) {
 	if got := m.getScale().Spec.Replicas; got != 1 {
 		t.Errorf("spec.replicas = %d, want the default 1", got)
 	}
-	want := api.LabelMiniCluster + "=" + name + "," + api.LabelRole + "=" + api.RoleRank
+	want := api.LabelMiniCluster + "=" + name + "," + api.LabelRole + "=" + api.RoleRank + ",!" + api.LabelEnded
 	eventually(t, func() error {
 		if got := m.getScale().Status.Selector; got != want {
 			return fmt.Errorf("status.selector = %q, want %q", got, want)
@@ -154,12 +154,12 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 
 func TestInvalidSpecIsReported(t *testing.T) {
 	t.Parallel()
-	m := create(t, api.MiniClusterSpec{Containers: []api.Container{{Image: "example.org/image:1", Command: "a | b"}}})
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 1, Flux: api.Flux{CurveCert: "none"}})
 	c := m.waitForReason(api.ConditionReady, api.ReasonInvalidSpec)
-	if !strings.Contains(c.Message, "sh -c") {
-		t.Errorf("the message does not say what to do: %q", c.Message)
+	if !strings.Contains(c.Message, "flux.curveCert") {
+		t.Errorf("the message does not name the field: %q", c.Message)
 	}
 	m.waitForEvent(api.ReasonInvalidSpec)
-	m.change(func(s *api.MiniClusterSpec) { s.Containers[0].Command = "sh -c 'a | b'" })
+	m.change(func(s *api.MiniClusterSpec) { s.Flux.CurveCert = "" })
 	m.waitForSize(1)
 }

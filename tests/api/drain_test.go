@@ -36,7 +36,7 @@ func TestShrinkingWaitsForTheJobsOnRanksThatGo(t *testing.T) {
 		return nil
 	})
 	c := m.waitForReason(api.ConditionProgressing, api.ReasonDraining)
-	if !strings.Contains(c.Message, "1 job runs on ranks 3") {
+	if !strings.Contains(c.Message, "1 job runs on rank 3") {
 		t.Errorf("the message does not tell what is waited for: %q", c.Message)
 	}
 	if !meta.IsStatusConditionTrue(m.get().Status.Conditions, api.ConditionReady) {
@@ -96,7 +96,7 @@ func TestDrainEndsWithItsTime(t *testing.T) {
 	m.mustScale(1)
 	lead.waitForDrained("1-2")
 	m.waitForSize(1)
-	if got := m.waitForEvent(api.EventDrainTimedOut); !strings.Contains(got, "1 job runs on ranks 2") {
+	if got := m.waitForEvent(api.EventDrainTimedOut); !strings.Contains(got, "1 job runs on rank 2") {
 		t.Errorf("the event does not name the jobs: %q", got)
 	}
 }

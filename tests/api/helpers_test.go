@@ -37,14 +37,21 @@ func eventually(t testing.TB, check func() error) {
 	}
 }
 
-// newNamespace makes a namespace for one test. It is not deleted: no namespace
-// controller runs, and the API server ends with the tests.
-func newNamespace(t testing.TB) string {
+// newNamespace makes a namespace for one test. It need not be deleted: the API server
+// ends with the tests.
+func newNamespace(t testing.TB) string { return newNamespaceWith(t, nil) }
+
+func newNamespaceWith(t testing.TB, labels map[string]string) string {
 	t.Helper()
 	needWorld(t)
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: labels}}
 	if err := world.client.Create(t.Context(), ns); err != nil {
 		t.Fatalf("create a namespace: %v", err)
+	}
+	// No controller makes the ServiceAccount that pods have by default.
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: ns.Name}}
+	if err := world.client.Create(t.Context(), account); err != nil {
+		t.Fatalf("create the default ServiceAccount: %v", err)
 	}
 	return ns.Name
 }
@@ -94,6 +101,24 @@ func (m miniCluster) job() *batchv1.Job {
 		m.t.Fatalf("get the Job: %v", err)
 	}
 	return &job
+}
+
+// waitForOtherJob waits for a Job in place of the old one, and returns it.
+func (m miniCluster) waitForOtherJob(old *batchv1.Job) *batchv1.Job {
+	m.t.Helper()
+	var other *batchv1.Job
+	eventually(m.t, func() error {
+		var job batchv1.Job
+		if err := world.client.Get(m.t.Context(), m.key, &job); err != nil {
+			return err
+		}
+		if job.UID == old.UID {
+			return fmt.Errorf("the Job is the old one")
+		}
+		other = &job
+		return nil
+	})
+	return other
 }
 
 // secret returns the Secret that the ranks mount.

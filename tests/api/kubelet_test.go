@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -254,6 +256,16 @@ func setCondition(pod *corev1.Pod, conditionType corev1.PodConditionType, status
 	})
 }
 
+// writeStatus writes what a test says of a pod, whatever others have changed in it
+// meanwhile, such as a label. A pod that is gone needs none.
+func (k *kubelet) writeStatus(ctx context.Context, pod *corev1.Pod) {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID}, "status": pod.Status})
+	if err != nil {
+		panic(err)
+	}
+	_, _ = k.pods.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+}
+
 // writeEnd reports that the pod's container has ended, with its termination
 // message.
 func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32, message string) {
@@ -265,7 +277,7 @@ func (k *kubelet) writeEnd(ctx context.Context, pod *corev1.Pod, exitCode int32,
 	setCondition(pod, corev1.PodReady, corev1.ConditionFalse)
 	setCondition(pod, corev1.ContainersReady, corev1.ConditionFalse)
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{endedRank(pod, exitCode, message)}
-	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	k.writeStatus(ctx, pod)
 }
 
 // endedRank is the status of the pod's rank, with its termination message.
@@ -293,7 +305,7 @@ func (k *kubelet) endRankAlone(ctx context.Context, pod *corev1.Pod, exitCode in
 		Name: pod.Spec.Containers[1].Name, Ready: true,
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
 	}}
-	_, _ = k.pods.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	k.writeStatus(ctx, pod)
 }
 
 // endCommand reports that the lead's command has ended, as the agent does.

@@ -28,10 +28,17 @@ type lead struct {
 	mu       sync.Mutex
 	drained  string
 	busy     []int
-	changed  chan struct{} // closed when busy changes
+	changed  chan struct{} // closed when busy, or what queue says, changes
 	requests int
 	refused  int
 	server   *http.Server
+
+	// earlier makes it an agent that tells nothing of a queue.
+	earlier   bool
+	queue     demand
+	revision  int
+	idleSince map[int]time.Time // by rank
+	asked     int               // how often for the queue
 }
 
 const agentPort = "8051"
@@ -47,13 +54,18 @@ func createInstance(t testing.TB, spec api.MiniClusterSpec) (miniCluster, *lead)
 
 func createInstanceIn(t testing.TB, namespace string, spec api.MiniClusterSpec) (miniCluster, *lead) {
 	t.Helper()
-	n := int(lastAddress.Add(1))
-	// Leads of all runs on a machine listen at one port; the process's number keeps runs apart.
-	l := &lead{t: t, address: fmt.Sprintf("127.%d.%d.%d", 9+os.Getpid()%200, n/250, 1+n%250), changed: make(chan struct{})}
+	l := newLead(t)
 	spec.Pod.Annotations = map[string]string{leadAddress: l.address}
 	enabled := true
 	spec.Flux.Enabled = &enabled
 	return createIn(t, namespace, spec), l
+}
+
+// newLead returns a lead with an address of its own.
+func newLead(t testing.TB) *lead {
+	n := int(lastAddress.Add(1))
+	// Leads of all runs on a machine listen at one port; the process's number keeps runs apart.
+	return &lead{t: t, address: fmt.Sprintf("127.%d.%d.%d", 9+os.Getpid()%200, n/250, 1+n%250), changed: make(chan struct{})}
 }
 
 // serve makes the lead answer, with the credentials of the MiniCluster's Secret.
@@ -70,16 +82,20 @@ func (l *lead) serve(m miniCluster) {
 	}
 	token := "Bearer " + string(secret.Data["token"])
 	mux := http.NewServeMux()
-	mux.HandleFunc("PUT /v1/drain", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != token {
-			l.mu.Lock()
-			l.refused++
-			l.mu.Unlock()
-			w.WriteHeader(http.StatusUnauthorized)
-			return
+	known := func(next http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != token {
+				l.mu.Lock()
+				l.refused++
+				l.mu.Unlock()
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			next(w, r)
 		}
-		l.drain(w, r)
-	})
+	}
+	mux.HandleFunc("PUT /v1/drain", known(l.drain))
+	mux.HandleFunc("POST /v1/queue", known(l.tellQueue))
 	l.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
@@ -101,39 +117,141 @@ func (l *lead) drain(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	over := time.After(time.Duration(request.WaitSeconds) * time.Second)
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.requests++
 	l.drained = request.Ranks
-	for {
+	l.hold(r, request.WaitSeconds, func() bool {
 		busy := l.busyOf(request.Ranks)
-		if busy != request.Known || busy == "" || request.WaitSeconds == 0 {
-			_ = json.NewEncoder(w).Encode(map[string]any{"busy": busy, "jobCount": len(ranksOf(busy))})
-			l.mu.Unlock()
-			return
-		}
+		return busy != request.Known || busy == ""
+	})
+	busy := l.busyOf(request.Ranks)
+	_ = json.NewEncoder(w).Encode(map[string]any{"busy": busy, "jobCount": len(ranksOf(busy))})
+}
+
+// hold waits until there is news, the time is over, or the caller has gone. It needs the
+// lock, and gives it up while it waits.
+func (l *lead) hold(r *http.Request, seconds int, isNews func() bool) {
+	over := time.After(time.Duration(seconds) * time.Second)
+	for waits := seconds > 0; waits && !isNews(); {
 		changed := l.changed
 		l.mu.Unlock()
 		select {
 		case <-changed:
 		case <-over:
-			request.WaitSeconds = 0
+			waits = false
 		case <-r.Context().Done():
-			return
+			waits = false
 		}
 		l.mu.Lock()
 	}
 }
 
-// busyOf needs the lock.
-func (l *lead) busyOf(ranks string) string {
-	var busy []string
-	for _, rank := range ranksOf(ranks) {
-		if slices.Contains(l.busy, rank) {
-			busy = append(busy, strconv.Itoa(rank))
+// demand is what a lead's instance has to do.
+type demand struct {
+	running, pending, held int
+	// wanted is the number of ranks that all of it takes.
+	wanted int
+	// largest is the pending job that takes the most ranks, and tooLarge one that fits
+	// into no size.
+	largest, tooLarge *queueJob
+	busy              []int
+	// up is the number of ranks that are online.
+	up int
+}
+
+// queueJob is agentapi.QueueJob.
+type queueJob struct {
+	ID    string `json:"id"`
+	Ranks int    `json:"ranks"`
+	Why   string `json:"why,omitempty"`
+}
+
+// has makes the instance have this to do. Ranks that were idle and still are go on being
+// so.
+func (l *lead) has(d demand) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.idleSince
+	l.idleSince = map[int]time.Time{}
+	for rank := range d.up {
+		if !slices.Contains(d.busy, rank) {
+			if l.idleSince[rank] = before[rank]; before[rank].IsZero() {
+				l.idleSince[rank] = time.Now()
+			}
 		}
 	}
-	return strings.Join(busy, ",")
+	l.queue = d
+	l.revision++
+	l.becomeBusy(d.busy)
+}
+
+// idleFor makes all idle ranks have been so for a time.
+func (l *lead) idleFor(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for rank := range l.idleSince {
+		l.idleSince[rank] = time.Now().Add(-d)
+	}
+	l.revision++
+	l.becomeBusy(l.busy)
+}
+
+func (l *lead) tellQueue(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Known       string
+		WaitSeconds int
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	if l.earlier {
+		http.NotFound(w, r)
+		return
+	}
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	l.hold(r, request.WaitSeconds, func() bool { return request.Known != strconv.Itoa(l.revision) })
+	_ = json.NewEncoder(w).Encode(l.report())
+}
+
+// report needs the lock.
+func (l *lead) report() map[string]any {
+	d := l.queue
+	var idle []map[string]any
+	for rank, since := range l.idleSince {
+		idle = append(idle, map[string]any{"ranks": strconv.Itoa(rank), "seconds": time.Since(since).Seconds()})
+	}
+	report := map[string]any{
+		"revision": strconv.Itoa(l.revision), "running": d.running, "pending": d.pending, "held": d.held, "wanted": d.wanted,
+		"busy": joinRanks(d.busy), "idle": idle, "largest": d.largest,
+	}
+	if d.tooLarge != nil {
+		report["tooLarge"], report["tooLargeCount"] = []queueJob{*d.tooLarge}, 1
+	}
+	return report
+}
+
+// busyOf needs the lock.
+func (l *lead) busyOf(ranks string) string {
+	var busy []int
+	for _, rank := range ranksOf(ranks) {
+		if slices.Contains(l.busy, rank) {
+			busy = append(busy, rank)
+		}
+	}
+	return joinRanks(busy)
+}
+
+// joinRanks writes ranks as a set.
+func joinRanks(ranks []int) string {
+	var text []string
+	for _, rank := range ranks {
+		text = append(text, strconv.Itoa(rank))
+	}
+	return strings.Join(text, ",")
 }
 
 // setBusy says which ranks run jobs.

@@ -1,6 +1,6 @@
 // Package api tests the operator from outside, as a program. It runs against a real
-// kube-apiserver and etcd, with the Job controller and the garbage collector of a
-// real kube-controller-manager. It has only the permissions that it is installed
+// kube-apiserver and etcd, with the Job controller, the garbage collector and the
+// namespace controller of a real kube-controller-manager. It has only the permissions that it is installed
 // with.
 //
 // There is no node. A stand-in for the kubelet (see kubelet_test.go) binds pods
@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -51,6 +52,10 @@ var world struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(pulumi.EnvMonitor) != "" {
+		pulumi.Run(declareMiniCluster) // Pulumi has started this executable as its program.
+		return
+	}
 	os.Exit(runAll(m))
 }
 

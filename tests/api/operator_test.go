@@ -167,6 +167,25 @@ func TestOperatorKilledWhileResizing(t *testing.T) {
 	}
 }
 
+// TestNamespaceGoesOnceTheOperatorIsBack: where it is not there, the Job keeps the
+// namespace.
+func TestNamespaceGoesOnceTheOperatorIsBack(t *testing.T) {
+	m := create(t, api.MiniClusterSpec{Size: 2})
+	m.waitForSize(2)
+	world.operators.current().kill()
+	deleteNamespace(t, m.key.Namespace)
+	eventually(t, func() error {
+		for _, pod := range world.kubelet.podsIn(m.key.Namespace) {
+			if pod.DeletionTimestamp == nil {
+				return fmt.Errorf("pod %s is not being deleted", pod.Name)
+			}
+		}
+		return nil
+	})
+	startOperator(t)
+	waitForNoNamespace(t, m.key.Namespace)
+}
+
 // ratchetedStatus is the first version of Kubernetes whose API server takes a status
 // beside a spec that breaks a rule. Those before take none until the spec is right.
 // Source: ValidateUpdate in pkg/registry/customresource/status_strategy.go of

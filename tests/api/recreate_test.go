@@ -6,7 +6,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -79,25 +81,16 @@ func TestJobOfTheFluxOperatorIsMadeAnew(t *testing.T) {
 	if err := world.client.Patch(t.Context(), theirs, client.MergeFrom(old)); err != nil {
 		t.Fatalf("take our marks from the Job: %v", err)
 	}
-	eventually(t, func() error {
-		var job batchv1.Job
-		if err := world.client.Get(t.Context(), m.key, &job); err != nil {
-			return err
-		}
-		if job.UID == old.UID {
-			return fmt.Errorf("the Job is still theirs")
-		}
-		return nil
-	})
+	m.waitForOtherJob(old)
 	m.waitForSize(2)
 }
 
 func TestInvalidSpecLeavesRunningRanksAlone(t *testing.T) {
 	t.Parallel()
-	m := create(t, api.MiniClusterSpec{Size: 1, MaxSize: 3})
+	m, _ := createInstance(t, api.MiniClusterSpec{Size: 1, MaxSize: 3})
 	m.waitForSize(1)
 	uid := m.job().UID
-	m.change(func(s *api.MiniClusterSpec) { s.Containers[0].Command = "a 'b"; s.Size = 3 })
+	m.change(func(s *api.MiniClusterSpec) { s.Flux.CurveCert, s.Size = "none", 3 })
 	m.waitForReason(api.ConditionReady, api.ReasonInvalidSpec)
 	eventually(t, func() error {
 		if n := len(m.pods()); n != 3 {
@@ -106,42 +99,30 @@ func TestInvalidSpecLeavesRunningRanksAlone(t *testing.T) {
 		return nil
 	})
 	if m.job().UID != uid {
-		t.Error("the Job was made anew for a command that cannot run")
+		t.Error("the Job was made anew with a certificate that is none")
 	}
 }
 
 func TestDeletionTakesEverythingAlong(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []client.PropagationPolicy{"Background", "Foreground"} {
-		m := create(t, api.MiniClusterSpec{Size: 2})
+		m, _ := createInstance(t, api.MiniClusterSpec{Size: 2})
 		m.waitForSize(2)
 		if err := world.client.Delete(t.Context(), m.get(), policy); err != nil {
 			t.Fatalf("delete the MiniCluster: %v", err)
 		}
 		eventually(t, func() error {
-			for _, list := range []client.ObjectList{&api.MiniClusterList{}, &batchv1.JobList{}, &corev1.ServiceList{}, &corev1.PodList{}} {
+			for _, list := range []client.ObjectList{
+				&api.MiniClusterList{}, &batchv1.JobList{}, &corev1.ServiceList{}, &corev1.PodList{}, &corev1.SecretList{}, &networkingv1.NetworkPolicyList{},
+			} {
 				if err := world.client.List(t.Context(), list, client.InNamespace(m.key.Namespace)); err != nil {
 					return err
 				}
-				if n := lengthOf(list); n > 0 {
+				if n := meta.LenList(list); n > 0 {
 					return fmt.Errorf("%s: %d left of %T", policy, n, list)
 				}
 			}
 			return nil
 		})
 	}
-}
-
-func lengthOf(list client.ObjectList) int {
-	switch l := list.(type) {
-	case *api.MiniClusterList:
-		return len(l.Items)
-	case *batchv1.JobList:
-		return len(l.Items)
-	case *corev1.ServiceList:
-		return len(l.Items)
-	case *corev1.PodList:
-		return len(l.Items)
-	}
-	return -1
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
 
 func uids(pods map[string]*corev1.Pod) map[string]types.UID {
@@ -141,6 +142,75 @@ func TestRankThatEndsIsReported(t *testing.T) {
 	}
 	world.kubelet.endRank(t.Context(), m.pods()["0"], 0)
 	m.waitForReason(api.ConditionReady, api.ReasonCompleted)
+}
+
+// TestShrinkThatCutsWorkOffIsNoEnd: the ranks that are left have ended, others had work.
+func TestShrinkThatCutsWorkOffIsNoEnd(t *testing.T) {
+	t.Parallel()
+	m := create(t, api.MiniClusterSpec{Size: 3})
+	m.waitForSize(3)
+	world.kubelet.endRank(t.Context(), m.pods()["0"], 0)
+	m.waitForReason(api.ConditionReady, api.ReasonCompleting)
+	// An autoscaler does not count the rank that has ended.
+	eventually(t, func() error {
+		if pods := m.pods(); len(pods) != 2 || pods["0"] != nil {
+			return fmt.Errorf("status.selector picks ranks %v", slices.Sorted(maps.Keys(pods)))
+		}
+		return nil
+	})
+
+	m.mustScale(1)
+	if c := m.waitForReason(api.ConditionReady, api.ReasonCutOff); !strings.Contains(c.Message, "ranks 1-2") {
+		t.Errorf("the message does not name the ranks: %q", c.Message)
+	}
+	m.waitForEvent(api.ReasonCutOff)
+	eventually(t, func() error {
+		if n := len(world.kubelet.podsIn(m.key.Namespace)); n != 1 {
+			return fmt.Errorf("%d pods, want that of the rank that has ended", n)
+		}
+		return nil
+	})
+	m.waitForReason(api.ConditionComplete, api.ReasonRunning)
+
+	m.mustScale(3)
+	eventually(t, func() error {
+		pods := m.pods()
+		for _, rank := range []string{"1", "2"} {
+			if pods[rank] == nil || !isReady(pods[rank]) {
+				return fmt.Errorf("rank %s, which was cut off, is not ready", rank)
+			}
+		}
+		return nil
+	})
+	for _, pod := range m.pods() {
+		world.kubelet.endRank(t.Context(), pod, 0)
+	}
+	m.waitForReason(api.ConditionComplete, api.ReasonCommandSucceeded)
+}
+
+// TestMinSizeAboveTheSizeGrowsIt: whoever raises it may not own the size.
+func TestMinSizeAboveTheSizeGrowsIt(t *testing.T) {
+	t.Parallel()
+	m := create(t, api.MiniClusterSpec{Size: 2, MinSize: 1, MaxSize: 4})
+	m.waitForSize(2)
+	m.change(func(s *api.MiniClusterSpec) { s.MinSize = 3 })
+	m.waitForSize(3)
+	want := "size 2 must be at least minSize 3; running with size 3"
+	if c := m.waitForReason(api.ConditionSizeWithinBounds, bounds.ReasonSizeBelowMinimum); c.Message != want {
+		t.Errorf("the condition says %q, want %q", c.Message, want)
+	}
+	if got := m.getScale(); got.Spec.Replicas != 2 || got.Status.Replicas != 3 {
+		t.Errorf("scale %+v %+v: the operator must not write the size", got.Spec, got.Status)
+	}
+	if err := m.scale(1); err == nil || !strings.Contains(err.Error(), "size 1 must be at least minSize 3") {
+		t.Errorf("scale to 1: %v", err)
+	}
+	m.mustScale(4)
+	m.waitForSize(4)
+	m.waitForReason(api.ConditionSizeWithinBounds, api.ReasonWithinBounds)
+	if err := m.scale(2); err == nil || !strings.Contains(err.Error(), "size 2 must be at least minSize 3") {
+		t.Errorf("scale to 2: %v", err)
+	}
 }
 
 // TestRankThatIsStoppedComesBack: somebody deletes a pod. The exit code of SIGTERM

@@ -28,7 +28,7 @@ const onlineAfter = 800 * time.Millisecond
 
 // workload is the jobs of an instance. It changes the lead's record as Flux does.
 // No job starts on a rank that is drained or not online. A rank that comes back
-// undrains itself. Without its pod, the lead does not answer. It watches that no
+// undrains itself, unless it was drained since its pod is there. Without its pod, the lead does not answer. It watches that no
 // rank is taken away from a running job.
 type workload struct {
 	t    *testing.T
@@ -256,6 +256,7 @@ func (w *workload) seePod(old, pod *corev1.Pod) {
 		if rank == 0 && old != nil {
 			w.lead.serve(w.m)
 		}
+		w.lead.undrain(rank)
 		time.AfterFunc(onlineAfter, func() { w.goOnline(rank, pod) })
 	}
 }
@@ -267,7 +268,6 @@ func (w *workload) goOnline(rank int, pod *corev1.Pod) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lead.undrain(rank)
 	w.online[rank] = pod.UID
 }
 

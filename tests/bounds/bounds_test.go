@@ -103,3 +103,27 @@ func anyNumbers(random *rand.Rand) numbers {
 		minReplicas: number(), maxReplicas: number(), zeroIsWritten: random.IntN(2) == 0,
 	}
 }
+
+// TestSizeMayStayBelowARaisedMinSize: the API server takes it when nobody writes the
+// size. It refuses all else as the rule does.
+func TestSizeMayStayBelowARaisedMinSize(t *testing.T) {
+	t.Parallel()
+	j := newJudges(t)
+	for size := -1; size <= 5; size++ {
+		for minSize := -1; minSize <= 5; minSize++ {
+			for maxSize := range 6 {
+				n := numbers{Sizes: bounds.Sizes{Size: size, MinSize: minSize, MaxSize: maxSize}}
+				var want []string
+				for _, v := range bounds.Check(n.Sizes) {
+					if v.Reason != bounds.ReasonSizeBelowMinimum || size < 1 {
+						want = append(want, v.Message)
+					}
+				}
+				before := crdtest.MiniCluster(bounds.Sizes{Size: size, MinSize: 1, MaxSize: maxSize}, false)
+				if err := same("CEL", want, j.api.CheckRules(crdtest.MiniCluster(n.Sizes, false), before)); err != nil {
+					t.Errorf("%+v: %v", n, err)
+				}
+			}
+		}
+	}
+}

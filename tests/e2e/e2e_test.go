@@ -41,6 +41,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"whatever comes to the machine, the stack keeps its cluster", testClusterStays, false},
 		{"nothing is lost with a folder or a kubeconfig", testNothingIsLost, true},
 		{"pulumi's and kubectl's plain commands work", testPlainCommands, true},
+		{"a proxy is not asked for the cluster", testProxy, true},
 		{"a plan tells that the HPA owns the size", testPlanAutoscaled, true},
 		{"the scale subresource is right and bounded", testScaleSubresource, false},
 		{"an update that was killed can make all objects again", testMadeAgain, true},
@@ -64,7 +65,9 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"a rank that is lost comes back", testFluxRankLost, true},
 		{"the loss of the lead leaves the followers", testFluxLeadLost, true},
 		{"an instance scales itself, and may do nothing else", testFluxSelfScaling, true},
+		{"the queue scales an instance, and the demo shows it", testFluxScalesByQueue, true},
 		{"a MiniCluster ends with its command", testFluxEnds, true},
+		{"what people have published works", testPublished, true},
 	} {
 		if part.everywhere && testing.Short() {
 			continue

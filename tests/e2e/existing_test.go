@@ -210,9 +210,15 @@ func testObjectsOfOthers(t *testing.T, w *workspace) {
 // returns its UID.
 func applyMiniCluster(t *testing.T, w *workspace, name, image string) (uid string) {
 	t.Helper()
+	applyMiniClusterIn(t, w, "default", name, image)
+	return w.uidOf(t, name)
+}
+
+func applyMiniClusterIn(t *testing.T, w *workspace, namespace, name, image string) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".json")
-	content := fmt.Sprintf(`{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": %q, "namespace": "default"},
-		"spec": {"size": 1, "flux": {"enabled": false}, "containers": [{"image": %q}]}}`, name, image)
+	content := fmt.Sprintf(`{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "metadata": {"name": %q, "namespace": %q},
+		"spec": {"size": 1, "flux": {"enabled": false}, "containers": [{"image": %q}]}}`, name, namespace, image)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +229,6 @@ func applyMiniCluster(t *testing.T, w *workspace, name, image string) (uid strin
 		}
 		return ""
 	})
-	return w.uidOf(t, name)
 }
 
 func (w *workspace) uidOf(t *testing.T, name string) string {

@@ -5,25 +5,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gopherlocks/gopherlocks/demo/standin"
 	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
 
-const (
-	// mountedPrograms is where the ranks find the programs of programsDir.
-	mountedPrograms = "/e2e"
-	// brokerURI is that of each rank's broker, as examples/interactive.yaml tells
-	// users.
-	brokerURI = "local:///gopherlocks/run/local"
-)
+// brokerURI is that of each rank's broker, as examples/interactive.yaml tells users.
+const brokerURI = "local:///gopherlocks/run/local"
 
 // fluxInstance is a MiniCluster of Flux, played by the stand-in. Its image is the
 // demo workload's, which has only one program. Flux comes from a folder of the
@@ -58,31 +54,11 @@ func (w *workspace) applyFlux(t *testing.T, name string, spec v1alpha2.MiniClust
 // writeFlux writes the manifest of such a MiniCluster, and returns the file's path.
 func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) string {
 	t.Helper()
-	root := int64(0) // owns the programs
-	spec.Pod.SecurityContext = &corev1.PodSecurityContext{RunAsUser: &root}
-	spec.Flux.Container.Disable = true
-	spec.Flux.Environment = map[string]string{"FLUX_STANDIN_DIR": mountedPrograms + "/instance-" + name}
-	if len(spec.Containers) == 0 {
-		spec.Containers = make([]v1alpha2.Container, 1)
-	}
-	rank := &spec.Containers[0]
-	rank.Image = w.miniCluster(t).Spec.Containers[0].Image
-	rank.Environment = map[string]string{"PATH": mountedPrograms + ":/usr/bin:/bin"}
-	rank.Resources.Requests = corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("32Mi"),
-	}
-	rank.Volumes = map[string]v1alpha2.Volume{"programs": {HostPath: w.programsDir(), Path: mountedPrograms}}
-	for _, folder := range []string{"usr", "bin", "lib", "lib64"} {
-		// Most are links into /usr, which a mount does not follow.
-		if source := w.resolveOnNode(t, "/"+folder); source != "" {
-			rank.Volumes[folder] = v1alpha2.Volume{HostPath: source, Path: "/" + folder, ReadOnly: true}
-		}
-	}
-	m := v1alpha2.MiniCluster{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha2.GroupVersion.String(), Kind: v1alpha2.Kind},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
-		Spec:       spec,
-	}
+	m := standin.MiniCluster(namespace, name, spec, standin.Place{
+		Image:    w.miniCluster(t).Spec.Containers[0].Image,
+		Programs: w.programsDir(),
+		Resolve:  func(path string) string { return w.resolveOnNode(t, path) },
+	})
 	manifest, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -200,11 +176,18 @@ type heldJob struct {
 // it runs.
 func (f fluxInstance) submitHeld(t *testing.T, ranks int) heldJob {
 	t.Helper()
-	key := fmt.Sprintf("release-%d", time.Now().UnixNano())
-	id := f.flux(t, "submit", fmt.Sprintf("-N%d", ranks), "sh", "-c", "until [ -e "+mountedPrograms+"/"+key+" ]; do sleep 0.1; done")
-	job := heldJob{f, id, key}
-	f.await(t, id+" RUN", "jobs", "-n", "-o", "{id} {status}")
+	job := f.queueHeld(t, fmt.Sprintf("-N%d", ranks))
+	f.await(t, job.id+" RUN", "jobs", "-n", "-o", "{id} {status}")
 	return job
+}
+
+// queueHeld submits such a job, with options of "flux submit", without waiting.
+func (f fluxInstance) queueHeld(t *testing.T, options ...string) heldJob {
+	t.Helper()
+	key := fmt.Sprintf("release-%d", time.Now().UnixNano())
+	command := []string{"sh", "-c", "until [ -e " + standin.Mounted + "/" + key + " ]; do sleep 0.1; done"}
+	id := f.flux(t, slices.Concat([]string{"submit"}, options, command)...)
+	return heldJob{f, id, key}
 }
 
 // release lets the job end.

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
@@ -167,7 +168,7 @@ func testFluxLeadLost(t *testing.T, w *workspace) {
 func testFluxEnds(t *testing.T, w *workspace) {
 	submit := func(name, command string) fluxInstance {
 		return w.applyFlux(t, name, v1alpha2.MiniClusterSpec{
-			Size: 2, MaxSize: 2, Tasks: 2, Logging: v1alpha2.Logging{Quiet: true},
+			Size: 2, MaxSize: 2, Tasks: ptr.To[int32](2), Logging: v1alpha2.Logging{Quiet: true},
 			Containers: []v1alpha2.Container{{Command: command}},
 		})
 	}

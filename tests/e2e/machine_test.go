@@ -2,15 +2,16 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gopherlocks/gopherlocks/provider/containerengine"
+	"github.com/gopherlocks/gopherlocks/tests/processes"
 )
 
 // machine is what a cluster could leave behind on the machine that it ran on.
@@ -89,21 +90,16 @@ func clusterProcesses(t testing.TB) []string {
 			continue // It has ended.
 		}
 		program := filepath.Base(string(content[:max(strings.IndexByte(string(content), 0), 0)]))
-		if isOfTest(program, content) {
-			continue
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if slices.ContainsFunc(programs, func(p string) bool { return strings.HasPrefix(program, p) }) {
+		isOfCluster := slices.ContainsFunc(programs, func(p string) bool { return strings.HasPrefix(program, p) })
+		if isOfCluster && !processes.OfOtherTest(pid) {
 			found = append(found, strings.ReplaceAll(string(content), "\x00", " "))
 		}
 	}
 	return found
-}
-
-// isOfTest recognizes the tests of other packages and the processes of tests/api:
-// they are no cluster, and may run beside this package.
-func isOfTest(program string, commandLine []byte) bool {
-	return strings.HasSuffix(program, ".test") ||
-		bytes.Contains(commandLine, []byte("/k8s_test_framework_")) || bytes.Contains(commandLine, []byte("/gopherlocks-api-test-"))
 }
 
 func lines(t testing.TB, path string) []string {

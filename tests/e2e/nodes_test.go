@@ -254,17 +254,16 @@ func (f fluxInstance) loadNodes(t *testing.T) (jobs map[int]heldJob, lost []int,
 // submitHeldAlone submits a job that has a rank to itself.
 func (f fluxInstance) submitHeldAlone(t *testing.T) heldJob {
 	t.Helper()
-	key := fmt.Sprintf("release-%d", time.Now().UnixNano())
-	id := f.flux(t, "submit", "-N1", "-x", "sh", "-c", "until [ -e "+mountedPrograms+"/"+key+" ]; do sleep 0.1; done")
+	job := f.queueHeld(t, "-N1", "-x")
 	eventually(t, time.Minute, func() string {
 		for line := range strings.Lines(f.flux(t, "jobs", "-n", "-o", "{id} {status}")) {
-			if strings.TrimSpace(line) == id+" RUN" {
+			if strings.TrimSpace(line) == job.id+" RUN" {
 				return ""
 			}
 		}
-		return "job " + id + " does not run"
+		return "job " + job.id + " does not run"
 	})
-	return heldJob{f, id, key}
+	return job
 }
 
 // awaitOutcome waits until the jobs of lost ranks have failed. The other jobs still

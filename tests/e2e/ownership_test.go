@@ -140,7 +140,7 @@ func (w *workspace) waitForIdleAutoscaler(t *testing.T) {
 		var hpa autoscalingv2.HorizontalPodAutoscaler
 		w.get(t, &hpa, "hpa", autoscaler, "-n", namespace)
 		for _, metric := range hpa.Status.CurrentMetrics {
-			if metric.Resource != nil && metric.Resource.Current.AverageUtilization != nil && *metric.Resource.Current.AverageUtilization < 10 {
+			if ranks := metric.ContainerResource; ranks != nil && ranks.Current.AverageUtilization != nil && *ranks.Current.AverageUtilization < 10 {
 				return ""
 			}
 		}

@@ -31,6 +31,10 @@ func testSeveralMiniClusters(t *testing.T, w *workspace) {
 	second[len(second)-1] = "protect=false"
 	w.describe(t, []string{first}, second)
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
+	// What others run in the namespace goes with it, and does not keep it.
+	image := w.run(t, "kubectl", "get", "minicluster", cluster, "-n", "people", "-o", "jsonpath={.spec.containers[0].image}")
+	applyMiniClusterIn(t, w, "people", "theirs", image)
+	w.run(t, "kubectl", "wait", "minicluster", "theirs", "-n", "people", "--for=jsonpath={.status.ready}=1", "--timeout=60s")
 	w.run(t, "pulumi", "config", "rm", "miniClusters")
 	w.run(t, "pulumi", "up", "--yes", "--skip-preview")
 	if left := w.run(t, "kubectl", "get", "namespace", "people", "--ignore-not-found", "-o", "name"); left != "" {

@@ -51,11 +51,13 @@ func newWorkspace(t testing.TB) *workspace {
 	return w
 }
 
-// makeStack makes the stack of make up, without making anything in it.
+// makeStack readies the stack of make up, which `make env` has made and selected,
+// without making anything in it.
 func (w *workspace) makeStack(t testing.TB) {
 	t.Helper()
-	w.run(t, "mkdir", "-p", ".gopherlocks/pulumi")
-	w.run(t, "pulumi", "stack", "select", "--create", "dev")
+	if stack := strings.TrimSpace(w.run(t, "pulumi", "stack", "--show-name")); stack != "dev" {
+		t.Fatalf("stack %q is selected in a fresh folder, want dev", stack)
+	}
 	w.configureProvider(t)
 	// From here on git shows what a test changes.
 	w.run(t, "git", "add", "--all")

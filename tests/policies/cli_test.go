@@ -7,12 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -21,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/gopherlocks/gopherlocks/policies/pack"
+	"github.com/gopherlocks/gopherlocks/tests/pulumicli"
 )
 
 // packName is the name under which the test's own executable is the policy pack.
@@ -43,41 +42,28 @@ func TestMain(m *testing.M) {
 
 // project is a Pulumi project with one stack.
 type project struct {
-	dir string
+	pulumicli.Project
 	// pack is the executable of the policy pack.
 	pack string
 	// salt is what Pulumi has made for the stack's secrets.
 	salt string
-	env  []string
 }
 
 func newProject(t *testing.T) *project {
 	t.Helper()
-	for _, tool := range []string{"pulumi", "pulumi-resource-kubernetes"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s on PATH: run the tests by `make test`", tool)
-		}
-	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &project{dir: t.TempDir()}
-	if err = os.Mkdir(filepath.Join(p.dir, "bin"), 0o755); err != nil {
+	p := &project{Project: *pulumicli.New(t, "policies")}
+	if err = os.Mkdir(filepath.Join(p.Dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p.pack = p.link(t, self, packName)
-	p.write(t, "Pulumi.yaml", fmt.Sprintf("name: policies\nruntime: {name: go, options: {binary: %q}}\n", self))
-	p.env = append(os.Environ(), "PULUMI_HOME="+t.TempDir(), "PULUMI_BACKEND_URL=file://"+p.dir, "PULUMI_STACK=test",
-		"PULUMI_CONFIG_PASSPHRASE=", "PULUMI_SKIP_UPDATE_CHECK=true",
+	p.Env = append(p.Env,
 		"PULUMI_DEBUG_COMMANDS=true", // Offers --event-log.
-		"KUBECONFIG=",
-		"PULUMI_OPTION_POLICY_PACK=", "PULUMI_OPTION_POLICY_PACK_CONFIG=",
 		"PATH="+filepath.Dir(p.pack)+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if out, initErr := p.pulumi("stack", "init", "test"); initErr != nil {
-		t.Fatalf("make the stack: %v\n%s", initErr, out)
-	}
-	config, err := os.ReadFile(filepath.Join(p.dir, "Pulumi.test.yaml"))
+	config, err := os.ReadFile(filepath.Join(p.Dir, "Pulumi.test.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +74,7 @@ func newProject(t *testing.T) *project {
 // link makes an executable findable by another name.
 func (p *project) link(t *testing.T, executable, name string) string {
 	t.Helper()
-	path := filepath.Join(p.dir, "bin", name)
+	path := filepath.Join(p.Dir, "bin", name)
 	if err := os.Symlink(executable, path); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +83,7 @@ func (p *project) link(t *testing.T, executable, name string) string {
 
 func (p *project) write(t *testing.T, name, content string) string {
 	t.Helper()
-	path := filepath.Join(p.dir, name)
+	path := filepath.Join(p.Dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +97,7 @@ func (p *project) declare(t *testing.T, resources []declared, config map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]string{"policies:resources": string(text), "policies:folder": filepath.Join(p.dir, "rendered")}
+	values := map[string]string{"policies:resources": string(text), "policies:folder": filepath.Join(p.Dir, "rendered")}
 	for key, value := range config {
 		values[key] = value
 	}
@@ -135,7 +121,7 @@ type outcome struct {
 func (p *project) run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "events.json")
-	output, err := p.pulumi(append(args, "--event-log", log)...)
+	output, err := p.Run(t.Context(), append(args, "--event-log", log)...)
 	return outcome{findings: readFindings(t, log), err: err, output: output}
 }
 
@@ -188,19 +174,4 @@ func (o outcome) expect(t *testing.T, want ...string) {
 	if diff := cmp.Diff(want, o.findings, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("findings (-want +got):\n%s\n%s", diff, o.output)
 	}
-}
-
-// commandTimeout ends a command that hangs; one takes a second.
-const commandTimeout = time.Minute
-
-// pulumi runs a command and returns all that it prints.
-func (p *project) pulumi(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "pulumi", append(args, "--non-interactive", "--color=never")...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	cmd.Dir, cmd.Env = p.dir, p.env
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }

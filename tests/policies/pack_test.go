@@ -20,6 +20,7 @@ func TestPolicyPack(t *testing.T) {
 		{"mistakes in the configuration are refused", testMistakes},
 		{"the stack says that the cluster has metrics-server", testStackConfiguration},
 		{"the component is checked where the object keeps an old size", testOldSize},
+		{"Patch resources are judged by what they have", testPatches},
 		{"the environment switches it on beside other packs", testEnvironment},
 		{"an update is refused before anything is made", testUpdate},
 		{"sizes are clamped on demand", testClamping},
@@ -46,6 +47,8 @@ func testViolating(t *testing.T, p *project) {
 		autoscaler("scaler", "scaled", object{"maxReplicas": 9, "metrics": []any{cpu(2)}}),
 		autoscaler("second", "scaled", object{"metrics": []any{cpu(101)}}),
 		autoscaler("lost", "nobody", nil),
+		miniCluster("queued", object{"autoscaling": object{"queue": object{"idleSeconds": 60}}}),
+		autoscaler("rival", "queued", nil),
 	}, "--policy-pack-config", p.write(t, "strict.json", `{
 		"minicluster-maximum": {"maximum": 50000},
 		"self-scaling": {"allowed": []}
@@ -77,6 +80,9 @@ func testViolating(t *testing.T, p *project) {
 		`mandatory autoscaler-requests second`+request,
 		`mandatory autoscaler-single second: spec.scaleTargetRef.name "scaled" is scaled by "scaler" already: remove one of the two (SecondAutoscaler)`,
 		`mandatory autoscaler-target lost: spec.scaleTargetRef.name "nobody": this stack has no such MiniCluster in namespace "hpc" (ScaleTargetMissing)`,
+		`mandatory autoscaler-owns-size queued: spec.size 2 of MiniCluster "queued" is the program's as well as the autoscaler's: ignore changes of "spec.size" (SizePinned)`,
+		`mandatory autoscaler-owns-size rival: spec.size 2 of MiniCluster "queued" is the program's as well as the autoscaler's: ignore changes of "spec.size" (SizePinned)`,
+		`mandatory autoscaler-single rival: spec.scaleTargetRef.name "queued" is scaled by its queue already (spec.autoscaling.queue): remove one of the two (SecondAutoscaler)`,
 	)
 }
 
@@ -139,5 +145,37 @@ func testMalformed(t *testing.T, p *project) {
 		`advisory autoscaler-cpu-floor scaler`+metrics, `mandatory metrics-server scaler`+metrics,
 		`mandatory autoscaler-bounds scaler: spec.minReplicas "few"`+number,
 		`mandatory autoscaler-target second`+reference, `mandatory autoscaler-single second`+reference,
+	)
+}
+
+// testPatches is about objects that are not the stack's: Pulumi reads what it patches.
+func testPatches(t *testing.T, p *project) {
+	theirs, theirScaler := miniCluster("theirs", nil), autoscaler("scaler", "theirs", nil)
+	harmless := []declared{
+		metricsServer, patch("drain", theirs, object{"scaleDown": object{"drainTimeoutSeconds": 60}}),
+		patch("wider", theirScaler, object{"maxReplicas": 3}),
+	}
+	got := p.preview(t, harmless)
+	got.passes(t)
+	got.expect(t)
+
+	got = p.preview(t, []declared{
+		metricsServer,
+		patch("sizes", theirs, object{"size": 9, "maxSize": 4}),
+		patch("large", miniCluster("another", nil), object{"maxSize": 200_000, "containers": []any{object{"image": "rockylinux"}}}),
+		patch("wide", theirScaler, object{
+			"maxReplicas": 9, "metrics": []any{cpu(101)},
+			"scaleTargetRef": object{"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster", "name": "theirs"},
+		}),
+	})
+	got.fails(t)
+	got.expect(t,
+		`mandatory minicluster-size sizes: size 9 must be at most maxSize 4 (SizeAboveMaximum)`,
+		`mandatory minicluster-bounds large: maxSize 200000 must be at most 100000 (MaxSizeTooLarge)`,
+		`mandatory minicluster-maximum large: maxSize 200000 must be at most 100000, which the organization allows (MaximumAboveAllowed)`,
+		`advisory image-tag large: spec.containers[0].image "rockylinux" has no tag: ranks that come later may run another image; give a version or a digest (MovingImageTag)`,
+		`mandatory autoscaler-bounds wide: maxReplicas 9 must be at most maxSize 4 (MaxReplicasTooLarge)`,
+		`mandatory autoscaler-cpu-target wide: spec.metrics[0].resource.target.averageUtilization 101 must be at most 100 (percent of the CPU request) (CPUTargetOutOfRange)`,
+		`mandatory autoscaler-owns-size wide: spec.size 9 of MiniCluster "theirs" is the program's as well as the autoscaler's: ignore changes of "spec.size" (SizePinned)`,
 	)
 }

@@ -50,6 +50,15 @@ func autoscaler(name, target string, changes object) declared {
 	}}
 }
 
+// patch makes a Patch of an object: it declares some of its fields, and somebody else
+// has the object.
+func patch(name string, of declared, spec object) declared {
+	return declared{Type: of.Type + "Patch", Name: name, Properties: object{
+		"apiVersion": of.Properties["apiVersion"], "kind": of.Properties["kind"],
+		"metadata": of.Properties["metadata"], "spec": spec,
+	}}
+}
+
 func cpu(target any) object {
 	return object{"type": "Resource", "resource": object{
 		"name": "cpu", "target": object{"type": "Utilization", "averageUtilization": target},
@@ -72,5 +81,6 @@ var conforming = []declared{
 	kindCluster("kindest/node:v1.34.2"), metricsServer,
 	miniCluster("fixed", nil).live(2),
 	miniCluster("scaled", nil).autoscaled(), autoscaler("scaler", "scaled", nil),
+	miniCluster("queued", object{"autoscaling": object{"queue": object{}}, "containers": []any{object{"image": "rockylinux:9"}}}).autoscaled(),
 	component("wish", object{"name": "wish", "namespace": "hpc", "size": 2, "minSize": 2, "maxSize": 4}),
 }

@@ -77,7 +77,7 @@ func testOldSize(t *testing.T, p *project) {
 func testEnvironment(t *testing.T, p *project) {
 	user := p.link(t, p.pack, "user-"+packName)
 	with := *p
-	with.env = append(with.env, "PULUMI_OPTION_POLICY_PACK="+p.pack)
+	with.Env = append(with.Env, "PULUMI_OPTION_POLICY_PACK="+p.pack)
 	with.declare(t, []declared{tooLarge}, nil)
 	got := with.run(t, "preview")
 	got.fails(t)
@@ -87,7 +87,7 @@ func testEnvironment(t *testing.T, p *project) {
 	got.fails(t)
 	got.expect(t, "mandatory"+sizeOfTooLarge, "mandatory"+sizeOfTooLarge, "advisory"+imageOfTooLarge, "advisory"+imageOfTooLarge)
 
-	with.env = append(with.env, "PULUMI_OPTION_POLICY_PACK_CONFIG="+with.write(t, "config.json", `{"all": "disabled"}`))
+	with.Env = append(with.Env, "PULUMI_OPTION_POLICY_PACK_CONFIG="+with.write(t, "config.json", `{"all": "disabled"}`))
 	got = with.run(t, "preview")
 	got.passes(t)
 	got.expect(t)
@@ -96,7 +96,7 @@ func testEnvironment(t *testing.T, p *project) {
 // rendered returns the files that the Kubernetes provider has written.
 func (p *project) rendered(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.dir, "rendered", "*-manifest", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(p.Dir, "rendered", "*-manifest", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
