@@ -31,14 +31,14 @@ func declare(ctx *pulumi.Context) error {
 		return err
 	}
 	simulation, err := components.NewMiniCluster(ctx, "simulation", components.MiniClusterArgs{
-		Name:      "simulation",
-		Namespace: namespace.Metadata.Name().Elem(),
-		MinSize:   2,
-		MaxSize:   8,
-		Autoscale: &components.AutoscaleArgs{CPUTarget: 70, ScaleDownStabilization: 300},
-		Flux:      true,
-		Image:     pulumi.String("rockylinux:9"),
-		Resources: map[string]map[string]string{"requests": {"cpu": "500m", "memory": "256Mi"}},
+		Name:           "simulation",
+		Namespace:      namespace.Metadata.Name().Elem(),
+		MinSize:        2,
+		MaxSize:        8,
+		Flux:           true,
+		QueueAutoscale: &components.QueueAutoscaleArgs{IdleSeconds: pulumi.IntRef(120)},
+		Image:          pulumi.String("rockylinux:9"),
+		Resources:      map[string]map[string]string{"requests": {"cpu": "500m", "memory": "256Mi"}},
 	}, pulumi.Provider(cluster))
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"sync"
 	"testing"
 
@@ -51,14 +52,17 @@ func TestPoliciesHaveNothingAgainstIt(t *testing.T) {
 	}
 }
 
-func TestProgramDeclaresAMiniClusterAndItsAutoscalerOnly(t *testing.T) {
+func TestProgramDeclaresAMiniClusterThatItsQueueScalesOnly(t *testing.T) {
 	e := run(t)
+	spec, _ := e.declared["kubernetes:flux-framework.org/v1alpha2:MiniCluster simulation"].Mappable()["spec"].(map[string]any)
+	if want := map[string]any{"queue": map[string]any{"idleSeconds": 120.0}}; !reflect.DeepEqual(spec["autoscaling"], any(want)) {
+		t.Errorf("spec.autoscaling = %v, want %v", spec["autoscaling"], want)
+	}
 	for _, want := range []string{
 		"pulumi:providers:kubernetes cluster",
 		"kubernetes:core/v1:Namespace simulations",
 		"gopherlocks:components:MiniCluster simulation",
 		"kubernetes:flux-framework.org/v1alpha2:MiniCluster simulation",
-		"kubernetes:autoscaling/v2:HorizontalPodAutoscaler simulation-hpa",
 	} {
 		if _, ok := e.declared[want]; !ok {
 			t.Errorf("%s is not declared", want)
