@@ -142,3 +142,39 @@ type IdleRanks struct {
 	// time, since the clocks of lead and operator may differ.
 	Seconds float64 `json:"seconds"`
 }
+
+// PathCounts is the path of the lead's endpoint that counts nodes, cores and jobs. It takes
+// a GET, and answers with Counts. 503 means that they are not known at present; the Error
+// says more. An agent that does not know the path answers 404.
+const PathCounts = "/v1/counts"
+
+// Counts are the numbers of an instance at one moment.
+type Counts struct {
+	// Nodes are ranks, as Flux calls them.
+	Nodes UpAndFree `json:"nodes"`
+	Cores UpAndFree `json:"cores"`
+	GPUs  UpAndFree `json:"gpus"`
+	Jobs  JobCounts `json:"jobs"`
+}
+
+// UpAndFree counts resources as Flux lists them.
+// Source: flux-resource(1).
+type UpAndFree struct {
+	// Up are those whose rank is online and not drained, and Free those of them that no
+	// job has. A node is free when no job has any part of it.
+	Up   int `json:"up"`
+	Free int `json:"free"`
+}
+
+// JobCounts are numbers of jobs by their state.
+// Source: Flux RFC 21, Job States and Events.
+type JobCounts struct {
+	New      int `json:"new"`
+	Depend   int `json:"depend"`
+	Priority int `json:"priority"`
+	Sched    int `json:"sched"`
+	Run      int `json:"run"`
+	Cleanup  int `json:"cleanup"`
+	// Inactive jobs have ended. Flux may forget the oldest.
+	Inactive int `json:"inactive"`
+}
