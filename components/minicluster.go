@@ -41,7 +41,8 @@ type MiniClusterArgs struct {
 	// MinSize is the smallest size, whoever chooses it. Default: 1, the lead.
 	MinSize int `pulumi:"minSize"`
 	// MaxSize is the largest size, whoever chooses it: at most 100,000. A change
-	// restarts all ranks. Required.
+	// restarts nobody, up to the ceiling that the lead has started with: see
+	// flux.ceiling. Required.
 	MaxSize int `pulumi:"maxSize"`
 	// Autoscale, when set, lets an HPA choose the size by CPU use.
 	Autoscale *AutoscaleArgs

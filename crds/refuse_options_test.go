@@ -23,6 +23,15 @@ var fluxRefusals = []refusal{
 	{"tree of brokers that follows the queue", `size: 4, maxSize: 4, flux: {topology: "kary:2"}, autoscaling: {queue: {}}`, []string{
 		`spec.flux.topology: Invalid value: flux.topology kary:2 needs a size that stays: it cannot be used with autoscaling.queue; leave one of them out`,
 	}},
+	{"ceiling below maxSize", `maxSize: 17, flux: {ceiling: 16}`, []string{
+		`spec.flux.ceiling: Invalid value: flux.ceiling 16 must be at least maxSize 17: raise it too, which restarts all ranks, or leave it out`,
+	}},
+	{"ceiling below the size", `size: 3, flux: {ceiling: 2}`, []string{
+		`spec.flux.ceiling: Invalid value: flux.ceiling 2 must be at least size 3: raise it too, which restarts all ranks, or leave it out`,
+	}},
+	{"ceiling of a tree", `size: 4, maxSize: 4, flux: {topology: "kary:2", ceiling: 8}`, []string{
+		`spec.flux.ceiling: Invalid value: flux.ceiling 8 cannot be used with flux.topology kary:2: a tree has all its ranks from the beginning; leave one of them out`,
+	}},
 	{"queue without Flux", `maxSize: 4, flux: {enabled: false}, autoscaling: {queue: {}}`, []string{
 		`spec.autoscaling.queue: Invalid value: autoscaling.queue: there is no queue with flux.enabled: false; remove one of them`,
 	}},

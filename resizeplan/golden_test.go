@@ -63,7 +63,7 @@ func TestGoldenReports(t *testing.T) {
 
 // several is a stack of several MiniClusters. Its report has all other parts too.
 func several(t *testing.T) resizeplan.Report {
-	restarting := newScenario(t, "alpha", 4, 2, 4, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	restarting := newScenario(t, "alpha", 4, 2, 4, true).update(map[string]any{"maxSize": 2000.0}, "spec.maxSize")
 	restarting.there.Jobs = &resizeplan.Jobs{Unknown: "no permission to ask the lead"}
 	restarting.preview.OtherChanges = 2
 	restarting.preview.Warnings = []resizeplan.Finding{resizeplan.NewFinding("urn:beta", "policy image-tag", "image workload:latest has no fixed tag")}

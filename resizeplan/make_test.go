@@ -46,10 +46,10 @@ func TestMakeSaysWhatHappensToTheRanks(t *testing.T) {
 			return newScenario(t, "plain", 3, 1, 5, false).update(map[string]any{"size": 2.0}, "spec.size")
 		}, resizeplan.ChangeShrink, 2, "", "2", 0, resizeplan.No, ""},
 		{"another maximum", func(t *testing.T) *scenario {
-			return fluxOf3(t).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0}, "spec.maxSize")
 		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 0, resizeplan.Yes, ""},
 		{"another maximum and a smaller size", func(t *testing.T) *scenario {
-			return fluxOf3(t).update(map[string]any{"maxSize": 6.0, "size": 2.0}, "spec.maxSize", "spec.size")
+			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0, "size": 2.0}, "spec.maxSize", "spec.size")
 		}, resizeplan.ChangeRestart, 2, "0-1", "0-2", 0, resizeplan.Yes, ""},
 		{"annotations only", func(t *testing.T) *scenario {
 			return fluxOf3(t).update(nil, "metadata.annotations.note")
@@ -161,7 +161,7 @@ func TestAutoscalerOwnsTheSize(t *testing.T) {
 		s.there.MiniCluster.Spec.Size = size
 		return s
 	}
-	restarting := scaled(4).update(map[string]any{"maxSize": 6.0}, "spec.maxSize").unanswered()
+	restarting := scaled(4).update(map[string]any{"deadlineSeconds": 9.0}, "spec.deadlineSeconds").unanswered()
 	tightened := scaled(4)
 	tightened.preview.Autoscalers[0].Operation = resizeplan.Update
 	tightened.preview.Autoscalers[0].After["spec"].(map[string]any)["maxReplicas"] = 3.0
@@ -218,7 +218,7 @@ func TestSizeBeyondTheBoundsIsHeldThere(t *testing.T) {
 }
 
 func TestRefusedMiniClusterStaysAsItIs(t *testing.T) {
-	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0, "maxSize": 6.0}, "spec.size", "spec.maxSize")
+	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"size": 5.0, "maxSize": 2000.0}, "spec.size", "spec.maxSize")
 	s.preview.Refusals = []resizeplan.Finding{resizeplan.NewFinding("urn:sample", "policy size", "too large")}
 	if m := s.only(); m.Change != resizeplan.ChangeRefused || *m.SizeAfter != 3 || m.Arriving != nil || m.Leaving != nil || m.Restart.AllRanks != resizeplan.No {
 		t.Errorf("%+v", m)
@@ -330,7 +330,7 @@ func TestQueueOfALeadThatGoes(t *testing.T) {
 			}
 			going := of()
 			going.declared.Operation, going.declared.After = resizeplan.Delete, nil
-			for what, s := range map[string]*scenario{"restart": of().update(map[string]any{"maxSize": 6.0}, "spec.maxSize"), "delete": going} {
+			for what, s := range map[string]*scenario{"restart": of().update(map[string]any{"maxSize": 2000.0}, "spec.maxSize"), "delete": going} {
 				if m := s.only(); m.Leaving == nil || m.Leaving.Queue == nil || m.Leaving.Queue.String() != c.want {
 					t.Errorf("%s: %+v, want %s", what, m.Leaving, c.want)
 				}
@@ -345,7 +345,7 @@ func TestQueueOfALeadThatGoes(t *testing.T) {
 	if m := moved.only(); m.Leaving == nil || m.Leaving.Queue == nil || m.Leaving.Queue.KeptBy != "" {
 		t.Errorf("another folder: %+v, want what is in the first one lost", m.Leaving)
 	}
-	without := newScenario(t, "sample", 3, 1, 5, false).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	without := newScenario(t, "sample", 3, 1, 5, false).update(map[string]any{"deadlineSeconds": 9.0}, "spec.deadlineSeconds")
 	if m := without.only(); m.Leaving == nil || m.Leaving.Queue != nil {
 		t.Errorf("without Flux: %+v, want no queue", m.Leaving)
 	}

@@ -83,6 +83,8 @@ func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
 		return Restart{AllRanks: No}
 	case d.Operation == Replace:
 		return Restart{AllRanks: Yes, Because: "Pulumi deletes the MiniCluster and creates it anew"}
+	case outcome.Restart && outcome.PassedCeiling > 0:
+		return Restart{AllRanks: Yes, Because: fmt.Sprintf("the maximum %d is above the ceiling %d, the number of hosts that Flux knows", outcome.Bounds.Max, outcome.PassedCeiling)}
 	case outcome.Restart:
 		return Restart{AllRanks: Yes, Because: because(d.Changed)}
 	case len(after.notKnown) > 0:

@@ -34,7 +34,7 @@ func TestQueueOwnsTheSize(t *testing.T) {
 		s.there = newLive(t, s)
 		return s.queued(said)
 	}
-	restarting := scaled().update(map[string]any{"maxSize": 6.0}, "spec.maxSize").unanswered()
+	restarting := scaled().update(map[string]any{"deadlineSeconds": 9.0}, "spec.deadlineSeconds").unanswered()
 	resized := scaled().update(map[string]any{"size": 2.0}, "spec.size").unanswered()
 	raised := scaled().update(map[string]any{"minSize": 5.0}, "spec.minSize")
 	for _, tt := range []struct {

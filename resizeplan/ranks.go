@@ -72,6 +72,10 @@ func because(changed []string) string {
 	paths := slices.DeleteFunc(slices.Clone(changed), func(path string) bool {
 		return path == "spec.size" || path == "spec.minSize" || !strings.HasPrefix(path, "spec.")
 	})
+	// It counts only where an earlier operator has made the Job.
+	if others := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "spec.maxSize" }); len(others) > 0 {
+		paths = others
+	}
 	slices.Sort(paths)
 	if len(paths) == 0 {
 		return "a running Job cannot take over what has changed"

@@ -89,14 +89,14 @@ func TestRoomForOneRankPerNode(t *testing.T) {
 			t.Errorf("%d nodes, size %v: %+v, %q", tt.nodes, tt.size, room, room)
 		}
 	}
-	room := onePerNode(2).update(map[string]any{"maxSize": 6.0}, "spec.maxSize").only().Room
+	room := onePerNode(2).update(map[string]any{"deadlineSeconds": 9.0}, "spec.deadlineSeconds").only().Room
 	if room.Available != 2 || room.Fits != resizeplan.Yes {
 		t.Errorf("with a restart: %+v", room)
 	}
 }
 
 func TestRestartingRanksMakeRoomForThemselves(t *testing.T) {
-	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"maxSize": 6.0}, "spec.maxSize")
+	s := newScenario(t, "sample", 3, 1, 5, true).update(map[string]any{"deadlineSeconds": 9.0}, "spec.deadlineSeconds")
 	s.live.Nodes = oneNode("300m", "0")
 	for _, pod := range s.there.Pods {
 		pod.Spec.NodeName = "node"

@@ -59,6 +59,9 @@ type Outcome struct {
 	// Restart says that all ranks, the lead among them, would be ended without a
 	// drain and started anew, because a running Job cannot take the change over.
 	Restart bool
+	// PassedCeiling is the number of hosts that Flux knows, where the maximum is above it:
+	// that restarts all ranks. Otherwise 0.
+	PassedCeiling int32
 	// Problem says why the operator would do nothing, or could only resize; empty
 	// when there is no such reason.
 	Problem string
@@ -93,6 +96,9 @@ func Predict(live Live, spec api.MiniClusterSpec) Outcome {
 	}
 	if live.Job != nil {
 		outcome.Ranks = ptr.Deref(live.Job.Spec.Completions, 0)
+		if ceiling := build.CeilingOf(live.Job); ceiling > 0 && p.Maximum > ceiling {
+			outcome.PassedCeiling = ceiling
+		}
 	}
 	switch p.State {
 	case api.ReasonNameConflict, api.ReasonInvalidSpec, api.ReasonApplyFailed, api.ReasonDeleting:

@@ -108,6 +108,8 @@ func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 	m.waitForSize(2)
 	admin := connectAs(t, "")
 	spec := func(size, maxSize int) map[string]any { return map[string]any{"size": size, "maxSize": maxSize} }
+	hurried := spec(3, 4)
+	hurried["deadlineSeconds"] = 3600
 	drainless := spec(2, 4)
 	drainless["scaleDown"] = map[string]any{"drainTimeoutSeconds": 0}
 	for _, tt := range []struct {
@@ -120,7 +122,8 @@ func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 		{"what can change under running ranks", drainless, resizeplan.ChangeNone, 2},
 		{"grow", spec(3, 4), resizeplan.ChangeGrow, 3},
 		{"shrink", spec(1, 4), resizeplan.ChangeShrink, 1},
-		{"another maximum", spec(2, 5), resizeplan.ChangeRestart, 2},
+		{"another maximum", spec(2, 5), resizeplan.ChangeNone, 2},
+		{"a deadline", hurried, resizeplan.ChangeRestart, 3},
 	} {
 		for _, answered := range []bool{true, false} {
 			got := m.plan(admin, spec(2, 4), tt.after, answered)
@@ -142,9 +145,9 @@ func TestPlanIsWhatTheOperatorDoes(t *testing.T) {
 			t.Errorf("rank %s was replaced, which the plan did not say", rank)
 		}
 	}
-	planned = m.plan(admin, spec(3, 4), spec(3, 5), true)
+	planned = m.plan(admin, spec(3, 4), hurried, true)
 	before = uids(m.pods())
-	m.change(func(s *api.MiniClusterSpec) { s.MaxSize = 5 })
+	m.change(func(s *api.MiniClusterSpec) { s.DeadlineSeconds = 3600 })
 	eventually(t, func() error {
 		for rank, uid := range uids(m.pods()) {
 			if before[rank] == uid {

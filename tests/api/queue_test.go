@@ -257,6 +257,30 @@ func TestJobThatIsTooLargeIsTold(t *testing.T) {
 	m.wantNothingInTheWay(1)
 }
 
+// TestJobThatWaitsForALargerMaximumIsTold, also where the size does not follow the queue:
+// Flux knows of more hosts than maxSize, and keeps the job pending.
+func TestJobThatWaitsForALargerMaximumIsTold(t *testing.T) {
+	t.Parallel()
+	m, lead := createInstance(t, api.MiniClusterSpec{Size: 2, MaxSize: 8})
+	lead.has(demand{up: 2, pending: 1, tooLarge: &queueJob{ID: "ƒBig", Ranks: 9}})
+	m.waitForSize(2)
+	lead.serve(m)
+	m.waitForHindrance(api.ReasonJobTooLarge, "job ƒBig, which needs 9 ranks, cannot run at any size up to maxSize 8")
+	if status := m.get().Status; status.Queue != nil || status.Desired != 2 {
+		t.Errorf("status %+v, want no more of the queue", status)
+	}
+	if written := m.scaleWrites(); len(written) > 0 {
+		t.Errorf("the size was written: %+v", written)
+	}
+	before, job := uids(m.pods()), m.job()
+	m.change(func(s *api.MiniClusterSpec) { s.MaxSize = 9 })
+	lead.has(demand{up: 2, pending: 1})
+	m.wantNothingInTheWay(2)
+	if fmt.Sprint(uids(m.pods())) != fmt.Sprint(before) || m.job().UID != job.UID {
+		t.Error("ranks were replaced")
+	}
+}
+
 // TestRefusedSizeIsTold: somebody's policy allows fewer ranks than maxSize.
 func TestRefusedSizeIsTold(t *testing.T) {
 	t.Parallel()

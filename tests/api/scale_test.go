@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -84,6 +85,47 @@ func TestScaleBeyondTheBoundsIsRefused(t *testing.T) {
 		}
 	}
 	m.waitForSize(2)
+}
+
+// TestMaximumChangesUnderRunningRanks, up to the ceiling and down to the live size. Above the
+// ceiling all ranks restart, and get a higher one.
+func TestMaximumChangesUnderRunningRanks(t *testing.T) {
+	t.Parallel()
+	m, lead := createInstance(t, api.MiniClusterSpec{Size: 3, MaxSize: 4, Flux: api.Flux{Ceiling: 16}})
+	m.waitForSize(3)
+	lead.serve(m)
+	before, job := uids(m.pods()), m.job()
+	for _, maximum := range []int32{16, 5} {
+		m.change(func(s *api.MiniClusterSpec) { s.MaxSize = maximum })
+		m.mustScale(min(maximum, 6))
+		m.waitForSize(min(maximum, 6))
+		m.mustScale(3)
+		m.waitForSize(3)
+	}
+	if m.job().UID != job.UID {
+		t.Error("the Job was made anew")
+	}
+	for rank, uid := range uids(m.pods()) {
+		if before[rank] != uid {
+			t.Errorf("rank %s was replaced", rank)
+		}
+	}
+	below := m.get()
+	below.Spec.MaxSize = 17
+	if err := world.client.Update(t.Context(), below); err == nil || !strings.Contains(err.Error(), "flux.ceiling 16 must be at least maxSize 17") {
+		t.Errorf("above the ceiling: %v", err)
+	}
+	m.change(func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Ceiling = 17, 0 })
+	eventually(t, func() error {
+		if m.job().UID == job.UID {
+			return errors.New("the Job is the old one")
+		}
+		return nil
+	})
+	m.waitForSize(3)
+	if got := m.job().Annotations[api.AnnotationCeiling]; got != "1024" {
+		t.Errorf("the ceiling is %s, want 1024", got)
+	}
 }
 
 func TestSizeAtCreationIsTheMaximum(t *testing.T) {

@@ -108,6 +108,16 @@ type Flux struct {
 	// +optional
 	NoWaitSocket bool `json:"noWaitSocket,omitempty"`
 
+	// ceiling is the largest maxSize that needs no restart: the number of hosts that
+	// Flux is told of when the lead starts. Those without a rank count as down. Default:
+	// 1024, or the next power of two from maxSize on; without maxSize, and with a topology,
+	// the maximum.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	Ceiling int32 `json:"ceiling,omitempty"`
+
 	// topology is how the brokers are connected: kary:N, mincrit or binomial. A tree
 	// needs a size that stays, without maxSize or with that of the size: the loss of a
 	// rank takes those below it with it. Default: kary:0, all with the lead.

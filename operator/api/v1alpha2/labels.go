@@ -33,6 +33,10 @@ const (
 	// AnnotationTemplateHash, on a Job, is the hash of all that it was made from, but
 	// for its size. What else the operator makes has a hash of its content.
 	AnnotationTemplateHash = "flux-framework.org/template-hash"
+	// AnnotationCeiling, on a Job of Flux, is the number of hosts that its ranks know: the
+	// largest maximum that it can take over. Jobs of earlier operators know as many hosts as
+	// the maximum was.
+	AnnotationCeiling = "flux-framework.org/ceiling"
 	// AnnotationDefaultContainer, on a rank's pod, names the container that runs
 	// the rank, so that "kubectl logs" and "kubectl exec" take it without -c.
 	// Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container

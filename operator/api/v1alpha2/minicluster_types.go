@@ -75,8 +75,8 @@ type MiniClusterSpec struct {
 	MinSize int32 `json:"minSize,omitempty"`
 
 	// maxSize is the largest size allowed. Not set (or 0), the size at creation
-	// is the maximum: see status.maximumSize. Ranks learn the maximum when they
-	// start, so that changing it restarts them all.
+	// is the maximum: see status.maximumSize. It can be changed while ranks run, up
+	// to flux.ceiling and down to the live size. A larger one restarts all ranks.
 	//
 	// +optional
 	MaxSize int32 `json:"maxSize,omitempty"`

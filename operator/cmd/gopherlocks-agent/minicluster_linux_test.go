@@ -62,6 +62,8 @@ type miniCluster struct {
 	flux    string
 	program string
 	config  agentapi.Config
+	// maxSize is what questions about the queue say.
+	maxSize int32
 	secret  map[string]string
 	client  *http.Client
 	token   string
@@ -77,21 +79,21 @@ type rank struct {
 }
 
 // newMiniCluster makes a MiniCluster of the operator's own configuration, with a
-// maximum of four ranks and the changes of change. Its pods are not started.
+// maximum and a ceiling of four ranks and the changes of change. Its pods are not started.
 func newMiniCluster(t *testing.T, change func(*agentapi.Config)) *miniCluster {
 	t.Helper()
 	const name = "x"
-	m := &miniCluster{t: t, flux: fluxstandin.Flux(t), pods: podstandin.New(t, name), shared: t.TempDir()}
+	m := &miniCluster{t: t, flux: fluxstandin.Flux(t), pods: podstandin.New(t, name), shared: t.TempDir(), maxSize: 4}
 	var err error
 	m.program, err = agentProgram()
 	m.must(err)
 	m.config = agentapi.Config{
-		Name: name, Hosts: fluxconf.Hosts(name, 4), MaxSize: 4, Mode: agentapi.ModeInteractive,
+		Name: name, Hosts: fluxconf.Hosts(name, 4), Ceiling: 4, Mode: agentapi.ModeInteractive,
 		LogLevel: 6, Cores: 2, GraceSeconds: 60, MountPath: agentapi.Folder + "/mnt", // which each pod has for itself
 	}
 	change(&m.config)
 	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
-		Name: name, Service: name, MaxSize: m.config.MaxSize, KeepsState: m.config.StateDir != "",
+		Name: name, Service: name, Ceiling: m.config.Ceiling, KeepsState: m.config.StateDir != "",
 	})
 	m.must(err)
 	c, err := credentials.Derive(make([]byte, credentials.KeySize), credentials.MiniCluster{Name: name, UID: t.Name(), Created: time.Now()})
@@ -311,7 +313,7 @@ func (m *miniCluster) awaitQueue(want string) {
 	m.await(func() string {
 		known := report.Revision
 		report = agentapi.QueueReport{}
-		request := agentapi.QueueRequest{MaxSize: m.config.MaxSize, WaitSeconds: 1, Known: known}
+		request := agentapi.QueueRequest{MaxSize: m.maxSize, WaitSeconds: 1, Known: known}
 		if _, err := m.request(http.MethodPost, agentapi.PathQueue, m.token, request, &report); err != nil {
 			return err.Error()
 		}

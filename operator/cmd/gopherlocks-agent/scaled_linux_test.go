@@ -55,11 +55,15 @@ type scaledPod struct {
 	neededAt time.Time
 }
 
+// ceiling is what the operator gives a MiniCluster with maxSize: see build.Ceiling.
+const ceiling = 1024
+
 // newScaled makes a MiniCluster of one rank, which is up, and an operator that scales it.
 func newScaled(t *testing.T, maxSize int32, idleTime time.Duration, hasPods bool) *scaled {
 	t.Helper()
 	policy := autoscale.Policy{Min: 1, Max: maxSize, IdleTime: idleTime, Step: 1}
-	m := newMiniCluster(t, func(c *agentapi.Config) { c.MaxSize, c.Hosts = maxSize, fluxconf.Hosts(c.Name, maxSize) })
+	m := newMiniCluster(t, func(c *agentapi.Config) { c.Ceiling, c.Hosts = ceiling, fluxconf.Hosts(c.Name, ceiling) })
+	m.maxSize = maxSize
 	s := &scaled{
 		miniCluster: m, ledger: newLedger(policy), hasPods: hasPods, changed: make(chan struct{}, 1),
 		policy: policy, size: 1, completions: 1, pods: map[int32]*scaledPod{},
@@ -183,7 +187,7 @@ func (o *operator) run(ctx context.Context) {
 
 // followQueue passes on what the lead says of its queue; nil when it is silent.
 func (o *operator) followQueue(ctx context.Context, reports chan<- *agentapi.QueueReport) {
-	request := agentapi.QueueRequest{MaxSize: o.config.MaxSize}
+	request := agentapi.QueueRequest{MaxSize: o.maxSize}
 	for ctx.Err() == nil {
 		report, pause := &agentapi.QueueReport{}, collect
 		if _, err := o.requestUntil(ctx, http.MethodPost, agentapi.PathQueue, o.token, request, report); err != nil {

@@ -24,14 +24,14 @@ func readConfig(env getenv) (agentapi.Config, int32, error) {
 	switch {
 	case !slices.Contains(modes, cfg.Mode):
 		return cfg, 0, fmt.Errorf("%s: mode %q must be one of %q", agentapi.ConfigVariable, cfg.Mode, modes)
-	case cfg.MaxSize < 1:
-		return cfg, 0, fmt.Errorf("%s: maxSize %d must be at least 1", agentapi.ConfigVariable, cfg.MaxSize)
+	case cfg.Ceiling < 1:
+		return cfg, 0, fmt.Errorf("%s: ceiling %d must be at least 1", agentapi.ConfigVariable, cfg.Ceiling)
 	case cfg.Name == "" || cfg.Hosts == "" || cfg.BrokerConfig == "":
 		return cfg, 0, fmt.Errorf("%s: name, hosts and brokerConfig must not be empty", agentapi.ConfigVariable)
 	}
 	rank, err := strconv.ParseInt(env(agentapi.RankVariable), 10, 32)
-	if err != nil || rank < 0 || rank >= int64(cfg.MaxSize) {
-		return cfg, 0, fmt.Errorf("%s: %q must be a rank from 0 to %d", agentapi.RankVariable, env(agentapi.RankVariable), cfg.MaxSize-1)
+	if err != nil || rank < 0 || rank >= int64(cfg.Ceiling) {
+		return cfg, 0, fmt.Errorf("%s: %q must be a rank from 0 to %d", agentapi.RankVariable, env(agentapi.RankVariable), cfg.Ceiling-1)
 	}
 	return cfg, int32(rank), nil
 }

@@ -156,7 +156,7 @@ func (r *rank) writeFirst() ([]byte, error) {
 	if n == 0 {
 		n = usableCPUs()
 	}
-	resources, err := fluxconf.Resources(r.cfg.Hosts, r.cfg.MaxSize, n, r.cfg.GPUs)
+	resources, err := fluxconf.Resources(r.cfg.Hosts, r.cfg.Ceiling, n, r.cfg.GPUs)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (r *rank) takeOver(own []byte) error {
 	if bytes.Equal(users, own) {
 		return nil
 	}
-	if err := fluxconf.CheckResources(users, r.cfg.MaxSize); err != nil {
+	if err := fluxconf.CheckResources(users, r.cfg.Ceiling); err != nil {
 		r.log.Printf("the resources R that commands have written cannot be used: %v; using the operator's", err)
 		return writeAtomically(r.paths.resource, bytes.NewReader(own), 0o644)
 	}

@@ -125,7 +125,7 @@ func TestReadinessIsTheBrokersLivenessTheAgents(t *testing.T) {
 }
 
 func TestReadConfigNamesWhatIsWrong(t *testing.T) {
-	good := agentapi.Config{Name: "x", Hosts: "x-[0-3]", MaxSize: 4, Mode: agentapi.ModeSubmit, BrokerConfig: "a=1"}
+	good := agentapi.Config{Name: "x", Hosts: "x-[0-3]", Ceiling: 4, Mode: agentapi.ModeSubmit, BrokerConfig: "a=1"}
 	for name, test := range map[string]struct {
 		change func(*agentapi.Config)
 		rank   string
@@ -135,7 +135,7 @@ func TestReadConfigNamesWhatIsWrong(t *testing.T) {
 		"rank too large": {func(*agentapi.Config) {}, "4", `GOPHERLOCKS_RANK: "4" must be a rank from 0 to 3`},
 		"no rank":        {func(*agentapi.Config) {}, "", "GOPHERLOCKS_RANK"},
 		"mode":           {func(c *agentapi.Config) { c.Mode = "x" }, "0", `mode "x" must be one of`},
-		"size":           {func(c *agentapi.Config) { c.MaxSize = 0 }, "0", "maxSize 0 must be at least 1"},
+		"size":           {func(c *agentapi.Config) { c.Ceiling = 0 }, "0", "ceiling 0 must be at least 1"},
 		"broker config":  {func(c *agentapi.Config) { c.BrokerConfig = "" }, "0", "brokerConfig must not be empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func must(t *testing.T, err error) {
 func launch(t *testing.T, root string, number int32, change func(*agentapi.Config)) *life {
 	t.Helper()
 	cfg := agentapi.Config{
-		Name: "x", Hosts: "x-[0-3]", MaxSize: 4, Mode: agentapi.ModeSubmit,
+		Name: "x", Hosts: "x-[0-3]", Ceiling: 4, Mode: agentapi.ModeSubmit,
 		BrokerConfig: "[resource]\n", LogLevel: 6, Cores: 1, GraceSeconds: 30,
 	}
 	change(&cfg)

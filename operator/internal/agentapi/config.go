@@ -19,10 +19,10 @@ const (
 // called as "Program plain -- COMMAND ARGUMENT…".
 type Config struct {
 	// Name is the MiniCluster's, Hosts the host names of all ranks up to the
-	// maximum in Flux's form ("name-[0-3]"), MaxSize their number.
+	// ceiling in Flux's form ("name-[0-3]"), Ceiling their number.
 	Name    string `json:"name"`
 	Hosts   string `json:"hosts"`
-	MaxSize int32  `json:"maxSize"`
+	Ceiling int32  `json:"ceiling"`
 	Mode    Mode   `json:"mode"`
 
 	// Command is a line for a shell, or with ModeBatch the script's text. Script is the

@@ -32,12 +32,12 @@ const (
 
 // agentConfig returns what the agents of a MiniCluster are told. size only
 // decides over how many nodes the command is spread.
-func agentConfig(mc *api.MiniCluster, size, maximum int32) (agentapi.Config, error) {
+func agentConfig(mc *api.MiniCluster, size, ceiling int32) (agentapi.Config, error) {
 	spec, user := mc.Spec, FluxContainer(mc)
 	broker, err := fluxconf.BrokerConfig(fluxconf.Options{
 		Name:           mc.Name,
 		Service:        ServiceName(mc),
-		MaxSize:        maximum,
+		Ceiling:        ceiling,
 		QueuePolicy:    spec.Flux.Scheduler.QueuePolicy,
 		Simple:         spec.Flux.Scheduler.Simple,
 		ConnectTimeout: spec.Flux.ConnectTimeout,
@@ -49,8 +49,8 @@ func agentConfig(mc *api.MiniCluster, size, maximum int32) (agentapi.Config, err
 	}
 	c := agentapi.Config{
 		Name:          mc.Name,
-		Hosts:         fluxconf.Hosts(mc.Name, maximum),
-		MaxSize:       maximum,
+		Hosts:         fluxconf.Hosts(mc.Name, ceiling),
+		Ceiling:       ceiling,
 		Mode:          mode(mc),
 		Command:       user.Command,
 		Topology:      spec.Flux.Topology,
@@ -167,8 +167,8 @@ func graceSeconds(mc *api.MiniCluster) int64 {
 // configValue returns the value of agentapi.ConfigVariable. Kubernetes replaces
 // $(NAME) and $$ in values, so that dollar signs are doubled.
 // Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
-func configValue(mc *api.MiniCluster, size, maximum int32) (string, error) {
-	config, err := agentConfig(mc, size, maximum)
+func configValue(mc *api.MiniCluster, size, ceiling int32) (string, error) {
+	config, err := agentConfig(mc, size, ceiling)
 	if err != nil {
 		return "", err
 	}

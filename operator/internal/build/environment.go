@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
-	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // userEnvironment returns the variables of a container that its author has set:
@@ -38,9 +36,9 @@ func userEnvironment(secrets map[string]api.SecretKey, plain ...map[string]strin
 }
 
 // rankEnvironment returns our variables in every container of a rank's pod.
-// There is none for the current size, which changes while a rank runs; whoever
-// needs it reads the scale subresource.
-func rankEnvironment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApplyConfiguration {
+// There is none for size and maximum, which change while a rank runs; whoever needs
+// the size reads the scale subresource.
+func rankEnvironment(mc *api.MiniCluster) []*corev1ac.EnvVarApplyConfiguration {
 	variable := func(name, value string) *corev1ac.EnvVarApplyConfiguration {
 		return corev1ac.EnvVar().WithName(name).WithValue(value)
 	}
@@ -50,9 +48,9 @@ func rankEnvironment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApply
 			WithValueFrom(corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().
 				WithAPIVersion("v1").
 				WithFieldPath(fmt.Sprintf("metadata.annotations['%s']", batchv1.JobCompletionIndexAnnotation)))),
-		variable("GOPHERLOCKS_MAX_SIZE", strconv.Itoa(int(maximum))),
-		// Each resolves in the MiniCluster's namespace with ".<service>" behind it.
-		variable("GOPHERLOCKS_HOSTS", fluxconf.Hosts(mc.Name, maximum)),
+		// The host of rank N is "<name>-N", and resolves in the MiniCluster's namespace with
+		// ".<service>" behind it.
+		variable("GOPHERLOCKS_NAME", mc.Name),
 		variable("GOPHERLOCKS_SERVICE", ServiceName(mc)),
 		variable("GOPHERLOCKS_LEAD_HOST", fmt.Sprintf("%s-0.%s.%s.svc", mc.Name, ServiceName(mc), mc.Namespace)),
 	}
@@ -62,7 +60,7 @@ func rankEnvironment(mc *api.MiniCluster, maximum int32) []*corev1ac.EnvVarApply
 // pod has: ours, and the Job controller's.
 func rankVariables(mc *api.MiniCluster) []string {
 	names := []string{"JOB_COMPLETION_INDEX"}
-	for _, variable := range rankEnvironment(mc, 1) {
+	for _, variable := range rankEnvironment(mc) {
 		names = append(names, *variable.Name)
 	}
 	return names

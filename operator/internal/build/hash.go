@@ -18,7 +18,7 @@ import (
 // It covers the input, not the Job: a newer operator that makes it in another way
 // leaves running ranks alone, and so does a field of the API that it adds, as long
 // as nobody sets it.
-func TemplateHash(mc *api.MiniCluster, maximum int32) string {
+func TemplateHash(mc *api.MiniCluster, ceiling int32) string {
 	spec := mc.Spec.DeepCopy()
 	// What can change under running ranks: the sizes, how ranks leave, what comes
 	// after them, and what runs in another pod.
@@ -38,9 +38,10 @@ func TemplateHash(mc *api.MiniCluster, maximum int32) string {
 	}
 	spec.Pod.Placement, spec.Network.DisableAffinity = shortPlacement(PlacementOf(mc))
 	return hash(struct {
-		Spec    *api.MiniClusterSpec `json:"spec"`
-		Maximum int32                `json:"maximum"`
-	}{spec, maximum})
+		Spec *api.MiniClusterSpec `json:"spec"`
+		// Called as it was when the ceiling was the maximum.
+		Ceiling int32 `json:"maximum"`
+	}{spec, ceiling})
 }
 
 // hash returns a hash of the JSON of v. Objects without content count as if they

@@ -18,7 +18,7 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 		},
 		"size":              func(s *api.MiniClusterSpec) { s.Size = 3 },
 		"minSize":           func(s *api.MiniClusterSpec) { s.MinSize = 2 },
-		"maxSize":           func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, // the maximum counts
+		"maxSize":           func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, // the ceiling counts
 		"scaleDown":         func(s *api.MiniClusterSpec) { s.ScaleDown.DrainTimeoutSeconds = ptr.To[int32](1) },
 		"cleanup":           func(s *api.MiniClusterSpec) { s.Cleanup = true },
 		"services":          func(s *api.MiniClusterSpec) { s.Services = []api.Container{{Name: "db", Image: "i"}} },
@@ -66,7 +66,7 @@ func TestHashOfAPlacementIsThatOfItsOlderSpelling(t *testing.T) {
 	}
 }
 
-func TestHashSeesTheMaximum(t *testing.T) {
+func TestHashSeesTheCeiling(t *testing.T) {
 	if TemplateHash(sample(), 4) == TemplateHash(sample(), 5) {
 		t.Error("the maximum does not change the hash")
 	}

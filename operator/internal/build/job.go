@@ -2,6 +2,7 @@ package build
 
 import (
 	"maps"
+	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
@@ -18,7 +19,8 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 	if err := Check(mc); err != nil {
 		return nil, err
 	}
-	pod, err := podTemplate(mc, size, maximum, s)
+	ceiling := Ceiling(mc, maximum)
+	pod, err := podTemplate(mc, size, ceiling, s)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,10 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[api.AnnotationTemplateHash] = TemplateHash(mc, maximum)
+	annotations[api.AnnotationTemplateHash] = TemplateHash(mc, ceiling)
+	if FluxEnabled(mc) {
+		annotations[api.AnnotationCeiling] = strconv.Itoa(int(ceiling))
+	}
 	spec := batchv1ac.JobSpec().
 		WithCompletionMode(batchv1.IndexedCompletion).
 		WithCompletions(size).

@@ -6,10 +6,14 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/bounds"
 )
 
-func TestTemplateDependsOnMaximumAndNotOnSize(t *testing.T) {
-	for _, mc := range []*api.MiniCluster{sample(), plainSample()} {
+// TestTemplateDependsOnCeilingAndNotOnSize, nor on the maximum below it. Without Flux there is
+// no ceiling.
+func TestTemplateDependsOnCeilingAndNotOnSize(t *testing.T) {
+	elastic := with(sample(), func(s *api.MiniClusterSpec) { s.MaxSize = 4 })
+	for mc, most := range map[*api.MiniCluster]int32{elastic: 1024, plainSample(): bounds.Limit} {
 		template := func(size, maximum int32) string {
 			job, err := Job(mc, size, maximum, settings())
 			if err != nil {
@@ -24,19 +28,21 @@ func TestTemplateDependsOnMaximumAndNotOnSize(t *testing.T) {
 		if template(1, 4) != template(3, 4) {
 			t.Error("the size changes the template")
 		}
-		if template(1, 4) == template(1, 5) {
-			t.Error("the maximum does not reach the template")
+		if template(1, 4) != template(1, most) {
+			t.Error("the maximum changes the template")
 		}
 	}
 }
 
 func TestJobBearsTheHashOfItsTemplate(t *testing.T) {
-	mc := sample()
+	mc := with(sample(), func(s *api.MiniClusterSpec) { s.MaxSize = 4 })
 	job, err := Job(mc, 2, 4, settings())
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "annotations", job.Annotations, map[string]string{api.AnnotationTemplateHash: TemplateHash(mc, 4)})
+	equal(t, "annotations", job.Annotations, map[string]string{
+		api.AnnotationTemplateHash: TemplateHash(mc, 1024), api.AnnotationCeiling: "1024",
+	})
 }
 
 func TestRunFluxMarksTheContainerOfTheRank(t *testing.T) {

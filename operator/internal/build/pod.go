@@ -14,13 +14,13 @@ import (
 
 // podTemplate returns the template of the ranks' pods. Their host names,
 // NAME-RANK, come from the Job.
-func podTemplate(mc *api.MiniCluster, size, maximum int32, s Settings) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+func podTemplate(mc *api.MiniCluster, size, ceiling int32, s Settings) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	volumes := userVolumes(mc.Spec.Containers)
-	parts, err := buildRank(mc, volumes, size, maximum, s)
+	parts, err := buildRank(mc, volumes, size, ceiling, s)
 	if err != nil {
 		return nil, err
 	}
-	containers, err := rankContainers(mc, volumes, maximum, parts.rank)
+	containers, err := rankContainers(mc, volumes, parts.rank)
 	if err != nil {
 		return nil, err
 	}

@@ -28,19 +28,19 @@ type rankPod struct {
 }
 
 // buildRank returns the parts of a pod that run its rank. volumes are the users'.
-func buildRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32, s Settings) (rankPod, error) {
+func buildRank(mc *api.MiniCluster, volumes podVolumes, size, ceiling int32, s Settings) (rankPod, error) {
 	if FluxEnabled(mc) {
-		return buildFluxRank(mc, volumes, size, maximum, s)
+		return buildFluxRank(mc, volumes, size, ceiling, s)
 	}
-	return buildPlainRank(mc, volumes, maximum, s)
+	return buildPlainRank(mc, volumes, s)
 }
 
 // buildFluxRank: the agent is the entrypoint, and starts the broker.
-func buildFluxRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32, s Settings) (rankPod, error) {
+func buildFluxRank(mc *api.MiniCluster, volumes podVolumes, size, ceiling int32, s Settings) (rankPod, error) {
 	if s.AgentImage == "" {
 		return rankPod{}, errNoAgentImage
 	}
-	config, err := configValue(mc, size, maximum)
+	config, err := configValue(mc, size, ceiling)
 	if err != nil {
 		return rankPod{}, err
 	}
@@ -52,7 +52,7 @@ func buildFluxRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32,
 	rank.WithCommand(agentapi.Program, "rank").
 		WithEnv(userEnvironment(user.Secrets,
 			fluxconf.SchedulerEnvironment(mc.Spec.Flux.Scheduler.Simple), mc.Spec.Flux.Environment, user.Environment)...).
-		WithEnv(rankEnvironment(mc, maximum)...).
+		WithEnv(rankEnvironment(mc)...).
 		WithEnv(corev1ac.EnvVar().WithName(agentapi.ConfigVariable).WithValue(config)).
 		WithPorts(
 			containerPort("broker", agentapi.BrokerPort),
@@ -82,7 +82,7 @@ func buildFluxRank(mc *api.MiniCluster, volumes podVolumes, size, maximum int32,
 // buildPlainRank: the agent runs the command, so that a rank that is stopped
 // never exits with 0. Without a command there is nothing for it to run: the image
 // starts as it would anywhere.
-func buildPlainRank(mc *api.MiniCluster, volumes podVolumes, maximum int32, s Settings) (rankPod, error) {
+func buildPlainRank(mc *api.MiniCluster, volumes podVolumes, s Settings) (rankPod, error) {
 	user := *FluxContainer(mc)
 	command := directCommand(user, besideRank(mc))
 	rank, err := userContainer(RankContainerName(mc), user, volumes.names[rankIndex(mc)], mc.Spec.Pod.Restricted)
@@ -90,7 +90,7 @@ func buildPlainRank(mc *api.MiniCluster, volumes podVolumes, maximum int32, s Se
 		return rankPod{}, err
 	}
 	rank.WithEnv(userEnvironment(user.Secrets, user.Environment)...).
-		WithEnv(rankEnvironment(mc, maximum)...)
+		WithEnv(rankEnvironment(mc)...)
 	if len(command) == 0 || user.NoWrapEntrypoint {
 		setCommand(rank, command, user.NoWrapEntrypoint)
 		return rankPod{rank: rank}, nil
@@ -211,7 +211,7 @@ func readinessProbe() *corev1ac.ProbeApplyConfiguration {
 }
 
 // rankContainers returns the containers of a rank's pod, in the order of the spec.
-func rankContainers(mc *api.MiniCluster, volumes podVolumes, maximum int32, rank *corev1ac.ContainerApplyConfiguration) ([]*corev1ac.ContainerApplyConfiguration, error) {
+func rankContainers(mc *api.MiniCluster, volumes podVolumes, rank *corev1ac.ContainerApplyConfiguration) ([]*corev1ac.ContainerApplyConfiguration, error) {
 	var containers []*corev1ac.ContainerApplyConfiguration
 	for i, c := range mc.Spec.Containers {
 		if i == rankIndex(mc) {
@@ -225,7 +225,7 @@ func rankContainers(mc *api.MiniCluster, volumes podVolumes, maximum int32, rank
 		if place := mountPath(mc); FluxEnabled(mc) && place != "" && !hasVolumeAt(c, place) {
 			container.WithVolumeMounts(mount(viewVolume, place))
 		}
-		containers = append(containers, container.WithEnv(rankEnvironment(mc, maximum)...))
+		containers = append(containers, container.WithEnv(rankEnvironment(mc)...))
 	}
 	return containers, nil
 }

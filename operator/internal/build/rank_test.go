@@ -272,8 +272,7 @@ func TestVariables(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{
 		"A": "container", "B": "secret/b", "S": "secret/key",
 		"FLUXION_QMANAGER_RC_NOOP": "mine", "FLUXION_RESOURCE_RC_NOOP": "1",
-		"GOPHERLOCKS_MAX_SIZE": "4", "GOPHERLOCKS_HOSTS": "sample-[0-3]",
-		"GOPHERLOCKS_SERVICE": "net", "GOPHERLOCKS_LEAD_HOST": "sample-0.net.ns.svc",
+		"GOPHERLOCKS_NAME": "sample", "GOPHERLOCKS_SERVICE": "net", "GOPHERLOCKS_LEAD_HOST": "sample-0.net.ns.svc",
 	}, got); diff != "" {
 		t.Error(diff)
 	}

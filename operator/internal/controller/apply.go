@@ -173,7 +173,7 @@ func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
 		r.drains.Drop(key)
 	}
 	if order := p.QueueOrder; order != nil {
-		queues = r.queues.Set(key, queue.Order{UID: mc.UID, Pod: order.Pod, Host: order.Host, MaxSize: p.Maximum}, known)
+		queues = r.queues.Set(key, queue.Order{UID: mc.UID, Pod: order.Pod, Host: order.Host, MaxSize: p.Maximum, Scales: order.Scales}, known)
 	} else {
 		r.queues.Drop(key)
 	}

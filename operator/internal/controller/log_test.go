@@ -134,7 +134,7 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 			`"Held the size within its bounds" "state"="SizeAboveMaximum" "reason"="size 9 must be at most maxSize 4; running with size 4"`,
 		}},
 		"another image": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image = "another" }, []string{
-			`"Deleted the Job to start all ranks anew" "ranks"=4 "reason"="what the ranks are made from or the maximum changed, which a running Job cannot take over"`,
+			`"Deleted the Job to start all ranks anew" "ranks"=4 "reason"="what the ranks are made from changed, which a running Job cannot take over"`,
 		}},
 		"a refused Job": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "no GPU here" }, []string{
 			`"Failed to apply what the spec asks for" "state"="ApplyFailed" "reason"="the API server does not take a Job as the spec says: no GPU here"`,
@@ -150,7 +150,7 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 		}},
 		"work that is cut off": {func(o *plan.Observed) {
 			o.MiniCluster.Spec.Flux.Enabled, o.MiniCluster.Spec.Size = ptr.To(false), 1
-			o.Job.Annotations[api.AnnotationTemplateHash] = build.TemplateHash(o.MiniCluster, 4)
+			o.Job.Annotations = map[string]string{api.AnnotationTemplateHash: build.TemplateHash(o.MiniCluster, 0)}
 			o.Job.Status.CompletedIndexes = "0"
 		}, []string{
 			`"Shrank the Job" "from"=4 "to"=1 "reason"="spec.size is 1"`,

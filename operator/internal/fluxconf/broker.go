@@ -52,8 +52,8 @@ type Options struct {
 	// domain the ranks' host names are.
 	Name    string
 	Service string
-	// MaxSize is the number of ranks that the instance can have, 1 to idset.Max.
-	MaxSize int32
+	// Ceiling is the number of ranks that the instance can have, 1 to idset.Max.
+	Ceiling int32
 	// Simple chooses sched-simple rather than Fluxion: see SchedulerEnvironment.
 	Simple bool
 	// QueuePolicy is Fluxion's. Default: DefaultQueuePolicy. Empty with Simple.
@@ -102,7 +102,7 @@ func BrokerConfig(o Options) (string, error) {
 	// Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 	d.text("default_connect", "tcp://%h."+o.Service+":%p")
 	d.flag("enable_ipv6", true)
-	fmt.Fprintf(&d, "hosts = [ { host = %s } ]\n", quote(Hosts(o.Name, o.MaxSize)))
+	fmt.Fprintf(&d, "hosts = [ { host = %s } ]\n", quote(Hosts(o.Name, o.Ceiling)))
 
 	// A job that is larger than the MiniCluster can become is refused when it is
 	// submitted. Else sched-simple fails it later, and Fluxion leaves it pending for ever.
@@ -154,8 +154,8 @@ func (o Options) check() error {
 			return fmt.Errorf("%s %.60q must be a DNS name in lower case", name.field, name.value)
 		}
 	}
-	if o.MaxSize < 1 || o.MaxSize > idset.Max {
-		return fmt.Errorf("maxSize %d must be 1 to %d", o.MaxSize, idset.Max)
+	if o.Ceiling < 1 || o.Ceiling > idset.Max {
+		return fmt.Errorf("ceiling %d must be 1 to %d", o.Ceiling, idset.Max)
 	}
 	if o.Simple && o.QueuePolicy != "" {
 		return fmt.Errorf("flux.scheduler.queuePolicy %.60q is Fluxion's: leave it out with simple: true", o.QueuePolicy)

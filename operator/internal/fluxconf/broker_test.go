@@ -11,7 +11,7 @@ import (
 
 // sample is the MiniCluster of the examples.
 func sample() Options {
-	return Options{Name: "flux-sample", Service: "flux-service", MaxSize: 4}
+	return Options{Name: "flux-sample", Service: "flux-service", Ceiling: 4}
 }
 
 func TestBrokerConfigOfFourRanks(t *testing.T) {
@@ -62,7 +62,7 @@ func TestBrokerConfigFollowsItsOptions(t *testing.T) {
 		},
 		"state": {func(o *Options) { o.KeepsState = true }, "[kvs]\ncheckpoint-period = \"5s\"\n", ""},
 		"one rank": {
-			func(o *Options) { o.MaxSize = 1 },
+			func(o *Options) { o.Ceiling = 1 },
 			`hosts = [ { host = "flux-sample-0" } ]`, "[0",
 		},
 	}
@@ -84,8 +84,8 @@ func TestBrokerConfigRefuses(t *testing.T) {
 		`name "" must be a DNS name`:                        func(o *Options) { o.Name = "" },
 		`name "a\"b" must be a DNS name`:                    func(o *Options) { o.Name = `a"b` },
 		`service "%h" must be a DNS name`:                   func(o *Options) { o.Service = "%h" },
-		"maxSize 0 must be 1 to 100000":                     func(o *Options) { o.MaxSize = 0 },
-		"maxSize 100001 must be 1 to 100000":                func(o *Options) { o.MaxSize = 100_001 },
+		"ceiling 0 must be 1 to 100000":                     func(o *Options) { o.Ceiling = 0 },
+		"ceiling 100001 must be 1 to 100000":                func(o *Options) { o.Ceiling = 100_001 },
 		`flux.scheduler.queuePolicy "lifo" must be one of`:  func(o *Options) { o.QueuePolicy = "lifo" },
 		`flux.scheduler.queuePolicy "easy" is Fluxion's`:    func(o *Options) { o.Simple, o.QueuePolicy = true, "easy" },
 		`flux.connectTimeout "5" must be a number with`:     func(o *Options) { o.ConnectTimeout = "5" },
@@ -163,14 +163,14 @@ func FuzzQuote(f *testing.F) {
 }
 
 // FuzzBrokerConfig: what is accepted is TOML that means what was asked for, and
-// names maxSize hosts; what is refused leaves nothing.
+// names ceiling hosts; what is refused leaves nothing.
 func FuzzBrokerConfig(f *testing.F) {
 	f.Add("flux-sample", "flux-service", int32(4), false, "easy", "5s", true)
 	f.Add("a", "b", int32(1), true, "", "1.5m", false)
 	f.Add("a\"\n[kvs]", "%h", int32(0), true, "fcfs", "5s\nx", false)
-	f.Fuzz(func(t *testing.T, name, service string, maxSize int32, simple bool, policy, timeout string, keepsState bool) {
+	f.Fuzz(func(t *testing.T, name, service string, ceiling int32, simple bool, policy, timeout string, keepsState bool) {
 		o := Options{
-			Name: name, Service: service, MaxSize: maxSize, Simple: simple, QueuePolicy: policy, ConnectTimeout: timeout, KeepsState: keepsState,
+			Name: name, Service: service, Ceiling: ceiling, Simple: simple, QueuePolicy: policy, ConnectTimeout: timeout, KeepsState: keepsState,
 		}
 		text, err := BrokerConfig(o)
 		if err != nil {
@@ -200,7 +200,7 @@ func FuzzBrokerConfig(f *testing.F) {
 		if _, err := toml.Decode(text, &got); err != nil {
 			t.Fatalf("%+v: %v in\n%s", o, err, text)
 		}
-		if len(got.Bootstrap.Hosts) != 1 || got.Bootstrap.Hosts[0].Host != Hosts(name, maxSize) {
+		if len(got.Bootstrap.Hosts) != 1 || got.Bootstrap.Hosts[0].Host != Hosts(name, ceiling) {
 			t.Fatalf("%+v: hosts %+v", o, got.Bootstrap.Hosts)
 		}
 		if !got.Resource.Noverify || got.Bootstrap.Connect != "tcp://%h."+service+":%p" {

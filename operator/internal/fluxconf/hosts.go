@@ -8,15 +8,15 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 )
 
-// Hosts returns the host names of the ranks 0 to maxSize-1 of the MiniCluster
-// called name as a host list of Flux: "name-0", or "name-[0-3]" for a maxSize of 4.
-// They are the host names that an Indexed Job gives its pods. maxSize is at least 1.
+// Hosts returns the host names of the ranks 0 to ceiling-1 of the MiniCluster
+// called name as a host list of Flux: "name-0", or "name-[0-3]" for a ceiling of 4.
+// They are the host names that an Indexed Job gives its pods. ceiling is at least 1.
 // Source: Flux RFC 29, Hostlist Format.
-func Hosts(name string, maxSize int32) string {
-	if maxSize == 1 {
+func Hosts(name string, ceiling int32) string {
+	if ceiling == 1 {
 		return name + "-0"
 	}
-	return fmt.Sprintf("%s-[0-%d]", name, maxSize-1)
+	return fmt.Sprintf("%s-[0-%d]", name, ceiling-1)
 }
 
 // ExpandHosts returns the host names of a host list with at most one set in

@@ -34,14 +34,14 @@ type children struct {
 // itself writes it.
 const unset json.Number = "0.0"
 
-// Resources returns R for the hosts of all ranks, "name-[0-3]" for a maxSize of 4,
+// Resources returns R for the hosts of all ranks, "name-[0-3]" for a ceiling of 4,
 // with the same number of cores and GPUs each, as JSON. It holds what
 // "flux R encode --hosts=HOSTS --cores=0-CORES-1 --gpus=0-GPUS-1" prints: also ranks
-// that are not up are known to the scheduler, which waits for them. maxSize and cores
+// that are not up are known to the scheduler, which waits for them. ceiling and cores
 // are 1 to idset.Max, gpus 0 to idset.Max.
-func Resources(hosts string, maxSize, cores, gpus int32) ([]byte, error) {
-	if maxSize < 1 || maxSize > idset.Max {
-		return nil, fmt.Errorf("maxSize %d must be 1 to %d", maxSize, idset.Max)
+func Resources(hosts string, ceiling, cores, gpus int32) ([]byte, error) {
+	if ceiling < 1 || ceiling > idset.Max {
+		return nil, fmt.Errorf("ceiling %d must be 1 to %d", ceiling, idset.Max)
 	}
 	if cores < 1 || cores > idset.Max {
 		return nil, fmt.Errorf("cores %d must be 1 to %d", cores, idset.Max)
@@ -53,13 +53,13 @@ func Resources(hosts string, maxSize, cores, gpus int32) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if count != int(maxSize) {
-		return nil, fmt.Errorf("hosts %.60q are %d, and must be as many as maxSize %d", hosts, count, maxSize)
+	if count != int(ceiling) {
+		return nil, fmt.Errorf("hosts %.60q are %d, and must be as many as ceiling %d", hosts, count, ceiling)
 	}
 	r, err := json.Marshal(resourceSet{
 		Version: 1,
 		Execution: execution{
-			Targets:    []targets{{Ranks: idset.Range(0, maxSize), Children: children{Cores: idset.Range(0, cores), GPUs: idset.Range(0, gpus)}}},
+			Targets:    []targets{{Ranks: idset.Range(0, ceiling), Children: children{Cores: idset.Range(0, cores), GPUs: idset.Range(0, gpus)}}},
 			StartTime:  unset,
 			Expiration: unset,
 			NodeList:   []string{hosts},
@@ -72,8 +72,8 @@ func Resources(hosts string, maxSize, cores, gpus int32) ([]byte, error) {
 }
 
 // CheckResources returns what is wrong with R of a user's: it must have every rank of
-// an instance that can have maxSize of them.
-func CheckResources(r []byte, maxSize int32) error {
+// an instance that can have ceiling of them.
+func CheckResources(r []byte, ceiling int32) error {
 	var set struct {
 		Version   int `json:"version"`
 		Execution struct {
@@ -88,12 +88,12 @@ func CheckResources(r []byte, maxSize int32) error {
 	if set.Version != 1 {
 		return fmt.Errorf("version %d must be 1", set.Version)
 	}
-	missing := idset.Range(0, maxSize)
+	missing := idset.Range(0, ceiling)
 	for _, t := range set.Execution.Targets {
 		missing = missing.Minus(t.Ranks)
 	}
 	if !missing.IsEmpty() {
-		return fmt.Errorf("%s missing: R must have each rank up to maxSize %d", missing.Words(), maxSize)
+		return fmt.Errorf("%s missing: R must have each rank up to ceiling %d", missing.Words(), ceiling)
 	}
 	return nil
 }

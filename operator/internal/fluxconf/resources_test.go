@@ -23,7 +23,7 @@ func equalJSON(t *testing.T, a, b []byte) bool {
 func TestResourcesAreRFC20(t *testing.T) {
 	tests := []struct {
 		hosts                string
-		maxSize, cores, gpus int32
+		ceiling, cores, gpus int32
 		want                 string
 	}{
 		{"flux-sample-[0-3]", 4, 8, 0, `{
@@ -55,7 +55,7 @@ func TestResourcesAreRFC20(t *testing.T) {
 		}`},
 	}
 	for _, tt := range tests {
-		got, err := Resources(tt.hosts, tt.maxSize, tt.cores, tt.gpus)
+		got, err := Resources(tt.hosts, tt.ceiling, tt.cores, tt.gpus)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,21 +72,21 @@ func TestResourcesAreRFC20(t *testing.T) {
 func TestResourcesRefuse(t *testing.T) {
 	tests := []struct {
 		hosts                string
-		maxSize, cores, gpus int32
+		ceiling, cores, gpus int32
 		want                 string
 	}{
-		{"a-[0-3]", 0, 1, 0, "maxSize 0 must be 1 to 100000"},
-		{"a-[0-3]", 100_001, 1, 0, "maxSize 100001 must be 1 to 100000"},
+		{"a-[0-3]", 0, 1, 0, "ceiling 0 must be 1 to 100000"},
+		{"a-[0-3]", 100_001, 1, 0, "ceiling 100001 must be 1 to 100000"},
 		{"a-[0-3]", 4, 0, 0, "cores 0 must be 1 to 100000"},
 		{"a-[0-3]", 4, -1, 0, "cores -1 must be 1 to 100000"},
 		{"a-[0-3]", 4, 100_001, 0, "cores 100001 must be 1 to 100000"},
-		{"a-[0-3]", 5, 1, 0, `hosts "a-[0-3]" are 4, and must be as many as maxSize 5`},
+		{"a-[0-3]", 5, 1, 0, `hosts "a-[0-3]" are 4, and must be as many as ceiling 5`},
 		{"", 1, 1, 0, `host list ""`},
 		{"a-0", 1, 1, -1, "GPUs -1 must be 0 to 100000"},
 	}
 	for _, tt := range tests {
-		if r, err := Resources(tt.hosts, tt.maxSize, tt.cores, tt.gpus); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("Resources(%q, %d, %d, %d) = %s, %v, want an error with %q", tt.hosts, tt.maxSize, tt.cores, tt.gpus, r, err, tt.want)
+		if r, err := Resources(tt.hosts, tt.ceiling, tt.cores, tt.gpus); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Resources(%q, %d, %d, %d) = %s, %v, want an error with %q", tt.hosts, tt.ceiling, tt.cores, tt.gpus, r, err, tt.want)
 		}
 	}
 }

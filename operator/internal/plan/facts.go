@@ -106,9 +106,9 @@ func (f facts) going() idset.Set { return idset.Range(f.desired, f.completions) 
 func templateChanged(o Observed, told *End, maximum int32) bool {
 	switch {
 	case o.Job != nil:
-		return o.Job.Annotations[api.AnnotationTemplateHash] != build.TemplateHash(o.MiniCluster, maximum)
+		return !build.IsMadeFrom(o.Job, o.MiniCluster, maximum)
 	case told != nil:
-		return told.Template != "" && told.Template != build.TemplateHash(o.MiniCluster, maximum)
+		return told.Template != "" && !build.IsHashOf(told.Template, o.MiniCluster, maximum)
 	}
 	return false
 }

@@ -22,6 +22,9 @@ const silence = 5 * time.Second
 type QueueOrder struct {
 	Pod  types.UID
 	Host string
+	// Scales says that the size follows the answers. Otherwise they are only about jobs
+	// that no size can hold, and may come later.
+	Scales bool
 }
 
 // QueueAnswer is what a lead has said last of its queue.
@@ -76,14 +79,21 @@ func (f facts) followsQueue() bool {
 	return wanted && len(f.Autoscalers) == 0 && !f.staysSuspended()
 }
 
+// admitsTooLarge tells whether Flux takes jobs for more ranks than the maximum, and keeps
+// them pending: those of the ceiling. Above that it refuses them.
+func (f facts) admitsTooLarge() bool {
+	return f.flux && f.Job != nil && !f.staysSuspended() && build.CeilingOf(f.Job) > f.maximum()
+}
+
 // queueOrder returns whom to ask about the queue; nil for nobody. A lead is asked once it
 // is ready, and from then on as long as its pod is there: an agent that does not answer
 // yet would be asked again and again.
 func (f facts) queueOrder() *QueueOrder {
-	if !f.followsQueue() || f.ranks.LeadAddress == "" || !f.ranks.LeadReady && f.queueAnswer() == nil {
+	scales := f.followsQueue()
+	if !scales && !f.admitsTooLarge() || f.ranks.LeadAddress == "" || !f.ranks.LeadReady && f.queueAnswer() == nil {
 		return nil
 	}
-	return &QueueOrder{f.ranks.LeadPod, f.ranks.LeadAddress}
+	return &QueueOrder{f.ranks.LeadPod, f.ranks.LeadAddress, scales}
 }
 
 // queueAnswer returns what the lead has said; nil where it was another pod.
@@ -122,28 +132,27 @@ func (f facts) queueStatus() *api.QueueStatus {
 // queueHindered tells what keeps the size from following the queue, and a job from running
 // at any size.
 func (f facts) queueHindered() finding {
-	if _, wanted := QueuePolicy(f.MiniCluster); !wanted {
-		return finding{}
-	}
-	if len(f.Autoscalers) > 0 {
-		return finding{hindrances: []Hindrance{{
+	var found finding
+	_, wanted := QueuePolicy(f.MiniCluster)
+	if wanted && len(f.Autoscalers) > 0 {
+		found.hindrances = append(found.hindrances, Hindrance{
 			Reason: api.ReasonAutoscalersCompete,
 			Message: fmt.Sprintf("HorizontalPodAutoscaler %s and autoscaling.queue both want to choose the size, so that the size does not follow the queue: "+
 				"delete the HorizontalPodAutoscaler, or leave autoscaling.queue out", f.Autoscalers[0].Name),
-		}}}
+		})
 	}
 	answer := f.queueAnswer()
 	if answer == nil {
-		return finding{} // The state tells of a lead that is lost.
+		return found // The state tells of a lead that is lost.
 	}
-	var found finding
-	if f.Autoscaled != nil && f.Autoscaled.Refusal != "" {
+	if wanted && f.Autoscaled != nil && f.Autoscaled.Refusal != "" {
 		found.hindrances = append(found.hindrances, Hindrance{
 			Reason: api.ReasonAutoscalerRefused, Message: "autoscaling.queue " + quote(f.Autoscaled.Refusal),
 		})
 	}
 	switch {
 	case !f.ranks.LeadReady: // So it does here.
+	case answer.Problem != "" && !f.followsQueue(): // Nothing depends on it.
 	case answer.Problem != "":
 		if due := answer.At.Add(silence); f.Now.Before(due) {
 			found.lookAt = due
@@ -173,5 +182,5 @@ func (f facts) tooLarge(answer *QueueAnswer) string {
 	if more := answer.TooLargeCount - 1; more > 0 {
 		text += fmt.Sprintf(", nor can %s", counted(more, "other job"))
 	}
-	return text + ": cancel it, or let it ask for less; a larger maxSize helps where ranks are too few, and restarts all of them"
+	return text + ": cancel it, or let it ask for less; a larger maxSize helps where ranks are too few. Until then sched-simple starts no job behind it"
 }

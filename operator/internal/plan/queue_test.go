@@ -14,6 +14,7 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/autoscale"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 )
 
 // following is an instance of 2 ranks that follows its queue, whose lead has answered.
@@ -68,8 +69,46 @@ func TestQueueIsAskedForAsLongAsThereIsALead(t *testing.T) {
 		if (p.QueueOrder != nil) != test.asks {
 			t.Errorf("%s: order %+v", name, p.QueueOrder)
 		}
-		if p.QueueOrder != nil && *p.QueueOrder != (QueueOrder{"lead", "10.0.0.1"}) {
+		if p.QueueOrder != nil && *p.QueueOrder != (QueueOrder{"lead", "10.0.0.1", true}) {
 			t.Errorf("%s: order %+v, want the lead's pod", name, p.QueueOrder)
+		}
+	}
+}
+
+// TestJobsAboveTheMaximumAreAskedFor, also where the size does not follow the queue, as long
+// as Flux takes them. Of a lead that is silent then, nothing depends.
+func TestJobsAboveTheMaximumAreAskedFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Observed)
+		asks   bool
+	}{
+		"below the ceiling":  {func(*Observed) {}, true},
+		"at the ceiling":     {func(o *Observed) { o.Job.Annotations[api.AnnotationCeiling] = "4" }, false},
+		"an earlier one's":   {func(o *Observed) { delete(o.Job.Annotations, api.AnnotationCeiling) }, false},
+		"suspended":          {func(o *Observed) { o.Job.Spec.Suspend = ptr.To(true) }, false},
+		"the lead has ended": {func(o *Observed) { o.Pods[0] = ending(o.Pods[0]) }, false},
+	} {
+		o := following()
+		o.MiniCluster.Spec.Autoscaling.Queue = nil
+		o.Job.Annotations[api.AnnotationCeiling] = "64"
+		o.Job.Annotations[api.AnnotationTemplateHash] = build.TemplateHash(o.MiniCluster, 64)
+		test.change(&o)
+		if p := Make(o); (p.QueueOrder != nil) != test.asks || test.asks && *p.QueueOrder != (QueueOrder{"lead", "10.0.0.1", false}) {
+			t.Errorf("%s: order %+v", name, p.QueueOrder)
+		}
+		if !test.asks {
+			continue
+		}
+		o.Queue.TooLarge, o.Queue.TooLargeCount = []agentapi.QueueJob{{ID: "ƒA", Ranks: 9}}, 1
+		p := Make(o)
+		wantHindrance(t, p, api.ReasonJobTooLarge, "",
+			"job ƒA, which needs 9 ranks, cannot run at any size up to maxSize 4: cancel it, or let it ask for less; a larger maxSize helps where ranks are too few. Until then sched-simple starts no job behind it")
+		if p.QueueStatus != nil {
+			t.Errorf("%s: status %+v", name, p.QueueStatus)
+		}
+		o.Queue = &QueueAnswer{Pod: "lead", Problem: "no route", At: now.Add(-time.Hour)}
+		if p := Make(o); len(p.Hindrances) > 0 || !p.WakeAt.IsZero() {
+			t.Errorf("%s: a silent lead is in the way: %+v, at %s", name, p.Hindrances, p.WakeAt)
 		}
 	}
 }
@@ -129,8 +168,8 @@ func TestSilentLeadIsToldAfterAWhile(t *testing.T) {
 
 func TestJobsThatFitIntoNoSizeAreTold(t *testing.T) {
 	for want, jobs := range map[string][]agentapi.QueueJob{
-		"job ƒA, which needs 9 ranks, cannot run at any size up to maxSize 4: cancel it, or let it ask for less; a larger maxSize helps where ranks are too few, and restarts all of them":                                   {{ID: "ƒA", Ranks: 9}},
-		"job ƒA (each of its ranks needs 64 cores) cannot run at any size up to maxSize 4, nor can 1 other job: cancel it, or let it ask for less; a larger maxSize helps where ranks are too few, and restarts all of them": {{ID: "ƒA", Ranks: 1, Why: "each of its ranks needs 64 cores"}, {ID: "ƒB"}},
+		"job ƒA, which needs 9 ranks, cannot run at any size up to maxSize 4: cancel it, or let it ask for less; a larger maxSize helps where ranks are too few. Until then sched-simple starts no job behind it":                                   {{ID: "ƒA", Ranks: 9}},
+		"job ƒA (each of its ranks needs 64 cores) cannot run at any size up to maxSize 4, nor can 1 other job: cancel it, or let it ask for less; a larger maxSize helps where ranks are too few. Until then sched-simple starts no job behind it": {{ID: "ƒA", Ranks: 1, Why: "each of its ranks needs 64 cores"}, {ID: "ƒB"}},
 	} {
 		o := following()
 		o.Queue.TooLarge, o.Queue.TooLargeCount = jobs, len(jobs)
@@ -140,7 +179,6 @@ func TestJobsThatFitIntoNoSizeAreTold(t *testing.T) {
 
 func TestAutoscalersThatCompeteAreTold(t *testing.T) {
 	o := following()
-	o.Queue.TooLargeCount = 1
 	o.Autoscalers = []autoscalingv2.HorizontalPodAutoscaler{{
 		ObjectMeta: metav1.ObjectMeta{Name: "other"},
 		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: ptr.To[int32](1), MaxReplicas: 4},

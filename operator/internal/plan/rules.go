@@ -96,7 +96,7 @@ func (f facts) isGoneAndChanged() bool {
 // takeEndBack comes before another run: the status must tell first that the
 // MiniCluster is no longer at its end.
 func takeEndBack(f facts) Plan {
-	r := f.report(api.ReasonRecreating, "what the ranks are made from or the maximum changed after the end")
+	r := f.report(api.ReasonRecreating, "what the ranks are made from changed after the end")
 	r.End, r.DrainStatus = nil, nil
 	return Plan{Actions{Replacement: f.replacement()}, r}
 }
@@ -153,7 +153,13 @@ func (f facts) canBeReplaced() bool { return f.changed && !f.obstacle.isThere() 
 // replace deletes the Job; its end brings the next plan, which creates it anew.
 // Prerequisites of the new ranks wait until then: those that end know nothing of them.
 func replace(f facts) Plan {
-	const because = "what the ranks are made from or the maximum changed, which a running Job cannot take over"
+	because := "what the ranks are made from changed, which a running Job cannot take over"
+	switch ceiling := build.CeilingOf(f.Job); {
+	case ceiling > 0 && f.maximum() > ceiling:
+		because = fmt.Sprintf("the maximum %d is above the ceiling %d, which is the number of hosts that Flux knows", f.maximum(), ceiling)
+	case ceiling == 0 && f.flux:
+		because = "what the ranks are made from changed or, since an earlier operator has started them, the maximum; a running Job cannot take that over"
+	}
 	p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
 	if f.isSuspended() {
 		p.State, p.Message = f.suspended()
@@ -167,7 +173,7 @@ func replace(f facts) Plan {
 		return p // First the status must tell that it is no longer at its end.
 	}
 	p.DeleteJob = f.Job
-	p.Events = []Event{normal(api.EventRecreating, "Restarting all ranks: "+because).
+	p.Events = []Event{normal(api.EventRecreating, "Restarting all ranks: %s", because).
 		logged("Deleted the Job to start all ranks anew", "ranks", f.completions, "reason", because)}
 	return p
 }

@@ -23,6 +23,8 @@ const (
 	// collect is the time between an answer and the next question: what changes meanwhile
 	// comes in one answer, however fast a queue changes.
 	collect = 50 * time.Millisecond
+	// collectLonger is the same where the size does not follow the queue.
+	collectLonger = 5 * time.Second
 )
 
 // earlierAgent says that the lead's agent does not know the question.
@@ -35,6 +37,8 @@ type Order struct {
 	Host     string
 	// MaxSize is the largest number of ranks that there may be.
 	MaxSize int32
+	// Scales says that the size follows the answers.
+	Scales bool
 }
 
 // MiniCluster is its UID.
@@ -62,7 +66,11 @@ func (topic) Same(a, b Order) bool { return a == b }
 func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan.QueueAnswer) (answer plan.QueueAnswer, over bool, err error) {
 	request := agentapi.QueueRequest{MaxSize: order.MaxSize}
 	if before != nil && before.Use != nil {
-		if !leads.Sleep(ctx, collect) {
+		pause := collectLonger
+		if order.Scales {
+			pause = collect
+		}
+		if !leads.Sleep(ctx, pause) {
 			return answer, false, ctx.Err()
 		}
 		request.WaitSeconds, request.Known = int32(wait/time.Second), before.Revision

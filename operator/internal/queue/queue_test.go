@@ -43,7 +43,7 @@ func conversation(t *testing.T, answers ...answer) (m *Manager, asked *lead, cha
 	}
 	log := funcr.New(func(_, line string) { *lines = append(*lines, strings.TrimPrefix(line, `"level"=0 "msg"=`)) }, funcr.Options{})
 	m, changes = leadstest.Converse(t, log, topic{}, asked)
-	leadstest.Tell(t, m, key, Order{UID: "a", Pod: "p", Host: "h", MaxSize: 8})
+	leadstest.Tell(t, m, key, Order{UID: "a", Pod: "p", Host: "h", MaxSize: 8, Scales: true})
 	return m, asked, changes, lines
 }
 
