@@ -282,7 +282,7 @@ func (r *rank) serve(ctx context.Context) error {
 	defer following.Wait()
 	defer cancel()
 	files := endpoint.Files{Token: r.paths.secretToken, TLSCert: r.paths.secretTLSCert, TLSKey: r.paths.secretTLSKey}
-	return endpoint.Serve(ctx, listener, files, endpoint.NewDrainer(r.own.flux), follower, r.connectionLog())
+	return endpoint.Serve(ctx, listener, files, endpoint.NewDrainer(r.own.flux), follower, r.own.flux, r.connectionLog())
 }
 
 // connectionLog is for connections that fail: anybody on the network can cause

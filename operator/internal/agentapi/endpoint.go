@@ -144,8 +144,8 @@ type IdleRanks struct {
 }
 
 // PathCounts is the path of the lead's endpoint that counts nodes, cores and jobs. It takes
-// a GET, and answers with Counts. 503 means that they are not known at present; the Error
-// says more. An agent that does not know the path answers 404.
+// a GET, and answers with Counts. 502 means that Flux does not tell; the Error says more. An
+// agent that does not know the path answers 404.
 const PathCounts = "/v1/counts"
 
 // Counts are the numbers of an instance at one moment.
@@ -169,6 +169,7 @@ type UpAndFree struct {
 // JobCounts are numbers of jobs by their state.
 // Source: Flux RFC 21, Job States and Events.
 type JobCounts struct {
+	// New jobs are so for a moment only, and Flux does not count them: always 0.
 	New      int `json:"new"`
 	Depend   int `json:"depend"`
 	Priority int `json:"priority"`

@@ -104,6 +104,7 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		"Allocated": func(c *Client) error { _, err := c.Allocated(t.Context(), all); return err },
 		"Jobs":      func(c *Client) error { _, err := c.Jobs(t.Context(), all); return err },
 		"Pending":   func(c *Client) error { _, err := c.PendingJobs(t.Context()); return err },
+		"Counts":    func(c *Client) error { _, err := c.Counts(t.Context()); return err },
 		"Since":     func(c *Client) error { _, err := c.DrainedSinceOnline(t.Context()); return err },
 	}
 	for _, test := range []struct {
@@ -125,6 +126,10 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		{"Allocated", topicGiven, []string{`{}`}, topicGiven + ": allocated: there is no such field"},
 		{"Allocated", topicGiven, syscall.EINVAL, topicGiven},
 		{"Allocated", "no.topic", syscall.EINVAL, topicGiven + ": function not implemented"},
+		{"Counts", topicAllocated, []string{`{"all":null,"down":null}`}, topicAllocated + ": allocated: there is no such field"},
+		{"Counts", topicGiven, []string{`{"down":null,"allocated":null}`}, topicGiven + ": all: there is no such field"},
+		{"Counts", topicAllocated, []string{`{"all":null,"down":null,"allocated":{"version":1,"execution":{"R_lite":[{"rank":"1"}]}}}`}, "more is allocated than there is"},
+		{"Counts", topicAllocated, []string{`{"all":null,"down":null,"allocated":null}`}, topicJobCounts},
 		{"Jobs", topicJobs, []string{`{}`}, `no field "jobs"`},
 		{"Jobs", topicJobs, []string{`{"jobs":[{"id":1,"ranks":"x"}]}`}, "payload"},
 		{"Jobs", topicJobs, []string{`{"jobs":[{"id":"ƒ1"}]}`}, "payload"},
@@ -321,6 +326,7 @@ func TestJobIDsAreInFluxsShortForm(t *testing.T) {
 
 // FuzzAnswers: whatever a broker says, it is read or refused.
 func FuzzAnswers(f *testing.F) {
+	f.Add(`{"all":{"version":1,"execution":{"R_lite":[{"rank":"0-3","children":{"core":"0-1","gpu":"0"}}]}},"down":null,"allocated":null}`)
 	f.Add(`{"drain":{"0-1":{"reason":"x"}},"online":"0-3","allocated":{"version":1,"execution":{"R_lite":[{"rank":"1"}]}}}`)
 	f.Add(`{"events":[{"timestamp":1,"name":"drain","context":{"idset":"0-2"}}],"jobs":[{"id":1,"ranks":"0"}]}`)
 	f.Fuzz(func(_ *testing.T, text string) {
@@ -328,13 +334,28 @@ func FuzzAnswers(f *testing.F) {
 		if json.Unmarshal([]byte(text), &status) == nil {
 			_, _ = status.drains()
 		}
-		var allocated allocatedStatus
-		if json.Unmarshal([]byte(text), &allocated) == nil {
-			_, _ = allocated.ranks()
+		var scheduled scheduledStatus
+		if json.Unmarshal([]byte(text), &scheduled) == nil {
+			_, _ = scheduled.count()
 		}
 		var event resourceEvent
 		if json.Unmarshal([]byte(text), &event) == nil {
 			_ = (&drainsSince{event: "online"}).add(event)
 		}
 	})
+}
+
+// TestCountsNeedEachState: a number that is not told is not 0.
+func TestCountsNeedEachState(t *testing.T) {
+	const nothing = `{"all":null,"down":null,"allocated":null}`
+	for answer, want := range map[string]string{
+		`{}`: `no field "job_states"`,
+		`{"job_states":{"depend":0,"priority":0,"sched":0,"run":0,"inactive":0}}`:               `no field "job_states.cleanup"`,
+		`{"job_states":{"depend":0,"priority":0,"sched":0,"run":0,"cleanup":0,"inactive":"0"}}`: "payload",
+	} {
+		_, err := ask(t, scripted{topicAllocated: []string{nothing}, topicJobCounts: []string{answer}}.answer).Counts(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error with %q", answer, err, want)
+		}
+	}
 }

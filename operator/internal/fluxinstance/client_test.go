@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
+	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxrpc"
 	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
 )
@@ -189,6 +190,37 @@ func (f *lively) allocated(asked string) string {
 		f.t.Fatal(err)
 	}
 	return allocated.String()
+}
+
+// TestCountsFollowTheInstance: jobs, ranks that are drained, and cores in use.
+func TestCountsFollowTheInstance(t *testing.T) {
+	f := newInstance(t)
+	counts := func() agentapi.Counts {
+		got, err := f.Counts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	want := agentapi.Counts{Nodes: agentapi.UpAndFree{Up: 4, Free: 4}, Cores: agentapi.UpAndFree{Up: 8, Free: 8}}
+	if got := counts(); got != want {
+		t.Errorf("at first %+v, want %+v", got, want)
+	}
+	if err := f.Drain(t.Context(), ranks(t, "3"), "ours: going"); err != nil {
+		t.Fatal(err)
+	}
+	f.Run("job", "attach", f.Run("submit", "true"))
+	core := f.Run("submit", "-n1", "sleep", "120")
+	node := f.Run("submit", "-N1", "--exclusive", "sleep", "120")
+	f.Run("submit", "-N4", "true")
+	f.Run("submit", "--dependency=afterany:"+core, "true")
+	want = agentapi.Counts{
+		Nodes: agentapi.UpAndFree{Up: 3, Free: 1}, Cores: agentapi.UpAndFree{Up: 6, Free: 3},
+		Jobs: agentapi.JobCounts{Depend: 1, Sched: 1, Run: 2, Inactive: 1},
+	}
+	fluxstandin.Await(t, func() bool { return counts() == want })
+	f.Run("cancel", core, node)
+	fluxstandin.Await(t, func() bool { got := counts(); return got.Jobs.Run == 0 && got.Nodes.Free == 3 && got.Cores.Free == 6 })
 }
 
 func TestStartedQueueStartsPendingJobs(t *testing.T) {

@@ -49,7 +49,7 @@ func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, err
 	var missing error
 	told := false
 	for _, topic := range []string{topicAllocated, topicGiven, topicGiven} {
-		var answer allocatedStatus
+		var answer scheduledStatus
 		err := c.request(ctx, topic, nil, &answer)
 		if errors.Is(err, syscall.ENOSYS) { // an older flux-core, or no scheduler, which then gives nothing
 			missing = err
@@ -58,11 +58,14 @@ func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, err
 		if err != nil {
 			return idset.Set{}, err
 		}
-		allocated, err := answer.ranks()
+		allocated, err := partsOf("allocated", answer.Allocated)
 		if err != nil {
-			return idset.Set{}, fmt.Errorf("flux %s: allocated: %w", topic, err)
+			return idset.Set{}, fmt.Errorf("flux %s: %w", topic, err)
 		}
-		all, told = all.Union(allocated), true
+		for _, part := range allocated {
+			all = all.Union(part.ranks)
+		}
+		told = true
 	}
 	if !told {
 		return idset.Set{}, missing
@@ -70,40 +73,52 @@ func (c *Client) Allocated(ctx context.Context, ranks idset.Set) (idset.Set, err
 	return ranks.Intersect(all), nil
 }
 
-// allocatedStatus is an answer to topicAllocated or topicGiven, as far as we read it: resources in the
-// form of Flux RFC 20, or null for none.
-type allocatedStatus struct {
+// scheduledStatus is an answer to topicAllocated or topicGiven: resources in the form of
+// Flux RFC 20, or null for none.
+type scheduledStatus struct {
+	All       json.RawMessage `json:"all"`
+	Down      json.RawMessage `json:"down"`
 	Allocated json.RawMessage `json:"allocated"`
 }
 
-// ranks are those of the allocated resources.
-func (s allocatedStatus) ranks() (idset.Set, error) {
-	if len(s.Allocated) == 0 {
-		return idset.Set{}, errors.New("there is no such field")
+// part is ranks with as many cores and GPUs each.
+type part struct {
+	ranks       idset.Set
+	cores, gpus int
+}
+
+// partsOf reads one of the sets of resources.
+func partsOf(field string, r json.RawMessage) ([]part, error) {
+	if len(r) == 0 {
+		return nil, fmt.Errorf("%s: there is no such field", field)
 	}
 	var resources *struct {
 		Version   int `json:"version"`
 		Execution struct {
 			Lite []struct {
-				Rank *idset.Set `json:"rank"`
+				Rank     *idset.Set `json:"rank"`
+				Children struct {
+					Cores idset.Set `json:"core"`
+					GPUs  idset.Set `json:"gpu"`
+				} `json:"children"`
 			} `json:"R_lite"`
 		} `json:"execution"`
 	}
-	if err := json.Unmarshal(s.Allocated, &resources); err != nil {
-		return idset.Set{}, err
+	if err := json.Unmarshal(r, &resources); err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
 	}
-	var ranks idset.Set
 	if resources == nil {
-		return ranks, nil
+		return nil, nil
 	}
 	if resources.Version != 1 {
-		return ranks, fmt.Errorf("resources of version %d, want 1", resources.Version)
+		return nil, fmt.Errorf("%s: resources of version %d, want 1", field, resources.Version)
 	}
+	var parts []part
 	for _, entry := range resources.Execution.Lite {
 		if entry.Rank == nil {
-			return idset.Set{}, errors.New("an entry of R_lite has no rank")
+			return nil, fmt.Errorf("%s: an entry of R_lite has no rank", field)
 		}
-		ranks = ranks.Union(*entry.Rank)
+		parts = append(parts, part{*entry.Rank, entry.Children.Cores.Len(), entry.Children.GPUs.Len()})
 	}
-	return ranks, nil
+	return parts, nil
 }

@@ -24,13 +24,22 @@ const (
 	exchangeTime = 10 * time.Second
 )
 
-// handler serves agentapi.PathDrain and agentapi.PathQueue to who knows token.
-func handler(d *Drainer, q Queue, token string) http.Handler {
+// Counter counts nodes, cores and jobs of the instance.
+type Counter interface {
+	Counts(ctx context.Context) (agentapi.Counts, error)
+}
+
+// handler serves the paths of agentapi to who knows token.
+func handler(d *Drainer, q Queue, c Counter, token string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT "+agentapi.PathDrain, answering(d.Drain))
 	mux.HandleFunc("POST "+agentapi.PathQueue, answering(func(ctx context.Context, request agentapi.QueueRequest) (agentapi.QueueReport, error) {
 		return reportQueue(ctx, q, request)
 	}))
+	mux.HandleFunc("GET "+agentapi.PathCounts, func(w http.ResponseWriter, r *http.Request) {
+		counts, err := c.Counts(r.Context())
+		answer(w, counts, err)
+	})
 	return authenticate(token, mux)
 }
 

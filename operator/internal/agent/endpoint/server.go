@@ -26,12 +26,12 @@ type Files struct {
 	TLSCert, TLSKey string
 }
 
-// Serve serves drainer's and queue's instance on listener, with TLS 1.3 and to who knows
+// Serve serves the instance of drainer, queue and counter on listener, with TLS 1.3 and to who knows
 // the token only, until ctx is done. Then waiting requests end with 503, changes that
 // have begun are finished, and Serve returns nil. It closes the listener in any
 // case. What goes wrong with single connections goes to connectionLog; nil: it is
 // of no interest.
-func Serve(ctx context.Context, listener net.Listener, files Files, drainer *Drainer, queue Queue, connectionLog *log.Logger) error {
+func Serve(ctx context.Context, listener net.Listener, files Files, drainer *Drainer, queue Queue, counter Counter, connectionLog *log.Logger) error {
 	defer func() { _ = listener.Close() }()
 	token, err := readToken(files.Token)
 	if err != nil {
@@ -47,7 +47,7 @@ func Serve(ctx context.Context, listener net.Listener, files Files, drainer *Dra
 	requests, endRequests := context.WithCancel(context.Background())
 	defer endRequests()
 	server := &http.Server{
-		Handler: handler(drainer, queue, token),
+		Handler: handler(drainer, queue, counter, token),
 		// No ReadTimeout nor WriteTimeout: a request may wait for long. The handler
 		// sets both where it reads and writes.
 		ReadHeaderTimeout: exchangeTime,

@@ -21,13 +21,14 @@ import (
 
 // served is an endpoint that is being served for a test.
 type served struct {
-	flux   *fakeFlux
-	queue  *fakeQueue
-	token  string
-	url    string
-	client *http.Client
-	stop   context.CancelFunc
-	ended  <-chan error
+	flux    *fakeFlux
+	queue   *fakeQueue
+	counter *fakeCounter
+	token   string
+	url     string
+	client  *http.Client
+	stop    context.CancelFunc
+	ended   <-chan error
 }
 
 func serve(t *testing.T) *served {
@@ -45,10 +46,10 @@ func serve(t *testing.T) *served {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	s := &served{
-		flux: newFakeFlux(), queue: &fakeQueue{}, token: own.Token, url: "https://" + listener.Addr().String(),
+		flux: newFakeFlux(), queue: &fakeQueue{}, counter: &fakeCounter{}, token: own.Token, url: "https://" + listener.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, stop: stop, ended: ended,
 	}
-	go func() { ended <- Serve(ctx, listener, files, NewDrainer(s.flux), s.queue, nil) }()
+	go func() { ended <- Serve(ctx, listener, files, NewDrainer(s.flux), s.queue, s.counter, nil) }()
 	t.Cleanup(func() { stop(); s.client.CloseIdleConnections() })
 	return s
 }
@@ -256,7 +257,7 @@ func TestServeRefusesCredentialsThatLetAnybodyIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = Serve(t.Context(), listener, tt.files, NewDrainer(newFakeFlux()), &fakeQueue{}, nil)
+			err = Serve(t.Context(), listener, tt.files, NewDrainer(newFakeFlux()), &fakeQueue{}, &fakeCounter{}, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Serve() = %v, want an error with %q", err, tt.want)
 			}

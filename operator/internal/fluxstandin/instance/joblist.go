@@ -201,3 +201,15 @@ func (j *Job) Status() string {
 	}
 	return "COMPLETED"
 }
+
+// JobCounts are the numbers of jobs by their state. Source: src/modules/job-list/stats.c.
+func (s *State) JobCounts() map[string]any {
+	states := map[string]int{"depend": 0, "priority": 0, "sched": 0, "run": 0, "cleanup": 0, "inactive": 0}
+	names := map[JobState]string{Depend: "depend", Pending: "sched", Running: "run", Cleanup: "cleanup", Inactive: "inactive"}
+	listed := s.listOrder()
+	for _, job := range listed {
+		states[names[job.State]]++
+	}
+	states["total"] = len(listed)
+	return map[string]any{"job_states": states}
+}

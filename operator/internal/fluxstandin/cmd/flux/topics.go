@@ -13,12 +13,19 @@ import (
 // topics are what is answered once, on the lead. Those of the service "attr" are
 // answered by each broker.
 var topics = map[string]func(*service, *fluxrpc.Request) (any, error){
-	"resource.status":          aboutRanks((*instance.State).ResourceStatus),
-	"resource.sched-status":    aboutRanks((*instance.State).SchedulerStatus),
-	"sched.resource-status":    aboutRanks((*instance.State).SchedulerStatus),
-	"resource.drain":           changing((*instance.State).Drain),
-	"resource.undrain":         changing((*instance.State).Undrain),
-	"job-list.list":            asking((*instance.State).List),
+	"resource.status":       aboutRanks((*instance.State).ResourceStatus),
+	"resource.sched-status": aboutRanks((*instance.State).SchedulerStatus),
+	"sched.resource-status": aboutRanks((*instance.State).SchedulerStatus),
+	"resource.drain":        changing((*instance.State).Drain),
+	"resource.undrain":      changing((*instance.State).Undrain),
+	"job-list.list":         asking((*instance.State).List),
+	"job-list.job-stats": func(v *service, _ *fluxrpc.Request) (any, error) {
+		s, err := v.now()
+		if err != nil {
+			return nil, err
+		}
+		return s.JobCounts(), nil
+	},
 	"job-manager.queue-start":  changing((*instance.State).StartQueue),
 	"job-manager.queue-status": asking((*instance.State).QueueStatus),
 	"job-manager.queue-list":   func(*service, *fluxrpc.Request) (any, error) { return instance.QueueList(), nil },
