@@ -64,6 +64,9 @@ func startAPIServer(bin, dir string) (*envtest.Environment, error) {
 		Disable("disable-admission-plugins").
 		// Stricter than the default: it asks for miniclusters/finalizers.
 		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	if err := aggregate(server, dir); err != nil {
+		return nil, err
+	}
 	env.ControlPlane.Etcd = &envtest.Etcd{Path: filepath.Join(bin, "etcd")}
 	env.ControlPlane.KubectlPath = filepath.Join(bin, "kubectl")
 	if _, err := env.Start(); err != nil {

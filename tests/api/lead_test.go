@@ -96,6 +96,7 @@ func (l *lead) serve(m miniCluster) {
 	}
 	mux.HandleFunc("PUT /v1/drain", known(l.drain))
 	mux.HandleFunc("POST /v1/queue", known(l.tellQueue))
+	mux.HandleFunc("GET /v1/counts", known(l.tellCounts))
 	l.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
@@ -215,6 +216,16 @@ func (l *lead) tellQueue(w http.ResponseWriter, r *http.Request) {
 	}
 	l.hold(r, request.WaitSeconds, func() bool { return request.Known != strconv.Itoa(l.revision) })
 	_ = json.NewEncoder(w).Encode(l.report())
+}
+
+func (l *lead) tellCounts(w http.ResponseWriter, _ *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.queue
+	nodes := map[string]int{"up": d.up, "free": d.up - len(d.busy)}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"nodes": nodes, "cores": nodes, "gpus": map[string]int{}, "jobs": map[string]int{"depend": d.held, "sched": d.pending, "run": d.running},
+	})
 }
 
 // report needs the lock.

@@ -46,6 +46,8 @@ var world struct {
 	version    *version.Version // of the API server
 	kubectl    string
 	kubeconfig string // of an administrator
+	// metricsKubeconfig is that of gopherlocks-metrics.
+	metricsKubeconfig string
 	operators  *operators
 	kubelet    *kubelet
 	auditLog   string
@@ -144,6 +146,9 @@ func inWorld(bin, dir string, run func()) (err error) {
 
 	kubeconfig, err := admitOperator(ctx, env, dir)
 	if err != nil {
+		return err
+	}
+	if world.metricsKubeconfig, err = admitMetrics(ctx, env, dir); err != nil {
 		return err
 	}
 	if world.operators, err = buildOperator(ctx, dir, kubeconfig); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,16 +76,26 @@ func waitForRest(t testing.TB) {
 	}
 }
 
+// scrape reads what a program tells Prometheus.
+func scrape(t testing.TB, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatalf("scrape: %v", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("scrape %s: %s, %v: %s", url, response.Status, err, body)
+	}
+	return string(body)
+}
+
 // reconciliations is how often the operator has reconciled any MiniCluster.
 func reconciliations(t testing.TB) int {
 	t.Helper()
-	response, err := http.Get("http://" + world.operators.current().metricsAddress + "/metrics")
-	if err != nil {
-		t.Fatalf("read the operator's metrics: %v", err)
-	}
-	defer response.Body.Close()
 	sum := 0
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+	for lines := bufio.NewScanner(strings.NewReader(scrape(t, "http://"+world.operators.current().metricsAddress+"/metrics"))); lines.Scan(); {
 		if !strings.HasPrefix(lines.Text(), `controller_runtime_reconcile_total{controller="minicluster"`) {
 			continue
 		}

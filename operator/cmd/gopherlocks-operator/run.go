@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -20,13 +19,15 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
 	"github.com/gopherlocks/gopherlocks/operator/internal/controller"
+	"github.com/gopherlocks/gopherlocks/operator/internal/operatorkey"
+	"github.com/gopherlocks/gopherlocks/operator/internal/restconfig"
 )
 
 const leaseName = "gopherlocks-operator"
 
 // run works until ctx is done.
 func run(ctx context.Context, o options) error {
-	config, err := restConfig(o.kubeconfig)
+	config, err := restconfig.Load(o.kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("set up a client: %w", err)
 	}
-	key, err := loadKey(ctx, direct, o.namespace)
+	key, err := operatorkey.Load(ctx, direct, o.namespace)
 	if err != nil {
 		return err
 	}
@@ -99,22 +100,4 @@ func settingsOf(config *rest.Config, o options) (build.Settings, error) {
 	}
 	settings.Features = build.FeaturesOf(int(version.Major()), int(version.Minor()))
 	return settings, nil
-}
-
-// restConfig returns the way to the API server: by the file, or the pod's own.
-func restConfig(kubeconfig string) (*rest.Config, error) {
-	var config *rest.Config
-	var err error
-	if kubeconfig != "" {
-		config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
-	} else {
-		config, err = rest.InClusterConfig()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find the API server (outside of a pod, give --kubeconfig): %w", err)
-	}
-	// No limit of our own: the API server shares its time fairly (API Priority
-	// and Fairness), and a limit here would delay resizes when many come at once.
-	config.QPS = -1
-	return config, nil
 }

@@ -14,6 +14,7 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 	"github.com/gopherlocks/gopherlocks/operator/internal/drain"
+	"github.com/gopherlocks/gopherlocks/operator/internal/leads"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 	"github.com/gopherlocks/gopherlocks/operator/internal/queue"
 )
@@ -164,7 +165,7 @@ func (r *reconciler) applyNeeded(ctx context.Context, o plan.Observed, p *plan.P
 // nothing.
 func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
 	mc, key := o.MiniCluster, client.ObjectKeyFromObject(o.MiniCluster)
-	known := func() (credentials.Credentials, error) { return deriveCredentials(r.key, mc) }
+	known := func() (credentials.Credentials, error) { return leads.CredentialsOf(r.key, mc) }
 	r.memory.of(mc).drain = p.DrainStatus
 	var drains, queues error
 	if order := p.DrainOrder; order != nil {

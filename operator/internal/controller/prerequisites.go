@@ -19,7 +19,7 @@ import (
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
-	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
+	"github.com/gopherlocks/gopherlocks/operator/internal/leads"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -134,7 +134,7 @@ func (r *reconciler) createSecret(ctx context.Context, o plan.Observed) error {
 	if !build.FluxEnabled(mc) {
 		return nil
 	}
-	c, err := deriveCredentials(r.key, mc)
+	c, err := leads.CredentialsOf(r.key, mc)
 	if err != nil {
 		return err
 	}
@@ -165,10 +165,4 @@ func (r *reconciler) createSecret(ctx context.Context, o plan.Observed) error {
 	}
 	r.memory.of(mc).secretSeen = o.Now
 	return nil
-}
-
-// deriveCredentials returns the MiniCluster's, with a CURVE certificate also where
-// it has one of its user's.
-func deriveCredentials(key []byte, mc *api.MiniCluster) (credentials.Credentials, error) {
-	return credentials.Derive(key, credentials.MiniCluster{Name: mc.Name, UID: string(mc.UID), Created: mc.CreationTimestamp.Time})
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/credentials"
 )
@@ -54,11 +56,19 @@ func (e *StatusError) Error() string { return e.Status + ": " + e.Message }
 // Request is what a lead is told, or asked.
 type Request struct {
 	Method, Path string
-	Body         any
+	// Body is nil for none.
+	Body any
 	// Wait is how long the lead may hold back its answer.
 	Wait time.Duration
 	// Answer is where the answer goes.
 	Answer any
+}
+
+// CredentialsOf returns those of a MiniCluster and its lead, by the operator's key.
+func CredentialsOf(key []byte, mc metav1.Object) (credentials.Credentials, error) {
+	return credentials.Derive(key, credentials.MiniCluster{
+		Name: mc.GetName(), UID: string(mc.GetUID()), Created: mc.GetCreationTimestamp().Time,
+	})
 }
 
 // Lead is the endpoint of one lead. It takes one request at a time.
@@ -124,9 +134,11 @@ func (e *endpoint) Ask(ctx context.Context, r Request) error {
 
 // exchange sends the request and reads the answer, whose code and status are HTTP's.
 func (e *endpoint) exchange(ctx context.Context, r Request) (code int, status string, answer []byte, err error) {
-	body, err := json.Marshal(r.Body)
-	if err != nil {
-		return 0, "", nil, fmt.Errorf("encode the request: %w", err)
+	var body []byte
+	if r.Body != nil {
+		if body, err = json.Marshal(r.Body); err != nil {
+			return 0, "", nil, fmt.Errorf("encode the request: %w", err)
+		}
 	}
 	request, err := http.NewRequestWithContext(ctx, r.Method, "https://"+e.host+r.Path, bytes.NewReader(body))
 	if err != nil {
