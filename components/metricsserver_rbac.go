@@ -10,13 +10,12 @@ import (
 
 // Names of roles and bindings, as in upstream's manifests.
 const (
-	metricsServerRole        = "system:metrics-server"
-	metricsReaderRole        = "system:aggregated-metrics-reader"
-	metricsDelegatorBinding  = "metrics-server:system:auth-delegator"
-	metricsAuthReaderBinding = "metrics-server-auth-reader"
+	metricsServerRole = "system:metrics-server"
+	metricsReaderRole = "system:aggregated-metrics-reader"
 	// These are Kubernetes' own.
 	authDelegatorRole = "system:auth-delegator"
 	authReaderRole    = "extension-apiserver-authentication-reader"
+	authNamespace     = "kube-system"
 )
 
 // What the roles grant; those of Kubernetes' own roles only to be asked about.
@@ -43,20 +42,42 @@ var (
 func metricsServerRBAC(account *part) (roles, bindings []*part) {
 	reader := clusterRolePart(metricsReaderRole, metricsReaderRules)
 	reader.suffix = "-reader"
-	reader.labels = map[string]string{}
-	for _, role := range []string{"view", "edit", "admin"} {
-		reader.labels["rbac.authorization.k8s.io/aggregate-to-"+role] = "true"
-	}
+	reader.labels = aggregateToViewers()
 	server := clusterRolePart(metricsServerRole, metricsServerRules)
 	own := bindingPart("", metricsServerRole, server.Object, account)
 	own.after = append(own.after, server)
-	delegator := bindingPart("", metricsDelegatorBinding,
+	delegator, authReader := authBindings(metricsServerName, account)
+	return []*part{reader, server}, []*part{own, delegator, authReader}
+}
+
+// aggregateToViewers are the labels of a role that everybody has who may view a namespace.
+func aggregateToViewers() map[string]string {
+	labels := map[string]string{}
+	for _, role := range []string{"view", "edit", "admin"} {
+		labels["rbac.authorization.k8s.io/aggregate-to-"+role] = "true"
+	}
+	return labels
+}
+
+// authBindings let an API that the API server asks on behalf of others know who they are,
+// and ask what they may. The names are those of upstream's metrics-server.
+func authBindings(name string, account *part) (delegator, reader *part) {
+	delegator = bindingPart("", name+":system:auth-delegator",
 		declared.Object{Resource: declared.ClusterRoles, Name: authDelegatorRole, Rules: authDelegatorRules}, account)
 	delegator.suffix = "-auth-delegator"
-	authReader := bindingPart(metricsServerNamespace, metricsAuthReaderBinding,
-		declared.Object{Resource: declared.Roles, Namespace: metricsServerNamespace, Name: authReaderRole, Rules: authReaderRules}, account)
-	authReader.suffix = "-auth-reader"
-	return []*part{reader, server}, []*part{own, delegator, authReader}
+	reader = bindingPart(authNamespace, name+"-auth-reader",
+		declared.Object{Resource: declared.Roles, Namespace: authNamespace, Name: authReaderRole, Rules: authReaderRules}, account)
+	reader.suffix = "-auth-reader"
+	return delegator, reader
+}
+
+func rolePart(namespace, name string, rules []rbac.PolicyRule) *part {
+	return &part{
+		Object: declared.Object{Resource: declared.Roles, Namespace: namespace, Name: name, Rules: rules},
+		declare: func(c child) (pulumi.Resource, error) {
+			return rbacv1.NewRole(c.ctx, c.name, &rbacv1.RoleArgs{Metadata: c.meta, Rules: policyRules(rules)}, c.opts...)
+		},
+	}
 }
 
 func clusterRolePart(name string, rules []rbac.PolicyRule) *part {
@@ -75,11 +96,15 @@ func policyRule(group string, resources []string, verbs ...string) rbac.PolicyRu
 // policyRules are Kubernetes' rules as Pulumi's.
 func policyRules(rules []rbac.PolicyRule) (all rbacv1.PolicyRuleArray) {
 	for _, rule := range rules {
-		all = append(all, rbacv1.PolicyRuleArgs{
+		args := rbacv1.PolicyRuleArgs{
 			ApiGroups: pulumi.ToStringArray(rule.APIGroups),
 			Resources: pulumi.ToStringArray(rule.Resources),
 			Verbs:     pulumi.ToStringArray(rule.Verbs),
-		})
+		}
+		if len(rule.ResourceNames) > 0 {
+			args.ResourceNames = pulumi.ToStringArray(rule.ResourceNames)
+		}
+		all = append(all, args)
 	}
 	return all
 }

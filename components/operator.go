@@ -50,7 +50,12 @@ type OperatorArgs struct {
 // Operator is the MiniCluster CRD and the operator that acts on it.
 type Operator struct {
 	pulumi.ResourceState
+	parts []pulumi.Resource
 }
+
+// Parts are what others wait for who need the operator. To depend on the component is not
+// enough: Pulumi's SDK may not know its children yet when it is asked for them.
+func (o *Operator) Parts() []pulumi.Resource { return o.parts }
 
 // NewOperator installs the CRD and the operator, with the permissions that the
 // operator's code declares, and waits until the operator is up.
@@ -70,6 +75,9 @@ func NewOperator(ctx *pulumi.Context, name string, args OperatorArgs, opts ...pu
 	}
 	if err := declareParts(ctx, name, parts, pulumi.Parent(o)); err != nil {
 		return nil, fmt.Errorf("operator: %w", err)
+	}
+	for _, part := range parts {
+		o.parts = append(o.parts, part.made)
 	}
 	return o, ctx.RegisterResourceOutputs(o, pulumi.Map{"namespace": pulumi.String(OperatorNamespace)})
 }

@@ -79,6 +79,8 @@ func read(get func(key string) string, given []string, emptyPassphrase bool) (Se
 		AgentImage:         p.text(p.key("agentImage")),
 		MetricsServer:      p.metrics(p.key("metricsServer")),
 		MetricsServerImage: p.text(p.key("metricsServerImage")),
+		QueueMetrics:       p.boolean(p.key("queueMetrics")),
+		QueueMetricsImage:  p.text(p.key("queueMetricsImage")),
 
 		ImagePullSecret:     components.Literal(own.ImagePullSecret),
 		RegistryCredentials: credentials,

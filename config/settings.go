@@ -27,6 +27,9 @@ type Settings struct {
 	AgentImage         string
 	MetricsServer      preflight.Metrics
 	MetricsServerImage string
+	// QueueMetrics says that the queue's numbers are served to others' autoscalers.
+	QueueMetrics      bool
+	QueueMetricsImage string
 
 	// ImagePullSecret is the Secret that the operator's own images are pulled with,
 	// and those of MiniClusters that do not say otherwise; empty for none.

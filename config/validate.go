@@ -97,10 +97,13 @@ func checkKind(s Settings) (errs []error) {
 // checkOperatorImages asks for references of the images that only a cluster of
 // this machine can be given from here.
 func checkOperatorImages(s Settings) (errs []error) {
-	for _, image := range []struct{ key, reference string }{
-		{"operatorImage", s.OperatorImage}, {"agentImage", s.AgentImage},
+	for _, image := range []struct {
+		key, reference string
+		needed         bool
+	}{
+		{"operatorImage", s.OperatorImage, true}, {"agentImage", s.AgentImage, true}, {"queueMetricsImage", s.QueueMetricsImage, s.QueueMetrics},
 	} {
-		if image.reference == "" {
+		if image.needed && image.reference == "" {
 			errs = append(errs, invalid(image.key, notSetOnExisting))
 		}
 	}

@@ -30,6 +30,9 @@ func desiredOf(s config.Settings, stack string) (preflight.Desired, error) {
 		return d, err
 	}
 	d.MetricsServer = metricsServerArgs(s, stack).Objects()
+	if s.QueueMetrics {
+		d.Objects = append(d.Objects, queueMetricsArgs(s, stack).Objects()...)
+	}
 	for _, name := range namespacesOf(s.MiniClusters) {
 		d.Objects = append(d.Objects, declared.Object{Resource: declared.Namespaces, Name: name})
 		d.Objects = append(d.Objects, pullArgs(s, stack).Objects(name)...)

@@ -60,6 +60,11 @@ func New(ctx *pulumi.Context, s config.Settings) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.QueueMetrics {
+		if err = newQueueMetrics(ctx, s, target, cluster, operator); err != nil {
+			return nil, err
+		}
+	}
 	miniClusters, err := newMiniClusters(ctx, s, target, cluster, operator)
 	if err != nil {
 		return nil, err
@@ -132,10 +137,25 @@ func newOperator(ctx *pulumi.Context, s config.Settings, t target, cluster *comp
 	return components.NewOperator(ctx, "operator", args, cluster.ResourceOptions()...)
 }
 
+// newQueueMetrics needs the operator's namespace and key.
+func newQueueMetrics(ctx *pulumi.Context, s config.Settings, t target, cluster *components.Cluster, operator *components.Operator) error {
+	args := queueMetricsArgs(s, t.stack)
+	var err error
+	if args.Image, err = imageOf(ctx, cluster, s.QueueMetricsImage, "metrics", "gopherlocks-metrics"); err != nil {
+		return err
+	}
+	_, err = components.NewQueueMetrics(ctx, "queue-metrics", args, append(cluster.ResourceOptions(), pulumi.DependsOn(operator.Parts()))...)
+	return err
+}
+
 // metricsServerArgs are those that can be known before anything is declared, as those of
 // the other components.
 func metricsServerArgs(s config.Settings, stack string) components.MetricsServerArgs {
 	return components.MetricsServerArgs{Pull: pullArgs(s, stack), Stack: stack}
+}
+
+func queueMetricsArgs(s config.Settings, stack string) components.QueueMetricsArgs {
+	return components.QueueMetricsArgs{Pull: pullArgs(s, stack), Stack: stack}
 }
 
 func operatorArgs(s config.Settings, stack string) components.OperatorArgs {

@@ -20,11 +20,11 @@ func newMiniClusters(ctx *pulumi.Context, s config.Settings, t target, cluster *
 	before := map[string][]pulumi.Resource{} // by namespace
 	for _, name := range namespacesOf(s.MiniClusters) {
 		// With the operator gone, a namespace that holds others' MiniClusters would never go.
-		made, err := newNamespace(ctx, name, s, t, append(cluster.ResourceOptions(), pulumi.DependsOn([]pulumi.Resource{operator})))
+		made, err := newNamespace(ctx, name, s, t, append(cluster.ResourceOptions(), pulumi.DependsOn(operator.Parts())))
 		if err != nil {
 			return nil, err
 		}
-		before[name] = append(made, operator)
+		before[name] = append(made, operator.Parts()...)
 	}
 	var all []*components.MiniCluster
 	var demoWorkload pulumi.StringInput // one image for all that have none of their own

@@ -57,6 +57,7 @@ func (t *tree) catalogue(v versions, plan plan) []module {
 		programs: []program{
 			{name: "pulumi-resource-gopherlocks", pkg: "./provider/cmd/pulumi-resource-gopherlocks"},
 			{name: "gopherlocks-operator", pkg: "./operator/cmd/gopherlocks-operator"},
+			{name: "gopherlocks-metrics", pkg: "./operator/cmd/gopherlocks-metrics"},
 			{name: "gopherlocks-agent", pkg: "./operator/cmd/gopherlocks-agent"},
 			{name: "gopherlocks-demo-workload", pkg: "./demo/cmd/gopherlocks-demo-workload"},
 			{name: "gopherlocks-demo", pkg: "./demo/cmd/gopherlocks-demo"},

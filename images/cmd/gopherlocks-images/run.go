@@ -28,6 +28,7 @@ var programs = []struct {
 }{
 	{"github.com/gopherlocks/gopherlocks/operator/cmd/gopherlocks-operator", "Operator of elastic MiniClusters", "operatorImage"},
 	{"github.com/gopherlocks/gopherlocks/operator/cmd/gopherlocks-agent", "Agent in the pods of a MiniCluster's ranks", "agentImage"},
+	{"github.com/gopherlocks/gopherlocks/operator/cmd/gopherlocks-metrics", "Metrics of the queue, for autoscalers", "queueMetricsImage"},
 	{"github.com/gopherlocks/gopherlocks/demo/cmd/gopherlocks-demo-workload", "Elastic workload of the demo", "image"},
 }
 
