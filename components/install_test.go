@@ -59,6 +59,33 @@ func TestMetricsServerIsServedAsAnAPI(t *testing.T) {
 	}
 }
 
+// TestQueueMetricsAreServedAsAnAPI, to the autoscaler of Kubernetes too, and may read the
+// operator's key and no other Secret.
+func TestQueueMetricsAreServedAsAnAPI(t *testing.T) {
+	r := componentstest.Declare(t, func(ctx *pulumi.Context) error {
+		_, err := NewQueueMetrics(ctx, "queue-metrics", QueueMetricsArgs{Image: pulumi.String("image")})
+		return err
+	})
+	r.Get(t, "gopherlocks:components:QueueMetrics", "queue-metrics").Want(t, map[string]any{"image": "image"})
+	r.Get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "queue-metrics").Want(t, map[string]any{
+		"metadata.name": "v1beta2.custom.metrics.k8s.io", "spec.service.name": QueueMetricsName, "spec.service.namespace": OperatorNamespace,
+	})
+	key := r.Get(t, "kubernetes:rbac.authorization.k8s.io/v1:Role", "queue-metrics-key")
+	key.Want(t, map[string]any{"metadata.namespace": OperatorNamespace})
+	rules := key.At("rules").([]any)
+	if rule := rules[0].(map[string]any); len(rules) != 1 || rule["resourceNames"].([]any)[0] != "gopherlocks-operator-key" {
+		t.Errorf("rules of the key: %v", rules)
+	}
+	subject := r.Get(t, "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding", "queue-metrics-reader").At("subjects").([]any)[0].(map[string]any)
+	if subject["name"] != "horizontal-pod-autoscaler" || subject["namespace"] != "kube-system" {
+		t.Errorf("the metrics are read by %v", subject)
+	}
+	container := r.Get(t, "kubernetes:apps/v1:Deployment", "queue-metrics").At("spec.template.spec.containers").([]any)[0].(map[string]any)
+	if container["image"] != "image" {
+		t.Errorf("container = %v", container)
+	}
+}
+
 func TestProgramsWithoutImagesAreRefused(t *testing.T) {
 	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
 		_, err := NewOperator(ctx, "operator", OperatorArgs{Image: pulumi.String("image")})
@@ -68,6 +95,10 @@ func TestProgramsWithoutImagesAreRefused(t *testing.T) {
 		_, err := NewMetricsServer(ctx, "metrics", MetricsServerArgs{})
 		return err
 	}, "metrics-server: image is not set")
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := NewQueueMetrics(ctx, "queue-metrics", QueueMetricsArgs{})
+		return err
+	}, "queue metrics: image is not set")
 }
 
 func TestManifestWithoutANameIsRefused(t *testing.T) {

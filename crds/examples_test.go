@@ -71,12 +71,12 @@ func TestExamplesFitTogether(t *testing.T) {
 					var hpa autoscalingv1.HorizontalPodAutoscaler
 					mustDecode(t, document, &hpa)
 					target := hpa.Spec.ScaleTargetRef
-					autoscalers = append(autoscalers, autoscaler{target.APIVersion, target.Kind, target.Name, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas})
+					autoscalers = append(autoscalers, autoscaler{target.APIVersion, target.Kind, target.Name, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas, true})
 				case metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"}:
 					var hpa autoscalingv2.HorizontalPodAutoscaler
 					mustDecode(t, document, &hpa)
 					target := hpa.Spec.ScaleTargetRef
-					autoscalers = append(autoscalers, autoscaler{target.APIVersion, target.Kind, target.Name, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas})
+					autoscalers = append(autoscalers, autoscaler{target.APIVersion, target.Kind, target.Name, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas, hpa.Spec.Metrics[0].Object == nil})
 				default:
 					t.Errorf("unexpected object %+v", kind)
 				}
@@ -111,6 +111,8 @@ func TestExamplesAreListed(t *testing.T) {
 type autoscaler struct {
 	apiVersion, kind, name   string
 	minReplicas, maxReplicas int32
+	// measuresUse says that it goes by how much of their request the containers use.
+	measuresUse bool
 }
 
 func (a autoscaler) checkFor(t *testing.T, m api.MiniCluster) {
@@ -122,7 +124,7 @@ func (a autoscaler) checkFor(t *testing.T, m api.MiniCluster) {
 	for _, v := range bounds.CheckReplicas(sizes, int(a.minReplicas), int(a.maxReplicas)) {
 		t.Error(v)
 	}
-	if m.Spec.Containers[0].Resources.Requests.Cpu().IsZero() {
+	if a.measuresUse && m.Spec.Containers[0].Resources.Requests.Cpu().IsZero() {
 		t.Error("the container requests no CPU to measure its use by")
 	}
 }

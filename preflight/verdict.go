@@ -193,10 +193,14 @@ func checkObjects(want Desired, f Facts, objects []declared.Object) (found []Pro
 			whose = "is of the stack " + owner.Stack
 		}
 		kind := Permission{Resource: o.Resource}.what()
+		name, in, remedy := o.Name, "", "Remove it"
+		if o.Namespace != "" {
+			name, in, remedy = o.Namespace+"/"+o.Name, "-n "+o.Namespace+" ", "Take another name, remove it"
+		}
 		found = append(found, Problem{ReasonObjectExists, fmt.Sprintf(
-			"%s %s/%s is there already and %s: an update would change it, and pulumi destroy delete it. Take another name, remove it, or "+
-				"let this stack have it: kubectl annotate --overwrite -n %s %s %s %s=%s",
-			kind, o.Namespace, o.Name, whose, o.Namespace, kind, o.Name, declared.AnnotationStack, want.Stack)})
+			"%s %s is there already and %s: an update would change it, and pulumi destroy delete it. %s, or "+
+				"let this stack have it: kubectl annotate --overwrite %s%s %s %s=%s",
+			kind, name, whose, remedy, in, kind, o.Name, declared.AnnotationStack, want.Stack)})
 	}
 	return found
 }
