@@ -19,7 +19,7 @@ FUZZTIME  ?= 30s
 # cluster that it holds may be one that the stack is about to leave.
 HAS_ENGINE := grep -qs dockerHost .gopherlocks/kind.json
 
-.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo demo-queue images versions release test test-clusters test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview bench-flux soak fuzz verify generate lint
+.PHONY: help up destroy plan cluster tools packages programs tools-kind tools-tests env demo demo-queue images versions release test test-clusters test-unit test-oldest test-node test-kind test-e2e test-flux bench bench-preview bench-reaction bench-flux soak fuzz verify generate lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -92,7 +92,7 @@ release: ## Check that this commit can be released, and say how (docs/releasing.
 
 # Their clusters and API servers are made of programs of this machine, whatever the
 # stack's cluster is.
-test test-clusters test-unit test-oldest test-node test-e2e bench bench-preview bench-flux soak: export GOPHERLOCKS_CLUSTER := embedded
+test test-clusters test-unit test-oldest test-node test-e2e bench bench-preview bench-reaction bench-flux soak: export GOPHERLOCKS_CLUSTER := embedded
 
 # Also for a user who can make no cluster: tests of clusters are skipped then.
 tools-tests:
@@ -145,6 +145,9 @@ bench: tools-tests ## Compare MiniClusters with bare Jobs (docs/benchmarks.md)
 
 bench-preview: tools-tests ## Compare the preview of a resize with one of nothing, on a cluster of its own
 	@$(WITH_ENV) $(GO) test -timeout 20m -run '^$$' -bench Preview -benchtime 1x ./tests/e2e
+
+bench-reaction: tools-tests ## Measure how soon the size follows the queue, and beside it an HPA on the queue's metrics
+	@$(WITH_ENV) $(GO) test -timeout 30m -run '^$$' -bench Reaction -benchtime 1x ./tests/e2e
 
 # Each drain makes the next one dearer for the brokers, so that both ways make as many. A
 # round at rest is a minute.

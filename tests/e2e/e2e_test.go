@@ -248,7 +248,7 @@ func (w *workspace) scale(t *testing.T, size int) {
 	w.run(t, "kubectl", "scale", "minicluster", cluster, "-n", namespace, "--replicas="+strconv.Itoa(size))
 }
 
-func (w *workspace) miniCluster(t *testing.T) v1alpha2.MiniCluster {
+func (w *workspace) miniCluster(t testing.TB) v1alpha2.MiniCluster {
 	t.Helper()
 	var m v1alpha2.MiniCluster
 	w.get(t, &m, "minicluster", cluster, "-n", namespace)

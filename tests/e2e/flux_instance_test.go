@@ -34,7 +34,7 @@ type fluxInstance struct {
 func (w *workspace) programsDir() string { return filepath.Join(filepath.Dir(w.dir), "programs") }
 
 // buildPrograms builds what runs in the ranks.
-func (w *workspace) buildPrograms(t *testing.T) {
+func (w *workspace) buildPrograms(t testing.TB) {
 	t.Helper()
 	for program, source := range map[string]string{
 		"flux":  "./operator/internal/fluxstandin/cmd/flux",
@@ -45,14 +45,14 @@ func (w *workspace) buildPrograms(t *testing.T) {
 }
 
 // applyFlux makes a MiniCluster of the spec, to which it adds image and programs.
-func (w *workspace) applyFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) fluxInstance {
+func (w *workspace) applyFlux(t testing.TB, name string, spec v1alpha2.MiniClusterSpec) fluxInstance {
 	t.Helper()
 	w.run(t, "kubectl", "apply", "-f", w.writeFlux(t, name, spec))
 	return fluxInstance{w, name}
 }
 
 // writeFlux writes the manifest of such a MiniCluster, and returns the file's path.
-func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClusterSpec) string {
+func (w *workspace) writeFlux(t testing.TB, name string, spec v1alpha2.MiniClusterSpec) string {
 	t.Helper()
 	m := standin.MiniCluster(namespace, name, spec, standin.Place{
 		Image:    w.miniCluster(t).Spec.Containers[0].Image,
@@ -71,13 +71,13 @@ func (w *workspace) writeFlux(t *testing.T, name string, spec v1alpha2.MiniClust
 }
 
 // remove deletes the MiniCluster and waits for the end of its pods.
-func (f fluxInstance) remove(t *testing.T) {
+func (f fluxInstance) remove(t testing.TB) {
 	t.Helper()
 	f.w.run(t, "kubectl", "delete", "minicluster", f.name, "-n", namespace)
 	f.w.run(t, "kubectl", "wait", "pods", "-n", namespace, "-l", v1alpha2.LabelMiniCluster+"="+f.name, "--for=delete", "--timeout=60s")
 }
 
-func (f fluxInstance) miniCluster(t *testing.T) v1alpha2.MiniCluster {
+func (f fluxInstance) miniCluster(t testing.TB) v1alpha2.MiniCluster {
 	t.Helper()
 	var m v1alpha2.MiniCluster
 	f.w.get(t, &m, "minicluster", f.name, "-n", namespace)
@@ -85,7 +85,7 @@ func (f fluxInstance) miniCluster(t *testing.T) v1alpha2.MiniCluster {
 }
 
 // condition is one of the MiniCluster's conditions, or an empty one.
-func (f fluxInstance) condition(t *testing.T, conditionType string) metav1.Condition {
+func (f fluxInstance) condition(t testing.TB, conditionType string) metav1.Condition {
 	t.Helper()
 	if c := meta.FindStatusCondition(f.miniCluster(t).Status.Conditions, conditionType); c != nil {
 		return *c
@@ -94,7 +94,7 @@ func (f fluxInstance) condition(t *testing.T, conditionType string) metav1.Condi
 }
 
 // pod is the pod of a rank that does not end, or an empty one.
-func (f fluxInstance) pod(t *testing.T, rank int) corev1.Pod {
+func (f fluxInstance) pod(t testing.TB, rank int) corev1.Pod {
 	t.Helper()
 	var pods corev1.PodList
 	f.w.get(t, &pods, "pods", "-n", namespace, "-l", fmt.Sprintf("job-name=%s,batch.kubernetes.io/job-completion-index=%d", f.name, rank))
@@ -106,14 +106,14 @@ func (f fluxInstance) pod(t *testing.T, rank int) corev1.Pod {
 	return corev1.Pod{}
 }
 
-func (f fluxInstance) scale(t *testing.T, size int) {
+func (f fluxInstance) scale(t testing.TB, size int) {
 	t.Helper()
 	f.w.run(t, "kubectl", "scale", "minicluster", f.name, "-n", namespace, fmt.Sprintf("--replicas=%d", size))
 }
 
 // waitForSize waits until so many ranks, and no others, are part of the instance
 // and take jobs.
-func (f fluxInstance) waitForSize(t *testing.T, size int32) {
+func (f fluxInstance) waitForSize(t testing.TB, size int32) {
 	t.Helper()
 	eventually(t, time.Minute, func() string {
 		m := f.miniCluster(t)
@@ -132,7 +132,7 @@ func (fluxInstance) conditionReason(m v1alpha2.MiniCluster) string {
 }
 
 // exec runs a command in the pod of the lead, like a user who enters it.
-func (f fluxInstance) exec(t *testing.T, command ...string) (out, errOut string, err error) {
+func (f fluxInstance) exec(t testing.TB, command ...string) (out, errOut string, err error) {
 	t.Helper()
 	return f.w.try("kubectl", append([]string{
 		"exec", "-n", namespace, f.pod(t, 0).Name, "--", "env", "FLUX_URI=" + brokerURI,
@@ -140,7 +140,7 @@ func (f fluxInstance) exec(t *testing.T, command ...string) (out, errOut string,
 }
 
 // flux runs a command of Flux, which must succeed, and returns its output.
-func (f fluxInstance) flux(t *testing.T, args ...string) string {
+func (f fluxInstance) flux(t testing.TB, args ...string) string {
 	t.Helper()
 	out, errOut, err := f.exec(t, append([]string{"flux"}, args...)...)
 	if err != nil {
@@ -151,7 +151,7 @@ func (f fluxInstance) flux(t *testing.T, args ...string) string {
 
 // differs says how the output of a command of Flux differs from what is wanted,
 // or nothing.
-func (f fluxInstance) differs(t *testing.T, want string, args ...string) string {
+func (f fluxInstance) differs(t testing.TB, want string, args ...string) string {
 	t.Helper()
 	out, errOut, err := f.exec(t, append([]string{"flux"}, args...)...)
 	if out = strings.TrimSpace(out); err == nil && out == want {
@@ -161,7 +161,7 @@ func (f fluxInstance) differs(t *testing.T, want string, args ...string) string 
 }
 
 // await waits until a command of Flux prints what is wanted.
-func (f fluxInstance) await(t *testing.T, want string, args ...string) {
+func (f fluxInstance) await(t testing.TB, want string, args ...string) {
 	t.Helper()
 	eventually(t, time.Minute, func() string { return f.differs(t, want, args...) })
 }
@@ -174,7 +174,7 @@ type heldJob struct {
 
 // submitHeld submits a job with a task on each of so many ranks, and waits until
 // it runs.
-func (f fluxInstance) submitHeld(t *testing.T, ranks int) heldJob {
+func (f fluxInstance) submitHeld(t testing.TB, ranks int) heldJob {
 	t.Helper()
 	job := f.queueHeld(t, fmt.Sprintf("-N%d", ranks))
 	f.await(t, job.id+" RUN", "jobs", "-n", "-o", "{id} {status}")
@@ -182,7 +182,7 @@ func (f fluxInstance) submitHeld(t *testing.T, ranks int) heldJob {
 }
 
 // queueHeld submits such a job, with options of "flux submit", without waiting.
-func (f fluxInstance) queueHeld(t *testing.T, options ...string) heldJob {
+func (f fluxInstance) queueHeld(t testing.TB, options ...string) heldJob {
 	t.Helper()
 	key := fmt.Sprintf("release-%d", time.Now().UnixNano())
 	command := []string{"sh", "-c", "until [ -e " + standin.Mounted + "/" + key + " ]; do sleep 0.1; done"}
@@ -191,7 +191,7 @@ func (f fluxInstance) queueHeld(t *testing.T, options ...string) heldJob {
 }
 
 // release lets the job end.
-func (j heldJob) release(t *testing.T) {
+func (j heldJob) release(t testing.TB) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(j.f.w.programsDir(), j.key), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func (j heldJob) release(t *testing.T) {
 }
 
 // mustComplete waits for the end of a job, which must be a success.
-func (f fluxInstance) mustComplete(t *testing.T, id string) {
+func (f fluxInstance) mustComplete(t testing.TB, id string) {
 	t.Helper()
 	eventually(t, time.Minute, func() string {
 		for line := range strings.Lines(f.flux(t, "jobs", "-a", "-n", "-o", "{id} {status}")) {

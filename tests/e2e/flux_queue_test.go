@@ -73,7 +73,7 @@ func testFluxScalesByQueue(t *testing.T, w *workspace) {
 }
 
 // queueAutoscaler is the file of the HPA of examples/queue-metrics.yaml, for a MiniCluster.
-func (w *workspace) queueAutoscaler(t *testing.T, name string) string {
+func (w *workspace) queueAutoscaler(t testing.TB, name string) string {
 	t.Helper()
 	example, err := os.ReadFile(filepath.Join(w.dir, "examples/queue-metrics.yaml"))
 	if err != nil {
@@ -91,7 +91,7 @@ func (w *workspace) queueAutoscaler(t *testing.T, name string) string {
 }
 
 // awaitQueue waits until the status tells of such a queue, and says why.
-func (f fluxInstance) awaitQueue(t *testing.T, want v1alpha2.QueueStatus) {
+func (f fluxInstance) awaitQueue(t testing.TB, want v1alpha2.QueueStatus) {
 	t.Helper()
 	eventually(t, 30*time.Second, func() string {
 		got := f.miniCluster(t).Status.Queue

@@ -129,7 +129,7 @@ func (w *workspace) get(t testing.TB, into any, args ...string) {
 
 // eventually waits until condition returns "". Otherwise condition says what is
 // missing.
-func eventually(t *testing.T, limit time.Duration, condition func() string) {
+func eventually(t testing.TB, limit time.Duration, condition func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
