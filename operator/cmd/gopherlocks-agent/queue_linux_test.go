@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,29 @@ func TestGrowthInAShrinkUndrains(t *testing.T) {
 	lead.awaitStatus(job.id, "COMPLETED")
 	lead.awaitStatus(next, "COMPLETED")
 	s.awaitSizes(4, 2, 3, 4, 1)
+}
+
+// TestMaximumChangesUnderRunningJobs: Flux knows more hosts than the maximum. A job above it
+// waits and is told of, and runs when the maximum is raised. No broker restarts.
+func TestMaximumChangesUnderRunningJobs(t *testing.T) {
+	s := newScaled(t, 6, shortIdleTime, true)
+	lead := s.lead()
+	s.changeMaximum(4)
+	running := lead.submitHeld("-N1")
+	lead.awaitStatus(running.id, "RUN")
+	large := lead.ask("submit", "-N5", "true")
+	s.awaitReport("a job that is too large", func(r agentapi.QueueReport) bool {
+		return r.TooLargeCount == 1 && strings.HasPrefix(r.TooLarge[0].Why, "needs 5 ranks") && r.Pending == 0 && r.Running == 1
+	})
+	s.awaitSizes()
+	s.changeMaximum(6)
+	lead.awaitStatus(large, "COMPLETED")
+	if stops := s.seen().stops; len(stops) > 0 {
+		t.Errorf("pods were stopped: %v", stops)
+	}
+	s.release(running)
+	lead.awaitStatus(running.id, "COMPLETED")
+	s.awaitSizes(6, 1)
 }
 
 // reactions is the number of submits whose reaction is measured.

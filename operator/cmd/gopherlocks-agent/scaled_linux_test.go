@@ -99,6 +99,15 @@ func (s *scaled) setMax(size int32) {
 	s.notify()
 }
 
+// changeMaximum is the same, and the operator asks the lead with it from then on.
+func (s *scaled) changeMaximum(size int32) {
+	s.stopOperator()
+	s.mu.Lock()
+	s.policy.Max, s.ledger.policy.Max, s.maxSize = size, size, size
+	s.mu.Unlock()
+	s.startOperator()
+}
+
 func (s *scaled) notify() {
 	select {
 	case s.changed <- struct{}{}:
