@@ -151,10 +151,11 @@ bench-reaction: tools-tests ## Measure how soon the size follows the queue, and 
 
 # Each drain makes the next one dearer for the brokers, so that both ways make as many. A
 # round at rest is a minute.
-bench-flux: ## What questions to Flux cost, with the real one on PATH (docs/benchmarks.md)
+bench-flux: ## What questions to Flux and a high ceiling cost, with the real one on PATH (docs/benchmarks.md)
 	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench Look -benchtime 10s ./operator/internal/fluxinstance
 	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench Drain -benchtime 20x ./operator/internal/fluxinstance
 	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench AtRest -benchtime 1x ./operator/internal/fluxinstance
+	@FLUX_TEST_REAL=1 $(GO) test -timeout 20m -run '^$$' -bench Ceiling -benchtime 1x ./operator/cmd/gopherlocks-agent
 
 soak: tools-tests ## Resize a MiniCluster 100 times among accidents, have 300 jobs choose its size, and kill `pulumi up` 20 and on kind 10 times (docs/soak.md)
 	@$(WITH_ENV) GOPHERLOCKS_SOAK=$${GOPHERLOCKS_SOAK:-100} $(GO) test -timeout 60m -v -run '^TestSoak$$' ./tests/api

@@ -57,7 +57,7 @@ var agentProgram = sync.OnceValues(func() (string, error) {
 
 // miniCluster is a MiniCluster whose pods a test starts and ends.
 type miniCluster struct {
-	t       *testing.T
+	t       testing.TB
 	pods    *podstandin.Pods
 	flux    string
 	program string
@@ -80,7 +80,7 @@ type rank struct {
 
 // newMiniCluster makes a MiniCluster of the operator's own configuration, with a
 // maximum and a ceiling of four ranks and the changes of change. Its pods are not started.
-func newMiniCluster(t *testing.T, change func(*agentapi.Config)) *miniCluster {
+func newMiniCluster(t testing.TB, change func(*agentapi.Config)) *miniCluster {
 	t.Helper()
 	const name = "x"
 	m := &miniCluster{t: t, flux: fluxstandin.Flux(t), pods: podstandin.New(t, name), shared: t.TempDir(), maxSize: 4}

@@ -32,7 +32,7 @@ func podAddress(number int) string { return fmt.Sprintf("10.77.%d.%d", number>>8
 
 // Pods are the pods of one MiniCluster.
 type Pods struct {
-	t       *testing.T
+	t       testing.TB
 	service string
 	// folder holds a folder per pod, and hosts, which is the /etc/hosts of all.
 	folder string
@@ -48,7 +48,7 @@ type Pods struct {
 
 // New makes a network for the pods of a headless Service. All pods end with the
 // test. It skips the test for users who may not make namespaces.
-func New(t *testing.T, service string) *Pods {
+func New(t testing.TB, service string) *Pods {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("pods are made of namespaces, which takes root")

@@ -33,7 +33,7 @@ type Spec struct {
 
 // Pod is a pod that was started.
 type Pod struct {
-	t      *testing.T
+	t      testing.TB
 	pods   *Pods
 	host   string
 	folder string
