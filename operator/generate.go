@@ -15,4 +15,4 @@ package operator
 //go:generate go tool controller-gen object crd:crdVersions=v1 paths=./api/... output:crd:dir=../crds
 //go:generate go run ./internal/insertrules -from api/v1alpha2 ../crds/flux-framework.org_miniclusters.yaml
 //go:generate go run ../crds/serveversion -as v1alpha1 ../crds/flux-framework.org_miniclusters.yaml
-//go:generate go tool controller-gen rbac:roleName=gopherlocks-operator paths=./... output:rbac:dir=rbac
+//go:generate go tool controller-gen rbac:roleName=gopherlocks-operator paths=./internal/... output:rbac:dir=rbac

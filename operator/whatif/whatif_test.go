@@ -48,7 +48,7 @@ func TestPredictTellsWhichRanksComeAndGo(t *testing.T) {
 		}, 2, "", "2", 0, false},
 		{"another minimum", func(s *api.MiniClusterSpec) { s.MinSize = 2 }, 3, "", "", 0, false},
 		{"another maximum", func(s *api.MiniClusterSpec) { s.MaxSize = 6 }, 3, "", "", 0, false},
-		{"a maximum above the ceiling", func(s *api.MiniClusterSpec) { s.MaxSize = 1025 }, 3, "", "", 0, true},
+		{"a maximum above the ceiling", func(s *api.MiniClusterSpec) { s.MaxSize = 65 }, 3, "", "", 0, true},
 		{"another image, and another size", func(s *api.MiniClusterSpec) { s.Size, s.Containers[0].Image = 2, "newer" }, 2, "", "", 0, true},
 		{"the default that the API server fills in", func(s *api.MiniClusterSpec) { s.Tasks = nil }, 3, "", "", 0, false},
 	}

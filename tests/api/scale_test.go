@@ -123,8 +123,8 @@ func TestMaximumChangesUnderRunningRanks(t *testing.T) {
 		return nil
 	})
 	m.waitForSize(3)
-	if got := m.job().Annotations[api.AnnotationCeiling]; got != "1024" {
-		t.Errorf("the ceiling is %s, want 1024", got)
+	if got := m.job().Annotations[api.AnnotationCeiling]; got != "64" {
+		t.Errorf("the ceiling is %s, want 64", got)
 	}
 }
 

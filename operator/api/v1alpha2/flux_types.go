@@ -110,8 +110,8 @@ type Flux struct {
 
 	// ceiling is the largest maxSize that needs no restart: the number of hosts that
 	// Flux is told of when the lead starts. Those without a rank count as down. Default:
-	// 1024, or the next power of two from maxSize on; without maxSize, and with a topology,
-	// the maximum.
+	// twice maxSize, at least 64; without maxSize, and with a tree as topology, the maximum.
+	// With Fluxion the lead takes some 10 kB for each core of each host.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -55,8 +55,8 @@ type scaledPod struct {
 	neededAt time.Time
 }
 
-// ceiling is what the operator gives a MiniCluster with maxSize: see build.Ceiling.
-const ceiling = 1024
+// ceiling is what the operator gives a small MiniCluster: see build.Ceiling.
+const ceiling = 64
 
 // newScaled makes a MiniCluster of one rank, which is up, and an operator that scales it.
 func newScaled(t *testing.T, maxSize int32, idleTime time.Duration, hasPods bool) *scaled {

@@ -10,8 +10,9 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 )
 
-// defaultCeiling is the ceiling of a MiniCluster whose maxSize is not larger.
-const defaultCeiling = 1024
+// leastCeiling is the lowest that is chosen by default. Fluxion takes some 10 kB of the lead's
+// memory for each core of each host, so that it is not much higher.
+const leastCeiling = 64
 
 // Ceiling returns the number of hosts that Flux is told of when it starts; 0 without Flux,
 // where ranks know nothing of each other. Who has set no maxSize gets an instance of as many
@@ -28,11 +29,7 @@ func Ceiling(mc *api.MiniCluster, maximum int32) int32 {
 	case mc.Spec.MaxSize == 0:
 		return maximum
 	}
-	ceiling := int32(defaultCeiling)
-	for ceiling < maximum {
-		ceiling *= 2
-	}
-	return min(ceiling, bounds.Limit)
+	return min(max(leastCeiling, 2*maximum), bounds.Limit)
 }
 
 // CeilingOf returns the ceiling of a Job; 0 without Flux, and of an earlier operator's.

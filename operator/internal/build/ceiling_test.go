@@ -15,16 +15,15 @@ func TestCeiling(t *testing.T) {
 		set           func(*api.MiniClusterSpec)
 		maximum, want int32
 	}{
-		"by default":                      {func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, 4, 1024},
-		"just enough":                     {func(s *api.MiniClusterSpec) { s.MaxSize = 1024 }, 1024, 1024},
-		"the next power of two":           {func(s *api.MiniClusterSpec) { s.MaxSize = 1025 }, 1025, 2048},
+		"by default":                      {func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, 4, 64},
+		"twice the maximum":               {func(s *api.MiniClusterSpec) { s.MaxSize = 100 }, 100, 200},
 		"the most ranks":                  {func(s *api.MiniClusterSpec) { s.MaxSize = 100_000 }, 100_000, 100_000},
 		"without maxSize":                 {func(*api.MiniClusterSpec) {}, 4, 4},
 		"as is asked for":                 {func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Ceiling = 4, 16 }, 4, 16},
 		"asked for without maxSize":       {func(s *api.MiniClusterSpec) { s.Flux.Ceiling = 16 }, 4, 16},
 		"an earlier definition's, passed": {func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Ceiling = 20, 16 }, 20, 20},
 		"a tree":                          {func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Topology = 4, "kary:2" }, 4, 4},
-		"a flat one":                      {func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Topology = 4, "kary:0" }, 4, 1024},
+		"a flat one":                      {func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Topology = 4, "kary:0" }, 4, 64},
 	} {
 		if got := Ceiling(with(sample(), test.set), test.maximum); got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
@@ -57,7 +56,7 @@ func TestJobIsMadeFromItsSpec(t *testing.T) {
 		"a larger maximum":                    {made(elastic, 1024, true), elastic, 1024, true},
 		"above the ceiling":                   {made(elastic, 1024, true), elastic, 1025, false},
 		"another image":                       {made(elastic, 1024, true), other, 4, false},
-		"a ceiling that would not be now":     {made(elastic, 64, true), elastic, 4, true},
+		"a ceiling that would not be now":     {made(elastic, 16, true), elastic, 4, true},
 		"an earlier operator's":               {made(elastic, 4, false), elastic, 4, true},
 		"an earlier operator's, larger":       {made(elastic, 4, false), elastic, 5, false},
 		"an earlier operator's, other":        {made(elastic, 4, false), other, 4, false},

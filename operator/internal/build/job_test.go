@@ -13,7 +13,7 @@ import (
 // no ceiling.
 func TestTemplateDependsOnCeilingAndNotOnSize(t *testing.T) {
 	elastic := with(sample(), func(s *api.MiniClusterSpec) { s.MaxSize = 4 })
-	for mc, most := range map[*api.MiniCluster]int32{elastic: 1024, plainSample(): bounds.Limit} {
+	for mc, most := range map[*api.MiniCluster]int32{elastic: 32, plainSample(): bounds.Limit} {
 		template := func(size, maximum int32) string {
 			job, err := Job(mc, size, maximum, settings())
 			if err != nil {
@@ -41,7 +41,7 @@ func TestJobBearsTheHashOfItsTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "annotations", job.Annotations, map[string]string{
-		api.AnnotationTemplateHash: TemplateHash(mc, 1024), api.AnnotationCeiling: "1024",
+		api.AnnotationTemplateHash: TemplateHash(mc, 64), api.AnnotationCeiling: "64",
 	})
 }
 
