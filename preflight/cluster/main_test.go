@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -137,10 +138,27 @@ func allow(t *testing.T, user, namespace string, rules ...rbacv1.PolicyRule) {
 	create(t, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules})
 	if namespace == "" {
 		create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref})
+	} else {
+		meta.Namespace = namespace
+		create(t, &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref})
+	}
+	if len(rules) == 0 {
 		return
 	}
-	meta.Namespace = namespace
-	create(t, &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects, RoleRef: ref})
+	// The API server learns of its own roles a little later.
+	first := rules[0]
+	wait(t, func() bool {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Group: first.APIGroups[0], Resource: first.Resources[0], Verb: first.Verbs[0],
+			},
+		}}
+		if len(first.ResourceNames) > 0 {
+			review.Spec.ResourceAttributes.Name = first.ResourceNames[0]
+		}
+		return world.client.Create(t.Context(), review) == nil && review.Status.Allowed
+	})
 }
 
 func rule(group, resource string, verbs ...string) rbacv1.PolicyRule {

@@ -91,8 +91,7 @@ func TestMiniClusterBecomesServiceAndElasticJob(t *testing.T) {
 		}
 		for k, want := range map[string]string{
 			"A": "1", "B": "2",
-			"GOPHERLOCKS_MAX_SIZE":  "4",
-			"GOPHERLOCKS_HOSTS":     "flux-sample-[0-3]",
+			"GOPHERLOCKS_NAME":      "flux-sample",
 			"GOPHERLOCKS_SERVICE":   "flux-sample",
 			"GOPHERLOCKS_LEAD_HOST": "flux-sample-0.flux-sample." + m.key.Namespace + ".svc",
 		} {

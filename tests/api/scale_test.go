@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -116,14 +115,9 @@ func TestMaximumChangesUnderRunningRanks(t *testing.T) {
 		t.Errorf("above the ceiling: %v", err)
 	}
 	m.change(func(s *api.MiniClusterSpec) { s.MaxSize, s.Flux.Ceiling = 17, 0 })
-	eventually(t, func() error {
-		if m.job().UID == job.UID {
-			return errors.New("the Job is the old one")
-		}
-		return nil
-	})
+	other := m.waitForOtherJob(job)
 	m.waitForSize(3)
-	if got := m.job().Annotations[api.AnnotationCeiling]; got != "64" {
+	if got := other.Annotations[api.AnnotationCeiling]; got != "64" {
 		t.Errorf("the ceiling is %s, want 64", got)
 	}
 }
