@@ -48,9 +48,9 @@ var world struct {
 	kubeconfig string // of an administrator
 	// metricsKubeconfig is that of gopherlocks-metrics.
 	metricsKubeconfig string
-	operators  *operators
-	kubelet    *kubelet
-	auditLog   string
+	operators         *operators
+	kubelet           *kubelet
+	auditLog          string
 }
 
 func TestMain(m *testing.M) {

@@ -100,7 +100,7 @@ func startMetrics(t *testing.T) metricsProgram {
 	}
 	t.Cleanup(func() {
 		p.kill()
-		if said, err := os.ReadFile(log); err == nil && t.Failed() {
+		if said, readErr := os.ReadFile(log); readErr == nil && t.Failed() {
 			t.Logf("gopherlocks-metrics has logged:\n%s", said)
 		}
 	})
@@ -167,8 +167,12 @@ func TestAutoscalersReadTheQueue(t *testing.T) {
 	want := map[string]string{"ranks_wanted_count": "3", "node_up_count": "1", "node_free_count": "1", "job_queue_state_sched_count": "2", "job_queue_state_run_count": "0"}
 	eventually(t, func() error {
 		for name, value := range want {
-			if got, err := readMetric(t, m, name); err != nil || got != value {
-				return fmt.Errorf("%s is %q, %v, want %s", name, got, err, value)
+			got, err := readMetric(t, m, name)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+			if got != value {
+				return fmt.Errorf("%s is %q, want %s", name, got, value)
 			}
 		}
 		return nil
@@ -212,8 +216,11 @@ func TestAutoscalersReadTheQueue(t *testing.T) {
 	lead.stop()
 	eventually(t, func() error {
 		got, err := readMetric(t, m, "ranks_wanted_count")
-		if err == nil || !strings.Contains(err.Error(), "its lead does not tell") {
-			return fmt.Errorf("a silent lead has %q, %v", got, err)
+		switch {
+		case err == nil:
+			return fmt.Errorf("a silent lead has %q", got)
+		case !strings.Contains(err.Error(), "its lead does not tell"):
+			return fmt.Errorf("of a silent lead is said: %w", err)
 		}
 		return nil
 	})
@@ -229,13 +236,14 @@ func checkScaler(t *testing.T, program metricsProgram, m miniCluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	text := func(field byte, value string) []byte { return append([]byte{field<<3 | 2, byte(len(value))}, value...) }
 	object := append(text(1, m.key.Name), text(2, m.key.Namespace)...)
 	var active, value rawMessage
-	if err := conn.Invoke(ctx, "/externalscaler.ExternalScaler/IsActive", rawMessage(object), &active, grpc.ForceCodec(rawCodec{})); err != nil || string(active) != "\x08\x01" {
+	err = conn.Invoke(ctx, "/externalscaler.ExternalScaler/IsActive", rawMessage(object), &active, grpc.ForceCodec(rawCodec{}))
+	if err != nil || string(active) != "\x08\x01" {
 		t.Errorf("IsActive answers %q, %v", active, err)
 	}
 	request := append(text(1, string(object)), text(2, "ranks_wanted_count")...)

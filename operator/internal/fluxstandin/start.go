@@ -38,7 +38,9 @@ func Start(t testing.TB, size, cores, gpus int32) *Instance {
 		t.Fatal(err)
 	}
 	resources, uriFile, endFile := filepath.Join(folder, "R"), filepath.Join(folder, "uri"), filepath.Join(folder, "end")
-	config := fmt.Sprintf("[resource]\npath = %q\nnoverify = true\n", resources)
+	// The stand-in plays sched-simple. Where there is Fluxion, Flux would take that.
+	config := fmt.Sprintf("[resource]\npath = %q\nnoverify = true\n"+
+		"[modules.alternatives]\nsched = \"sched-simple\"\nfeasibility = \"sched-simple\"\n", resources)
 	for path, text := range map[string]string{resources: string(r), filepath.Join(folder, "test.toml"): config} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
