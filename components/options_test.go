@@ -32,6 +32,10 @@ func TestComponentsHonourResourceOptions(t *testing.T) {
 			_, err := NewMetricsServer(ctx, "it", MetricsServerArgs{Image: pulumi.String("image")}, opts...)
 			return err
 		}},
+		"gopherlocks:components:QueueMetrics": {"kubernetes:apps/v1:Deployment it", func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+			_, err := NewQueueMetrics(ctx, "it", QueueMetricsArgs{Image: pulumi.String("image")}, opts...)
+			return err
+		}},
 		"gopherlocks:components:Cluster": {"pulumi:providers:kubernetes it", func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
 			_, err := NewCluster(ctx, "it", ClusterArgs{Existing: &ExistingArgs{Kubeconfig: pulumi.String(aliceContexts)}}, opts...)
 			return err

@@ -31,13 +31,14 @@ func TestConfiguredImagesAreThoseOfARegistry(t *testing.T) {
 				_, err := New(ctx, config.Settings{
 					ClusterProvider: provider, MetricsServer: preflight.MetricsInstall,
 					OperatorImage: registry + "operator@sha256:2", AgentImage: registry + "agent@sha256:3", MetricsServerImage: registry + "metrics:v1",
+					QueueMetrics: true, QueueMetricsImage: registry + "queue@sha256:4",
 					MiniClusters: []config.MiniCluster{m},
 				})
 				return err
 			}); err != nil {
 				t.Fatal(err)
 			}
-			for name, image := range map[string]string{"operator": registry + "operator@sha256:2", "metrics-server": registry + "metrics:v1"} {
+			for name, image := range map[string]string{"operator": registry + "operator@sha256:2", "metrics-server": registry + "metrics:v1", "queue-metrics": registry + "queue@sha256:4"} {
 				container := r.Get(t, "kubernetes:apps/v1:Deployment", name).At("spec.template.spec.containers").([]any)[0].(map[string]any)
 				if container["image"] != image || container["imagePullPolicy"] == "Never" {
 					t.Errorf("%s runs %v, pulled %v", name, container["image"], container["imagePullPolicy"])
