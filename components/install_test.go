@@ -70,6 +70,10 @@ func TestQueueMetricsAreServedAsAnAPI(t *testing.T) {
 	r.Get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "queue-metrics").Want(t, map[string]any{
 		"metadata.name": "v1beta2.custom.metrics.k8s.io", "spec.service.name": QueueMetricsName, "spec.service.namespace": OperatorNamespace,
 	})
+	// An adapter of others may serve only that one.
+	r.Get(t, "kubernetes:apiregistration.k8s.io/v1:APIService", "queue-metrics-v1beta1").Want(t, map[string]any{
+		"metadata.name": "v1beta1.custom.metrics.k8s.io", "spec.version": "v1beta1", "spec.service.name": QueueMetricsName,
+	})
 	key := r.Get(t, "kubernetes:rbac.authorization.k8s.io/v1:Role", "queue-metrics-key")
 	key.Want(t, map[string]any{"metadata.namespace": OperatorNamespace})
 	rules := key.At("rules").([]any)

@@ -27,11 +27,16 @@ const (
 	seriesPort       = 8080
 )
 
-// customMetricsAPI is the API that a cluster has once, whoever serves it.
-const customMetricsAPI = "v1beta2.custom.metrics.k8s.io"
+// customMetricsGroup is the API that a cluster has once, whoever serves it.
+const customMetricsGroup = "custom.metrics.k8s.io"
+
+// customMetricsVersions are all that there are, the preferred one first. Autoscalers ask by
+// the preferred one alone. Prometheus' adapter serves only v1beta1: beside it, a v1beta2 would
+// take all its autoscalers away. Therefore the stack has both, or none.
+var customMetricsVersions = []string{"v1beta2", "v1beta1"}
 
 // customMetricsRules are what reads it.
-var customMetricsRules = []rbac.PolicyRule{policyRule("custom.metrics.k8s.io", []string{"*"}, "get", "list")}
+var customMetricsRules = []rbac.PolicyRule{policyRule(customMetricsGroup, []string{"*"}, "get", "list")}
 
 // QueueMetricsArgs describe what serves the queue's numbers.
 type QueueMetricsArgs struct {
@@ -40,7 +45,7 @@ type QueueMetricsArgs struct {
 	// Pull says how the image is pulled from a private registry. Default (nil): it is
 	// not.
 	Pull *PullArgs
-	// Stack is noted on Deployment and APIService in the annotation of
+	// Stack is noted on Deployment and APIServices in the annotation of
 	// declared.AnnotationStack. Default: nothing is noted.
 	Stack string
 }
@@ -73,12 +78,20 @@ func (a QueueMetricsArgs) Objects() []declared.Object { return objectsOf(a.parts
 func (a QueueMetricsArgs) parts() []*part {
 	account := &part{Object: queueMetricsObject(declared.ServiceAccounts), labels: queueMetricsLabels(), declare: newServiceAccount}
 	roles, bindings := queueMetricsRBAC(account)
-	service, deployment, api := queueMetricsService(), a.deploymentPart(), a.apiPart()
+	service, deployment := queueMetricsService(), a.deploymentPart()
 	deployment.after = append([]*part{account}, bindings...)
-	api.after = []*part{service, deployment}
 	parts := append([]*part{account}, roles...)
 	parts = append(parts, bindings...)
-	return append(parts, service, deployment, api)
+	parts = append(parts, service, deployment)
+	for i, version := range customMetricsVersions {
+		api := a.apiPart(version)
+		api.after = []*part{service, deployment}
+		if i > 0 {
+			api.suffix = "-" + version
+		}
+		parts = append(parts, api)
+	}
+	return parts
 }
 
 // queueMetricsRBAC lets the program find MiniClusters and ask their leads, and check its
@@ -126,17 +139,17 @@ func queueMetricsService() *part {
 	}
 }
 
-func (a QueueMetricsArgs) apiPart() *part {
+func (a QueueMetricsArgs) apiPart(version string) *part {
 	return &part{
-		Object:      declared.Object{Resource: declared.APIServices, Name: customMetricsAPI, Exclusive: true},
+		Object:      declared.Object{Resource: declared.APIServices, Name: version + "." + customMetricsGroup, Exclusive: true},
 		labels:      queueMetricsLabels(),
 		annotations: signature(a.Stack),
 		declare: func(c child) (pulumi.Resource, error) {
 			return apiregistrationv1.NewAPIService(c.ctx, c.name, &apiregistrationv1.APIServiceArgs{
 				Metadata: c.meta,
 				Spec: apiregistrationv1.APIServiceSpecArgs{
-					Group:                pulumi.String("custom.metrics.k8s.io"),
-					Version:              pulumi.String("v1beta2"),
+					Group:                pulumi.String(customMetricsGroup),
+					Version:              pulumi.String(version),
 					GroupPriorityMinimum: pulumi.Int(100),
 					VersionPriority:      pulumi.Int(100),
 					// The program signs its own certificate at each start.

@@ -43,6 +43,7 @@ func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 	a.Autoscale, a.Resources = &components.AutoscaleArgs{CPUTarget: 50}, map[string]map[string]string{"requests": {"cpu": "1"}}
 	s := existingSettings(a)
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsAuto, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
+	s.QueueMetrics, s.QueueMetricsImage = true, "metrics"
 	r := onAnswering(t, &answering{}, s)
 	for _, c := range []struct{ token, name string }{
 		{namespaceToken, "hpc"},
@@ -55,6 +56,9 @@ func TestWhatAStackMakesIsSignedAndGoesWithIt(t *testing.T) {
 		{"kubernetes:apps/v1:Deployment", "operator"},
 		{"kubernetes:apps/v1:Deployment", "metrics-server"},
 		{"kubernetes:apiregistration.k8s.io/v1:APIService", "metrics-server"},
+		{"kubernetes:apps/v1:Deployment", "queue-metrics"},
+		{"kubernetes:apiregistration.k8s.io/v1:APIService", "queue-metrics"},
+		{"kubernetes:apiregistration.k8s.io/v1:APIService", "queue-metrics-v1beta1"},
 	} {
 		made := r.Get(t, c.token, c.name)
 		if got := signed(made); got != thisStack || made.RPC.GetRetainOnDelete() {
@@ -116,6 +120,24 @@ func TestWhatOthersHaveMadeIsNotTaken(t *testing.T) {
 		"horizontalpodautoscalers.autoscaling hpc/a-hpa is there already and is of the stack organization/gopherlocks/other",
 		"secrets hpc/registry is there already", "deployments.apps kube-system/metrics-server is there already",
 		"the operator is there already and bears no stack's name")
+}
+
+// TestCustomMetricsOfOthersAreLeftAlone: Prometheus' adapter serves one version of two, and its
+// autoscalers would ask us by the other.
+func TestCustomMetricsOfOthersAreLeftAlone(t *testing.T) {
+	const name = "v1beta1.custom.metrics.k8s.io"
+	adapter := strings.TrimSuffix(there("apiregistration.k8s.io/v1", "APIService", name, ""), "}") +
+		`, "spec": {"service": {"namespace": "monitoring", "name": "prometheus-adapter"}}}`
+	server := &answering{objects: map[string]string{"/apis/apiregistration.k8s.io/v1/apiservices/" + name: adapter}}
+	s := existingSettings(described("hpc", "a"))
+	if onAnswering(t, server, s).Has("gopherlocks:components:QueueMetrics", "queue-metrics") {
+		t.Error("the metrics are installed, and nobody has asked for them")
+	}
+	s.QueueMetrics, s.QueueMetricsImage, s.Kubeconfig = true, "metrics", server.start(t)
+	componentstest.MustRefuse(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, s)
+		return err
+	}, "Service monitoring/prometheus-adapter serves "+name+" already", "pulumi config set queueMetrics false")
 }
 
 func TestWhatWasThereBeforeIsNotSignedAndStays(t *testing.T) {
@@ -221,6 +243,7 @@ func TestDesiredIsWhatIsDeclared(t *testing.T) {
 	b.Flux, b.QueueAutoscale = true, &components.QueueAutoscaleArgs{}
 	s := existingSettings(a, b)
 	s.MetricsServer, s.ImagePullSecret, s.RegistryCredentials = preflight.MetricsInstall, "registry", `{"auths": {"r": {"auth": "hidden"}}}`
+	s.QueueMetrics, s.QueueMetricsImage = true, "metrics"
 	desired, err := desiredOf(s, thisStack)
 	if err != nil {
 		t.Fatal(err)

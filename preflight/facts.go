@@ -75,6 +75,9 @@ func (n NamespacedName) String() string { return n.Namespace + "/" + n.Name }
 type Owned struct {
 	// Stack made it; empty when the object does not say.
 	Stack string
+	// Service is what answers for an APIService, as NAMESPACE/NAME; empty if the API
+	// server itself does, and of any other object.
+	Service string
 }
 
 // Definition is a CustomResourceDefinition of MiniClusters.
@@ -100,8 +103,6 @@ type Deployment struct {
 // MetricsAPI is what serves the metrics of pods.
 type MetricsAPI struct {
 	Owned
-	// Service is what answers; empty if the API server itself does.
-	Service string
 	// Unavailable says why it does not answer; empty when it does.
 	Unavailable string
 }

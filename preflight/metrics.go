@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gopherlocks/gopherlocks/declared"
 )
@@ -31,14 +32,36 @@ func checkMetricsServer(want Desired, f Facts) []Problem {
 			"metricsServer %s; or remove it first", MetricsInstall, m.servedBy(), declared.MetricsAPIName, MetricsAuto)}}
 }
 
-// servedBy names what answers, so that a reader can find it.
-func (m MetricsAPI) servedBy() string {
-	name := "the API server itself"
-	if m.Service != "" {
-		name = "Service " + m.Service
+// checkCustomMetrics refuses to serve an API in the place of somebody else's adapter: a cluster
+// has one custom metrics API, and the adapter's autoscalers would lose their metrics.
+func checkCustomMetrics(want Desired, f Facts) (found []Problem) {
+	for _, o := range want.Objects {
+		if owner, there := f.Objects[o.ID()]; there && want.replaces(o, owner) {
+			found = append(found, Problem{ReasonCustomMetricsExist, fmt.Sprintf(
+				"%s serves %s already, and a cluster has one custom metrics API: its autoscalers would lose their metrics. Leave it there: "+
+					"pulumi config set queueMetrics false; or remove it first", owner.servedBy(), o.Name)})
+		}
 	}
-	if m.Stack != "" {
-		name += " of the stack " + m.Stack
+	return found
+}
+
+// replaces says that an object is an APIService of another adapter, such as Prometheus', and
+// not only of another stack.
+func (d Desired) replaces(o declared.Object, owner Owned) bool {
+	return o.Resource == declared.APIServices && o.Exclusive && owner.Stack != d.Stack &&
+		!slices.ContainsFunc(d.Objects, func(s declared.Object) bool {
+			return s.Resource == declared.Services && NamespacedName{s.Namespace, s.Name}.String() == owner.Service
+		})
+}
+
+// servedBy names what answers for an APIService, so that a reader can find it.
+func (o Owned) servedBy() string {
+	name := "the API server itself"
+	if o.Service != "" {
+		name = "Service " + o.Service
+	}
+	if o.Stack != "" {
+		name += " of the stack " + o.Stack
 	}
 	return name
 }

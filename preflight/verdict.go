@@ -24,6 +24,7 @@ const (
 	ReasonOperatorExists      Reason = "OperatorExists"
 	ReasonObjectExists        Reason = "ObjectExists"
 	ReasonMetricsServerExists Reason = "MetricsServerExists"
+	ReasonCustomMetricsExist  Reason = "CustomMetricsExist"
 	ReasonPullSecretMissing   Reason = "PullSecretMissing"
 )
 
@@ -73,7 +74,7 @@ func (v Verdict) Err(where string) error {
 func Judge(want Desired, f Facts) Verdict {
 	v := Verdict{ClusterID: f.ClusterID, kept: map[declared.Resource][]string{}}
 	for _, check := range []func(Desired, Facts) []Problem{
-		checkVersion, checkFluxOperators, checkDefinition, checkStack, checkMetricsServer, checkPullSecrets,
+		checkVersion, checkFluxOperators, checkDefinition, checkStack, checkMetricsServer, checkCustomMetrics, checkPullSecrets,
 	} {
 		v.Problems = append(v.Problems, check(want, f)...)
 	}
@@ -185,7 +186,7 @@ func checkStack(want Desired, f Facts) []Problem {
 func checkObjects(want Desired, f Facts, objects []declared.Object) (found []Problem) {
 	for _, o := range objects {
 		owner, there := f.Objects[o.ID()]
-		if !o.Exclusive || !there || owner.Stack == want.Stack {
+		if !o.Exclusive || !there || owner.Stack == want.Stack || want.replaces(o, owner) {
 			continue
 		}
 		whose := "bears no stack's name"

@@ -33,6 +33,13 @@ func desired(change ...func(*Desired)) Desired {
 // sample is a MiniCluster of desired.
 var sample = declared.Object{Resource: declared.MiniClusters, Namespace: "hpc", Name: "sample", Exclusive: true}
 
+// customMetrics is one of the APIServices of queueMetrics.
+var customMetrics = declared.Object{Resource: declared.APIServices, Name: "v1beta1.custom.metrics.k8s.io", Exclusive: true}
+
+func queueMetrics(want *Desired) {
+	want.Objects = append(want.Objects, declared.Object{Resource: declared.Services, Namespace: "gopherlocks-system", Name: "gopherlocks-metrics"}, customMetrics)
+}
+
 // there is an object of a stack.
 func there(o declared.Object, of Owned) func(*Facts) {
 	return func(f *Facts) { f.Objects = map[declared.ID]Owned{o.ID(): of} }
@@ -135,7 +142,25 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 		"a metrics-server that serves nothing": {
 			desired(), facts(there(desired().MetricsServer[0], Owned{})), []string{"deployments.apps kube-system/metrics-server is there already", "(ObjectExists)"},
 		},
-		"not one that is not to be installed": {desired(metrics(MetricsSkip)), facts(there(desired().MetricsServer[0], Owned{})), nil},
+		"metrics of another adapter, of an old version": {
+			desired(queueMetrics), facts(there(customMetrics, Owned{Service: "monitoring/prometheus-adapter"})),
+			[]string{
+				"Service monitoring/prometheus-adapter serves v1beta1.custom.metrics.k8s.io already", "pulumi config set queueMetrics false", "(CustomMetricsExist)",
+			},
+		},
+		"metrics that the API server serves": {
+			desired(queueMetrics), facts(there(customMetrics, Owned{})), []string{"the API server itself serves v1beta1.custom.metrics.k8s.io", "(CustomMetricsExist)"},
+		},
+		"metrics of the queue of another stack": {
+			desired(queueMetrics), facts(there(customMetrics, Owned{Stack: theirs.Stack, Service: "gopherlocks-system/gopherlocks-metrics"})),
+			[]string{
+				"apiservices.apiregistration.k8s.io v1beta1.custom.metrics.k8s.io is there already and is of the stack org/gopherlocks/theirs", "Remove it, or let",
+				"kubectl annotate --overwrite apiservices.apiregistration.k8s.io v1beta1.custom.metrics.k8s.io flux-framework", "(ObjectExists)",
+			},
+		},
+		"not our own metrics of the queue":           {desired(queueMetrics), facts(there(customMetrics, mine)), nil},
+		"not another adapter's that nobody is after": {desired(), facts(there(customMetrics, Owned{Service: "monitoring/prometheus-adapter"})), nil},
+		"not one that is not to be installed":        {desired(metrics(MetricsSkip)), facts(there(desired().MetricsServer[0], Owned{})), nil},
 		"a second metrics-server": {
 			desired(metrics(MetricsInstall)), facts(metricsAPI(MetricsAPI{})),
 			[]string{"Service kube-system/metrics-server serves v1beta1.metrics.k8s.io already", "metricsServer auto", "(MetricsServerExists)"},

@@ -13,6 +13,10 @@ func scaler(more string) string {
 
 const reference = `scaleTargetRef: {apiVersion: flux-framework.org/v1alpha2, kind: MiniCluster, name: a}, `
 
+// ranksWanted is that of an autoscaler which combines metrics of the queue.
+const ranksWanted = `metrics: [{type: Object, object: {metric: {name: ranks_wanted_count},` +
+	` describedObject: {apiVersion: flux-framework.org/v1alpha2, kind: MiniCluster, name: a}, target: {type: AverageValue, averageValue: "1"}}}]`
+
 // utilization is a metric of an autoscaler.
 func utilization(target any) string {
 	return fmt.Sprintf(`metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: %v}}}]`, target)
@@ -139,6 +143,7 @@ var autoscalerCases = []testCase{
 	{rule: "autoscaler-cpu-target", kind: conforming, name: "other metrics", stack: []string{
 		scaler(`metrics: [{type: External, external: {metric: {name: queue}}}, {type: Resource, resource: {name: cpu, target: {type: AverageValue, averageValue: 1}}}]`),
 	}},
+	{rule: "autoscaler-cpu-target", kind: conforming, name: "metric of the queue", stack: []string{scaler(ranksWanted)}},
 	{
 		rule: "autoscaler-cpu-target", kind: notKnown, name: "target", stack: []string{scaler(utilization(`"?"`))},
 		want: []string{`h: NotKnownYet: cannot be checked yet: spec.metrics[0].resource.target.averageUtilization is not known before the update`},
@@ -188,6 +193,9 @@ var ownershipCases = []testCase{
 	{rule: "autoscaler-requests", kind: conforming, name: "metric of one container", stack: []string{
 		`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{name: a, resources: {requests: {memory: 1Gi}}}, {name: side}]}}`,
 		scaler(`metrics: [{type: ContainerResource, containerResource: {name: memory, container: a, target: {type: Utilization, averageUtilization: 60}}}]`),
+	}},
+	{rule: "autoscaler-requests", kind: conforming, name: "metric of the queue", stack: []string{
+		`mc m {metadata: {name: a, namespace: hpc}, spec: {containers: [{}]}}`, scaler(ranksWanted),
 	}},
 	{rule: "autoscaler-requests", kind: conforming, name: "without autoscaler", stack: []string{`mc m {spec: {containers: [{}]}}`}},
 	{

@@ -32,6 +32,7 @@ var clusterCases = []testCase{
 	},
 	{rule: "metrics-server", kind: conforming, name: "no autoscaler", stack: []string{cluster}},
 	{rule: "metrics-server", kind: conforming, name: "no metric of pods", stack: []string{`operator o {}`, scaler(`metrics: [{type: External}]`)}},
+	{rule: "metrics-server", kind: conforming, name: "metric of the queue", stack: []string{`operator o {}`, scaler(ranksWanted)}},
 	{
 		rule: "metrics-server", kind: notKnown, name: "metrics", stack: []string{`operator o {}`, scaler(`metrics: "?"`), `metrics s {}`},
 		want: []string{`h: NotKnownYet: cannot be checked yet: spec.metrics is not known before the update`},

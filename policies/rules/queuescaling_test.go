@@ -11,6 +11,7 @@ var queueCases = []testCase{
 		rule: "autoscaler-single", kind: violating, name: "a queue and an HPA", stack: []string{queued, scaler("")},
 		want: []string{`h: SecondAutoscaler: spec.scaleTargetRef.name "a" is scaled by its queue already (spec.autoscaling.queue): remove one of the two`},
 	},
+	{rule: "autoscaler-single", kind: conforming, name: "an HPA by a metric of the queue, alone", stack: []string{cluster, scaler(ranksWanted)}},
 	{
 		rule: "autoscaler-single", kind: violating, name: "an HPA, and then a queue", stack: []string{scaler(""), queued},
 		want: []string{`m: SecondAutoscaler: spec.autoscaling.queue of MiniCluster "a": it is scaled by "first" already: remove one of the two`},

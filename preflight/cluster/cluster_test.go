@@ -125,9 +125,11 @@ func TestWhatIsThereIsFound(t *testing.T) {
 		return declared.Object{Resource: declared.Resource{Group: group, Resource: resource}, Namespace: namespace, Name: name, Exclusive: true}
 	}
 	a, to, secret := signed("flux-framework.org", "miniclusters", "default", "a"), signed("flux-framework.org", "miniclusters", "default", "to-come"), signed("", "secrets", "old", "there")
-	desired.Objects = append(slices.Clone(desired.Objects), a, to, secret)
+	api := declared.Object{Resource: declared.APIServices, Name: declared.MetricsAPIName, Exclusive: true}
+	desired.Objects = append(slices.Clone(desired.Objects), a, to, secret, api)
 	f := look(t, c, desired)
-	if _, comes := f.Objects[to.ID()]; comes || len(f.Objects) != 2 || f.Objects[a.ID()].Stack != "o/p/s" || f.Objects[secret.ID()].Stack != "" {
+	if _, comes := f.Objects[to.ID()]; comes || len(f.Objects) != 3 || f.Objects[a.ID()].Stack != "o/p/s" || f.Objects[secret.ID()].Stack != "" ||
+		f.Objects[api.ID()].Service != "kube-system/metrics-server" {
 		t.Errorf("objects = %+v", f.Objects)
 	}
 	if len(f.Namespaces) != 3 || f.Namespaces["old"].Stack != "" || f.Namespaces["signed"].Stack != "o/p/s" {

@@ -121,6 +121,16 @@ func ownerOf(o metav1.Object) preflight.Owned {
 	return preflight.Owned{Stack: o.GetAnnotations()[declared.AnnotationStack]}
 }
 
+// ownerOfAPI is that of an APIService.
+func ownerOfAPI(api *unstructured.Unstructured) preflight.Owned {
+	owner := ownerOf(api)
+	namespace, _, _ := unstructured.NestedString(api.Object, "spec", "service", "namespace")
+	if name, found, _ := unstructured.NestedString(api.Object, "spec", "service", "name"); found {
+		owner.Service = namespace + "/" + name
+	}
+	return owner
+}
+
 // versions are those in which objects of a group are read; other groups are read in
 // v1. The Flux Operator's definition may have only one of the two.
 var versions = map[string][]string{"flux-framework.org": {"v1alpha2", "v1alpha1"}, "autoscaling": {"v2", "v1"}}
@@ -137,6 +147,9 @@ func (c *Cluster) owner(ctx context.Context, o declared.Object) (*preflight.Owne
 		object, err := c.dynamic.Resource(kind).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
 		if err == nil {
 			owner := ownerOf(object)
+			if o.Resource == declared.APIServices {
+				owner = ownerOfAPI(object)
+			}
 			return &owner, nil
 		}
 		if !apierrors.IsNotFound(err) {
@@ -280,13 +293,7 @@ func (c *Cluster) metricsAPI(ctx context.Context) (*preflight.MetricsAPI, error)
 	if service == nil {
 		return nil, err
 	}
-	m := &preflight.MetricsAPI{Owned: ownerOf(service)}
-	namespace, _, _ := unstructured.NestedString(service.Object, "spec", "service", "namespace")
-	if name, found, _ := unstructured.NestedString(service.Object, "spec", "service", "name"); found {
-		m.Service = namespace + "/" + name
-	}
-	m.Unavailable = unavailable(service)
-	return m, nil
+	return &preflight.MetricsAPI{Owned: ownerOfAPI(service), Unavailable: unavailable(service)}, nil
 }
 
 func unavailable(service *unstructured.Unstructured) string {
