@@ -177,6 +177,14 @@ func TestAutoscalersReadTheQueue(t *testing.T) {
 		}
 		return nil
 	})
+	// Clients that know the older version alone are answered too.
+	older := fmt.Sprintf("/apis/custom.metrics.k8s.io/v1beta1/namespaces/%s/miniclusters.flux-framework.org/%s/ranks_wanted_count", m.key.Namespace, m.key.Name)
+	eventually(t, func() error {
+		if out, err := kubectl(t, "get", "--raw", older); err != nil || !strings.Contains(out, `"value":"3"`) {
+			return fmt.Errorf("%s: %s, want 3", older, out)
+		}
+		return nil
+	})
 	for name, problem := range map[string]string{
 		"no_such_count": "the metrics are ranks_wanted_count, node_up_count",
 	} {
