@@ -194,7 +194,7 @@ func TestGPUsAreScheduled(t *testing.T) {
 	if got := lead.ask("run", "-g1", "echo", "ran"); got != "ran" {
 		t.Errorf("a job with a GPU printed %q", got)
 	}
-	if output, err := lead.try("run", "-g2", "echo", "ran"); err == nil || !strings.Contains(err.Error(), "unsatisfiable") {
+	if output, err := lead.try("run", "-g2", "echo", "ran"); err == nil || !strings.Contains(strings.ToLower(err.Error()), "unsatisfiable") {
 		t.Errorf("a job with more GPUs than a rank has: %q, %v", output, err)
 	}
 }
@@ -204,7 +204,7 @@ func TestGPUsAreScheduled(t *testing.T) {
 func TestJobsThatCanNeverFitAreRefused(t *testing.T) {
 	m := newMiniCluster(t, func(*agentapi.Config) {})
 	lead := m.startUp(1)[0]
-	if output, err := lead.try("submit", "-N5", "true"); err == nil || !strings.Contains(err.Error(), "unsatisfiable") {
+	if output, err := lead.try("submit", "-N5", "true"); err == nil || !strings.Contains(strings.ToLower(err.Error()), "unsatisfiable") {
 		t.Errorf("a job of five nodes, of four that there can be: %q, %v", output, err)
 	}
 	job := lead.ask("submit", "-N4", "true")
