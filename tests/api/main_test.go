@@ -175,10 +175,9 @@ func inWorld(bin, dir string, run func()) (err error) {
 	return nil
 }
 
-// admitOperator gives the operator a user and exactly the rules that package rbac
-// exports, and returns its kubeconfig file.
-func admitOperator(ctx context.Context, env *envtest.Environment, dir string) (string, error) {
-	user, err := env.AddUser(envtest.User{Name: operatorUser}, nil)
+// addUser makes a user without permissions, and returns its kubeconfig file.
+func addUser(env *envtest.Environment, dir, name string) (string, error) {
+	user, err := env.AddUser(envtest.User{Name: name}, nil)
 	if err != nil {
 		return "", err
 	}
@@ -186,8 +185,15 @@ func admitOperator(ctx context.Context, env *envtest.Environment, dir string) (s
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "operator.kubeconfig")
-	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
+	path := filepath.Join(dir, name+".kubeconfig")
+	return path, os.WriteFile(path, kubeconfig, 0o600)
+}
+
+// admitOperator gives the operator a user and exactly the rules that package rbac
+// exports, and returns its kubeconfig file.
+func admitOperator(ctx context.Context, env *envtest.Environment, dir string) (string, error) {
+	path, err := addUser(env, dir, operatorUser)
+	if err != nil {
 		return "", err
 	}
 

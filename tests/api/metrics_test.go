@@ -35,16 +35,8 @@ const metricsUser = "gopherlocks-metrics"
 // admitMetrics gives gopherlocks-metrics a user with the permissions that it is installed
 // with, and returns its kubeconfig file.
 func admitMetrics(ctx context.Context, env *envtest.Environment, dir string) (string, error) {
-	user, err := env.AddUser(envtest.User{Name: metricsUser}, nil)
+	path, err := addUser(env, dir, metricsUser)
 	if err != nil {
-		return "", err
-	}
-	kubeconfig, err := user.KubeConfig()
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "metrics.kubeconfig")
-	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
 		return "", err
 	}
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: metricsUser}}
