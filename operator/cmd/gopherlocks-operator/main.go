@@ -16,9 +16,9 @@ import (
 )
 
 // garbage is how much garbage the operator collects before it tidies up, in percent of
-// what it uses. It rests most of the time, and what it costs then is memory: with Go's 100,
-// an operator of 400 MiniClusters that follow their queues took 100 MiB, with this 75.
-const garbage = 50
+// what it uses. It rests most of the time, and what it costs then is memory: an operator of
+// 1,000 MiniClusters that follow their queues takes 153 MiB with 50, and 145 with this.
+const garbage = 40
 
 func main() {
 	if version.Answer(os.Args, os.Stdout) {
