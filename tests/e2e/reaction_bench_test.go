@@ -14,7 +14,7 @@ import (
 // Rounds of BenchmarkReaction. An HPA looks every 15 seconds.
 const (
 	queueRounds = 20
-	hpaRounds   = 5
+	hpaRounds   = 3
 )
 
 // reactionIdleTime is how long ranks must be idle before they go.
@@ -97,6 +97,7 @@ func (f fluxInstance) react(b *testing.B) (r reaction) {
 	r.started = until(func() bool {
 		return f.differs(b, job.id+" RUN", "jobs", "-n", "-o", "{id} {status}") == ""
 	})
+	until(func() bool { return f.miniCluster(b).Status.Ready == 3 })
 	begin = time.Now()
 	job.release(b)
 	r.gone = until(func() bool { return f.miniCluster(b).Status.Size == 1 })
