@@ -31,6 +31,9 @@ type Policy struct {
 	// Step is the distance between sizes, counted from Min; at least 1. Max is a size
 	// in any case.
 	Step int32
+	// SleepTime is how long there must have been no job before the MiniCluster sleeps; 0
+	// for never.
+	SleepTime time.Duration
 }
 
 // Use is what the lead has said last of the queue and of the ranks.
@@ -42,10 +45,11 @@ type Use struct {
 	Busy idset.Set
 	// Idle are the ranks that are up and run nothing.
 	Idle []IdleRanks
-	// Running and Pending are numbers of jobs, and Largest is the pending one that takes
-	// the most ranks; nil where it is not known. They are for words alone.
-	Running, Pending int
-	Largest          *Job
+	// Running, Pending and Held are numbers of jobs: those that have ranks, wait for ranks,
+	// or wait for something else. Largest is the pending one that takes the most ranks, for
+	// words alone; nil where it is not known.
+	Running, Pending, Held int
+	Largest                *Job
 }
 
 // Job is a job and the number of ranks that it takes.

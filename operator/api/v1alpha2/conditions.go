@@ -4,7 +4,7 @@ package v1alpha2
 // once the operator has seen the MiniCluster.
 const (
 	// ConditionReady is true when every desired rank is ready, also while ranks beyond
-	// them drain or end.
+	// them drain or end; and when a MiniCluster that is to sleep has no rank.
 	ConditionReady = "Ready"
 	// ConditionProgressing is true while the operator, or a controller below it,
 	// is on the way to what the spec says. Its reason is the MiniCluster's state.
@@ -39,9 +39,9 @@ const (
 	// ReasonScalingUp: some of the desired ranks are not ready yet, after growing
 	// or because a lost rank is being replaced.
 	ReasonScalingUp = "ScalingUp"
-	// ReasonDraining: ranks above the desired size take no more jobs, and the
-	// operator waits for those that still run there. No pod has been stopped yet. Ready
-	// is true while every rank that stays is ready.
+	// ReasonDraining: ranks above the desired size take no more jobs, or no rank does
+	// before a restart or sleep, and the operator waits for those that still run there.
+	// No pod has been stopped yet. Ready is true while every desired rank is ready.
 	ReasonDraining = "Draining"
 	// ReasonScalingDown: ranks above the desired size, idle by now, still exist.
 	ReasonScalingDown = "ScalingDown"
@@ -52,6 +52,13 @@ const (
 	// ReasonRecreating: ranks of an earlier Job must end before new ones start, or what
 	// is left of a MiniCluster of the same name that was deleted must go.
 	ReasonRecreating = "Recreating"
+	// ReasonRestartDue: what the ranks are made from has changed, they cannot take it over,
+	// and restart.policy is OnRequest. They go on as they are, and all of them are ready.
+	ReasonRestartDue = "RestartDue"
+	// ReasonFallingAsleep: suspend is true, and pods have still to end.
+	ReasonFallingAsleep = "FallingAsleep"
+	// ReasonAsleep: suspend is true, and there is no pod. Ready is true.
+	ReasonAsleep = "Asleep"
 	// ReasonCompleting: the command has ended with exit code 0 on the lead, or
 	// without Flux on some ranks, which a Job does not run again; other ranks
 	// still run.
@@ -163,20 +170,28 @@ const (
 	// EventRecreating: the Job is deleted and created anew, because its pod
 	// template cannot change.
 	EventRecreating = "Recreating"
-	// EventDraining: ranks that are to go take no more jobs from now on.
+	// EventDraining: ranks that are to go, or to restart, take no more jobs from now on.
 	EventDraining = "Draining"
-	// EventDrained: no job runs any more on the ranks that are to go.
+	// EventDrained: no job runs any more on the ranks that are to go, or to restart.
 	EventDrained = "Drained"
-	// EventDrainCanceled: the wished size rose before all of the ranks had gone; those
-	// that stay take jobs again.
+	// EventDrainCanceled: ranks that were to go, or to restart, stay as they are, and take
+	// jobs again.
 	EventDrainCanceled = "DrainCanceled"
-	// EventDrainTimedOut, a warning: scaleDown.drainTimeoutSeconds were over, and
+	// EventFallingAsleep: the Job was deleted, since suspend is true.
+	EventFallingAsleep = "FallingAsleep"
+	// EventRestartDue: a change waits for AnnotationRestart.
+	EventRestartDue = "RestartDue"
+	// EventStateLost, a warning: ranks that end take with them what the queue holds.
+	EventStateLost = "StateLost"
+	// EventDrainTimedOut, a warning: the time that jobs had to end was over, and
 	// the jobs that its message names fail with their ranks.
 	EventDrainTimedOut = "DrainTimedOut"
 	// EventQueueScalingUp: spec.size was raised, since the queue needs more ranks.
 	EventQueueScalingUp = "QueueScalingUp"
 	// EventQueueScalingDown: spec.size was lowered, since ranks are idle.
 	EventQueueScalingDown = "QueueScalingDown"
+	// EventQueueSleeping: spec.suspend was set, since the queue has been empty.
+	EventQueueSleeping = "QueueSleeping"
 	// EventLeadBack: the lead is ready again after ReasonLeadLost.
 	EventLeadBack = "LeadBack"
 	// EventCleanedUp: with cleanup, the Job and its pods were deleted after the

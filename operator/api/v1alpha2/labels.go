@@ -37,6 +37,9 @@ const (
 	// largest maximum that it can take over. Jobs of earlier operators know as many hosts as
 	// the maximum was.
 	AnnotationCeiling = "flux-framework.org/ceiling"
+	// AnnotationRestart, on a MiniCluster, asks for a restart of all ranks, whenever somebody
+	// gives it another value, such as the time. What it was is on the Job.
+	AnnotationRestart = "flux-framework.org/restart"
 	// AnnotationDefaultContainer, on a rank's pod, names the container that runs
 	// the rank, so that "kubectl logs" and "kubectl exec" take it without -c.
 	// Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container

@@ -76,7 +76,8 @@ type MiniClusterSpec struct {
 
 	// maxSize is the largest size allowed. Not set (or 0), the size at creation
 	// is the maximum: see status.maximumSize. It can be changed while ranks run, up
-	// to flux.ceiling and down to the live size. A larger one restarts all ranks.
+	// to flux.ceiling and down to the live size. A larger one restarts all ranks: see
+	// restart.
 	//
 	// +optional
 	MaxSize int32 `json:"maxSize,omitempty"`
@@ -123,6 +124,19 @@ type MiniClusterSpec struct {
 	//
 	// +optional
 	ScaleDown ScaleDown `json:"scaleDown,omitempty"`
+
+	// suspend puts the MiniCluster to sleep: the queue is stopped, jobs that run may end as
+	// with a restart, and no pod is left. With false it comes back, at the size that is
+	// wished then. What the queue holds is kept by flux.stateDir or archive.path, and lost
+	// without either. It can be set at any time, also when the MiniCluster is created.
+	//
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+
+	// restart is how ranks are restarted for a change that they cannot take over.
+	//
+	// +optional
+	Restart Restart `json:"restart,omitempty"`
 
 	// autoscaling lets the operator choose the size, between minSize and maxSize.
 	//
@@ -229,6 +243,15 @@ type QueueAutoscaling struct {
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Step int32 `json:"step,omitempty"`
+
+	// sleepSeconds is for how long, in seconds, the queue must have been empty before the
+	// operator sets suspend. Jobs that are held count, too. Who wants to submit then sets
+	// suspend to false. Default (or 0): it never does.
+	//
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=31536000
+	// +optional
+	SleepSeconds int32 `json:"sleepSeconds,omitempty"`
 }
 
 // ScaleDown is how ranks leave. It can be changed at any time, also while they do.
@@ -237,6 +260,41 @@ type ScaleDown struct {
 	// that are to go. They are drained at once, so that no new job starts there.
 	// When the time is over they go, and their jobs fail. 0 waits for nothing.
 	// Default: 3600.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	DrainTimeoutSeconds *int32 `json:"drainTimeoutSeconds,omitempty"`
+}
+
+// RestartPolicy says when ranks are restarted for a change that they cannot take over.
+//
+// +kubebuilder:validation:Enum="";WhenIdle;AtOnce;OnRequest
+type RestartPolicy string
+
+// Policies of restarts.
+const (
+	// RestartWhenIdle stops the queue, and restarts when no job runs any more.
+	RestartWhenIdle RestartPolicy = "WhenIdle"
+	// RestartAtOnce restarts although jobs run, which are canceled.
+	RestartAtOnce RestartPolicy = "AtOnce"
+	// RestartOnRequest goes on as before until AnnotationRestart asks for it, and then does
+	// what RestartWhenIdle does.
+	RestartOnRequest RestartPolicy = "OnRequest"
+)
+
+// Restart is how ranks are restarted, and put to sleep. It can be changed at any time, also
+// while they are waited for.
+type Restart struct {
+	// policy says when a change of the spec that the ranks cannot take over restarts them:
+	// WhenIdle, AtOnce or OnRequest. Without Flux nobody knows of idleness, so that WhenIdle
+	// is AtOnce. Default: WhenIdle.
+	//
+	// +optional
+	Policy RestartPolicy `json:"policy,omitempty"`
+
+	// drainTimeoutSeconds is how long, in seconds, jobs that run may go on before a restart
+	// or sleep. No new one starts meanwhile. When the time is over they are canceled. 0
+	// waits for nothing. Default: scaleDown.drainTimeoutSeconds.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -356,9 +414,10 @@ type MiniClusterStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Drain tells of ranks that are to go.
+// Drain tells of ranks that are to go, or to restart.
 type Drain struct {
-	// ranks that take no more jobs, as Flux writes a set: "2-3".
+	// ranks that take no more jobs, as Flux writes a set: "2-3". With rank 0 among them it
+	// is the queue that is stopped.
 	//
 	// +required
 	Ranks string `json:"ranks"`

@@ -27,6 +27,8 @@ const usage = `usage: gopherlocks-agent COMMAND
   rank                       run the rank of Flux that the environment describes
   program                    run what the lead broker is to run
   jobs RANKS                 print which jobs run on ranks such as 2-3, in JSON
+  save [--stop] FILE         on the lead: save the instance's state to FILE when no job
+                             runs; --stop leaves its queue stopped
   plain -- COMMAND [ARG...]  run COMMAND as the main process of a container
   version                    print the version
 `
@@ -57,6 +59,10 @@ func dispatch(args []string) (int, error) {
 		return runProgram()
 	case command == agentapi.JobsCommand && len(rest) == 1:
 		return codeOf(printJobs(os.Stdout, defaultPaths(), rest[0]))
+	case command == "save" && len(rest) == 1 && !strings.HasPrefix(rest[0], "-"):
+		return codeOf(saveState(os.Stdout, defaultPaths(), rest[0], false))
+	case command == "save" && len(rest) == 2 && rest[0] == "--stop":
+		return codeOf(saveState(os.Stdout, defaultPaths(), rest[1], true))
 	case command == "plain" && len(rest) >= 2 && rest[0] == "--":
 		return runPlain(rest[1:])
 	}

@@ -258,7 +258,7 @@ func (r *rank) lead(ctx context.Context) {
 	r.own.insist(ctx, "looking for drains of an earlier lead", func() error { return r.own.undrainEarlier(ctx) })
 	if r.restore {
 		// A dump is made with the queues stopped.
-		r.own.insist(ctx, "starting the queues of the archive", func() error { return r.own.flux.StartQueue(ctx) })
+		r.own.insist(ctx, "starting the queues of the archive", func() error { return r.own.flux.StartQueues(ctx) })
 	}
 	r.own.insist(ctx, "the endpoint for the operator", func() error { return r.serve(ctx) })
 }

@@ -22,6 +22,10 @@ const DrainReason = "gopherlocks:"
 // we drained and that is not in it is undrained.
 type DrainRequest struct {
 	Ranks idset.Set `json:"ranks"`
+	// Rest stops the queues instead, so that no job starts on any rank; Ranks are those to
+	// report on. Without it, queues that we stopped are started. An agent that does not
+	// know it drains Ranks.
+	Rest bool `json:"rest,omitempty"`
 	// WaitSeconds, when above 0, holds the answer back until the ranks are idle,
 	// a job on them ends, or the time is over.
 	WaitSeconds int32 `json:"waitSeconds,omitempty"`
@@ -34,6 +38,7 @@ type DrainRequest struct {
 func (r *DrainRequest) UnmarshalJSON(data []byte) error {
 	var text struct {
 		Ranks, Known string
+		Rest         bool
 		WaitSeconds  int32
 	}
 	err := json.Unmarshal(data, &text)
@@ -46,9 +51,13 @@ func (r *DrainRequest) UnmarshalJSON(data []byte) error {
 	if r.Known, err = idset.Parse(text.Known); err != nil {
 		return fmt.Errorf("known: %w", err)
 	}
-	r.WaitSeconds = text.WaitSeconds
+	r.Rest, r.WaitSeconds = text.Rest, text.WaitSeconds
 	return nil
 }
+
+// StopReason is why we stop a queue, in Flux's list. Queues that bear another reason are an
+// administrator's, and are left alone.
+const StopReason = DrainReason + " all ranks are about to restart or to sleep"
 
 // DrainReport tells of the ranks of a DrainRequest, once they are drained.
 type DrainReport struct {
@@ -58,6 +67,8 @@ type DrainReport struct {
 	// number.
 	Jobs     []string `json:"jobs,omitempty"`
 	JobCount int      `json:"jobCount"`
+	// Waiting is the number of jobs that have no ranks yet, with Rest.
+	Waiting int `json:"waiting,omitempty"`
 }
 
 // JobsReport is what JobsCommand prints.

@@ -104,7 +104,7 @@ func (a *Autoscaler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	policy, follows := plan.QueuePolicy(&mc)
-	if !follows || mc.DeletionTimestamp != nil {
+	if !follows || mc.DeletionTimestamp != nil || mc.Spec.Suspend {
 		a.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
@@ -115,10 +115,15 @@ func (a *Autoscaler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil // What was written is on its way to the cache.
 	}
 	needs, grownAt := a.hear(&mc, policy, answer, now)
-	d := autoscale.Decide(policy, autoscale.Situation{Size: mc.Spec.Size, Use: answer.Use, GrownAt: grownAt, Needs: needs, Now: now})
+	situation := autoscale.Situation{Size: mc.Spec.Size, Use: answer.Use, GrownAt: grownAt, Needs: needs, Now: now}
+	sleepAt := autoscale.SleepAt(policy, situation)
+	if !sleepAt.IsZero() && !now.Before(sleepAt) {
+		return a.sleep(ctx, &mc, policy)
+	}
+	d := autoscale.Decide(policy, situation)
 	if d.Size == mc.Spec.Size {
 		a.rest(&mc, d)
-		return ctrl.Result{RequeueAfter: until(d.LookAt)}, nil
+		return ctrl.Result{RequeueAfter: until(earlier(d.LookAt, sleepAt))}, nil
 	}
 	cause := a.wants(&mc, answer, d)
 	if wait := known.refusal.wait(mc.Generation, d.Size, now); wait > 0 {
@@ -187,6 +192,14 @@ func (a *Autoscaler) refused(ctx context.Context, mc *api.MiniCluster, d autosca
 		log.FromContext(ctx).Info("The API server refuses the size", "from", mc.Spec.Size, "to", d.Size, "reason", err.Error())
 	}
 	return r.wait(mc.Generation, d.Size, now)
+}
+
+// earlier returns the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // until returns the time until at; 0 where it is zero, for never.

@@ -3,6 +3,7 @@ package autoscaler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -62,6 +63,24 @@ func (s *server) SubResource(name string) client.SubResourceClient {
 }
 
 // scales is the subresource.
+func (s *server) Patch(_ context.Context, _ client.Object, patch client.Patch, options ...client.PatchOption) error {
+	var o client.PatchOptions
+	o.ApplyOptions(options)
+	data, err := patch.Data(nil)
+	switch {
+	case err != nil:
+		return err
+	case s.mc == nil:
+		return apierrors.NewNotFound(resource, key.Name)
+	case o.FieldManager != FieldManager || string(data) != fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"uid":%q},"spec":{"suspend":true}}`, s.mc.ResourceVersion, s.mc.UID):
+		return apierrors.NewConflict(resource, key.Name, errors.New("it has changed"))
+	case s.refuse != nil:
+		return s.refuse
+	}
+	s.change(func(mc *api.MiniCluster) { mc.Spec.Suspend = true })
+	return nil
+}
+
 type scales struct {
 	client.SubResourceClient
 	server *server

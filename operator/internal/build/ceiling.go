@@ -1,6 +1,7 @@
 package build
 
 import (
+	"encoding/json"
 	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -8,6 +9,7 @@ import (
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxconf"
 )
 
 // leastCeiling is the lowest that is chosen by default. Fluxion takes some 10 kB of the lead's
@@ -39,6 +41,34 @@ func CeilingOf(job *batchv1.Job) int32 {
 		return 0
 	}
 	return int32(ceiling)
+}
+
+// ConfigOf returns what the ranks of a Job were told; false without Flux.
+func ConfigOf(job *batchv1.Job) (agentapi.Config, bool) {
+	for _, container := range job.Spec.Template.Spec.Containers {
+		for _, variable := range container.Env {
+			var c agentapi.Config
+			if variable.Name == agentapi.ConfigVariable && json.Unmarshal([]byte(variable.Value), &c) == nil {
+				return c, true
+			}
+		}
+	}
+	return agentapi.Config{}, false
+}
+
+// HostsOf returns how many ranks a Job can have: with Flux, those whose hosts it was told
+// of.
+func HostsOf(job *batchv1.Job) int32 {
+	if ceiling := CeilingOf(job); ceiling > 0 {
+		return ceiling
+	}
+	// An earlier operator's has no such annotation, and its configuration the maximum.
+	if config, ok := ConfigOf(job); ok {
+		if hosts := fluxconf.HostCount(config.Hosts); hosts > 0 {
+			return hosts
+		}
+	}
+	return bounds.Limit
 }
 
 // IsMadeFrom tells whether the Job is made from what the spec says. The maximum may be

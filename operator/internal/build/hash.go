@@ -20,10 +20,10 @@ import (
 // as nobody sets it.
 func TemplateHash(mc *api.MiniCluster, ceiling int32) string {
 	spec := mc.Spec.DeepCopy()
-	// What can change under running ranks: the sizes, how ranks leave, what comes
-	// after them, and what runs in another pod.
+	// What can change under running ranks: the sizes, how ranks leave and restart, what
+	// comes after them, and what runs in another pod.
 	spec.Size, spec.MinSize, spec.MaxSize = 0, 0, 0
-	spec.ScaleDown = api.ScaleDown{}
+	spec.ScaleDown, spec.Restart, spec.Suspend = api.ScaleDown{}, api.Restart{}, false
 	spec.Autoscaling = api.Autoscaling{}
 	spec.Cleanup = false
 	spec.Services = nil

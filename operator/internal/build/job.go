@@ -34,6 +34,9 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 		annotations = map[string]string{}
 	}
 	annotations[api.AnnotationTemplateHash] = TemplateHash(mc, ceiling)
+	if asked := mc.Annotations[api.AnnotationRestart]; asked != "" {
+		annotations[api.AnnotationRestart] = asked
+	}
 	if FluxEnabled(mc) {
 		annotations[api.AnnotationCeiling] = strconv.Itoa(int(ceiling))
 	}

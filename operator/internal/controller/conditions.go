@@ -12,11 +12,16 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
-// readyCondition is true while every desired rank is ready, also while ranks
-// above the desired size drain or end.
+// readyCondition is true while every desired rank is ready, also while ranks drain or
+// those above the desired size end; and of what sleeps as it is to.
 func readyCondition(generation int64, p plan.Report) metav1.Condition {
-	ready := p.State == api.ReasonReady || p.State == api.ReasonScalingDown ||
-		p.State == api.ReasonDraining && p.Ranks.Missing.IsEmpty()
+	ready := false
+	switch p.State {
+	case api.ReasonReady, api.ReasonScalingDown, api.ReasonRestartDue, api.ReasonAsleep:
+		ready = true
+	case api.ReasonDraining:
+		ready = p.Ranks.Missing.IsEmpty()
+	}
 	return condition(api.ConditionReady, ready, p.State, p.Message, generation)
 }
 
@@ -26,7 +31,7 @@ func progressingCondition(generation int64, p plan.Report) metav1.Condition {
 	progressing := false
 	switch p.State {
 	case api.ReasonStarting, api.ReasonScalingUp, api.ReasonDraining, api.ReasonScalingDown,
-		api.ReasonLeadLost, api.ReasonRecreating, api.ReasonCompleting, api.ReasonDeleting:
+		api.ReasonLeadLost, api.ReasonRecreating, api.ReasonFallingAsleep, api.ReasonCompleting, api.ReasonDeleting:
 		progressing = true
 	}
 	return condition(api.ConditionProgressing, progressing, p.State, p.Message, generation)

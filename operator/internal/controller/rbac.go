@@ -5,7 +5,7 @@ package controller
 // Services: a live read before creation finds objects of other owners, which
 // bear no label of ours and are therefore in no cache.
 //
-// +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters,verbs=list;watch
+// +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=flux-framework.org,resources=miniclusters/status,verbs=patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete

@@ -53,7 +53,7 @@ func (topic) Same(a, b Order) bool {
 
 // Ask has the ranks drained. Once they are idle they stay so.
 func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan.DrainAnswer) (answer plan.DrainAnswer, over bool, err error) {
-	request := agentapi.DrainRequest{Ranks: order.Ranks}
+	request := agentapi.DrainRequest{Ranks: order.Ranks, Rest: plan.DrainOrder{Ranks: order.Ranks}.Rests()}
 	if before != nil && before.Problem == "" { // Else the lead may know nothing of the order any more.
 		request.WaitSeconds, request.Known = int32(wait/time.Second), before.Busy
 	}
@@ -62,7 +62,9 @@ func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan
 		Method: http.MethodPut, Path: agentapi.PathDrain, Body: request, Answer: &report,
 		Wait: time.Duration(request.WaitSeconds) * time.Second,
 	})
-	return plan.DrainAnswer{Ranks: order.Ranks, Busy: report.Busy, Jobs: report.Jobs, JobCount: report.JobCount}, report.Busy.IsEmpty(), err
+	return plan.DrainAnswer{
+		Ranks: order.Ranks, Busy: report.Busy, Jobs: report.Jobs, JobCount: report.JobCount, Pending: report.Waiting,
+	}, report.Busy.IsEmpty(), err
 }
 
 func (topic) Failed(order Order, _ *plan.DrainAnswer, problem string) plan.DrainAnswer {

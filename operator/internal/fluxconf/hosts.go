@@ -19,6 +19,16 @@ func Hosts(name string, ceiling int32) string {
 	return fmt.Sprintf("%s-[0-%d]", name, ceiling-1)
 }
 
+// HostCount returns the number of hosts of a host list in the form that Hosts writes; 0 for
+// another one.
+func HostCount(list string) int32 {
+	_, set, err := splitHosts(list)
+	if err != nil {
+		return 0
+	}
+	return int32(max(set.Len(), 1)) // idset bounds it
+}
+
 // ExpandHosts returns the host names of a host list with at most one set in
 // brackets, at its end, which is the form that Hosts writes.
 func ExpandHosts(list string) ([]string, error) {

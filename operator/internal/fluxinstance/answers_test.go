@@ -233,7 +233,13 @@ func TestRequestsAreThoseOfAllVersions(t *testing.T) {
 			return client.DrainAnew(t.Context(), ranks(t, "2"), "ours: now")
 		},
 		`resource.undrain {"targets":"2"}`:                  func() error { return client.Undrain(t.Context(), ranks(t, "2")) },
-		`job-manager.queue-start {"start":true,"all":true}`: func() error { return client.StartQueue(t.Context()) },
+		`job-manager.queue-start {"start":true,"all":true}`: func() error { return client.StartQueues(t.Context()) },
+		`job-manager.queue-start {"name":"debug","start":true,"all":false,"nocheckpoint":true}`: func() error {
+			return client.StartQueue(t.Context(), "debug")
+		},
+		`job-manager.queue-start {"start":false,"all":false,"reason":"ours: quiet","nocheckpoint":true}`: func() error {
+			return client.StopQueue(t.Context(), "", "ours: quiet")
+		},
 		`job-list.list {"max_entries":0,"attrs":["ranks"],"constraint":{"states":[48]},"userid":4294967295,"states":48,"results":0}`: func() error {
 			_, err := client.Jobs(t.Context(), ranks(t, "2"))
 			return err

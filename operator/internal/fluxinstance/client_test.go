@@ -228,7 +228,7 @@ func TestStartedQueueStartsPendingJobs(t *testing.T) {
 	f.Run("queue", "stop", "--all", "--quiet")
 	id := f.Run("submit", "true")
 	fluxstandin.Await(t, func() bool { return f.Run("jobs", "--no-header", "--format", "{status}", id) == "SCHED" })
-	if err := f.StartQueue(t.Context()); err != nil {
+	if err := f.StartQueues(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.Run("job", "attach", id)

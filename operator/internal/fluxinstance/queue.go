@@ -2,11 +2,89 @@ package fluxinstance
 
 import "context"
 
-// StartQueue lets pending jobs start again, in all queues.
-func (c *Client) StartQueue(ctx context.Context) error {
-	type startRequest struct {
-		Start bool `json:"start"`
-		All   bool `json:"all"`
+// Topics of queues.
+const (
+	topicQueueList   = "job-manager.queue-list"
+	topicQueueStatus = "job-manager.queue-status"
+	topicQueueStart  = "job-manager.queue-start"
+)
+
+// Queue is one of the instance's.
+type Queue struct {
+	// Name is empty of an instance that names no queues: it has one.
+	Name string
+	// Started tells whether its jobs may start. StopReason is why not, as far as Flux was
+	// told.
+	Started    bool
+	StopReason string
+}
+
+// queueRequest names a queue; nil where it has no name.
+type queueRequest struct {
+	Name *string `json:"name,omitempty"`
+}
+
+func requestFor(name string) queueRequest {
+	if name == "" {
+		return queueRequest{}
 	}
-	return c.request(ctx, "job-manager.queue-start", startRequest{Start: true, All: true}, nil)
+	return queueRequest{&name}
+}
+
+// queueStart starts or stops a queue, or all of them.
+type queueStart struct {
+	queueRequest
+	Start  bool   `json:"start"`
+	All    bool   `json:"all"`
+	Reason string `json:"reason,omitempty"`
+	// NoCheckpoint keeps the change out of the instance's state.
+	NoCheckpoint bool `json:"nocheckpoint,omitempty"`
+}
+
+// Queues are all queues.
+func (c *Client) Queues(ctx context.Context) ([]Queue, error) {
+	var list struct {
+		Queues []string `json:"queues"`
+	}
+	if err := c.request(ctx, topicQueueList, nil, &list); err != nil {
+		return nil, err
+	}
+	if list.Queues == nil {
+		return nil, missing(topicQueueList, "queues")
+	}
+	if len(list.Queues) == 0 {
+		list.Queues = []string{""}
+	}
+	var queues []Queue
+	for _, name := range list.Queues {
+		var status struct {
+			Start  *bool  `json:"start"`
+			Reason string `json:"stop_reason"`
+		}
+		if err := c.request(ctx, topicQueueStatus, requestFor(name), &status); err != nil {
+			return nil, err
+		}
+		if status.Start == nil {
+			return nil, missing(topicQueueStatus, "start")
+		}
+		queues = append(queues, Queue{Name: name, Started: *status.Start, StopReason: status.Reason})
+	}
+	return queues, nil
+}
+
+// StopQueue lets no further job of a queue start. An instance that starts from this one's
+// state knows nothing of it. An allocation that the scheduler has made just before counts:
+// Allocated tells of it.
+func (c *Client) StopQueue(ctx context.Context, name, reason string) error {
+	return c.request(ctx, topicQueueStart, queueStart{queueRequest: requestFor(name), Reason: reason, NoCheckpoint: true}, nil)
+}
+
+// StartQueue lets the jobs of a queue start again.
+func (c *Client) StartQueue(ctx context.Context, name string) error {
+	return c.request(ctx, topicQueueStart, queueStart{queueRequest: requestFor(name), Start: true, NoCheckpoint: true}, nil)
+}
+
+// StartQueues lets pending jobs start again, in all queues.
+func (c *Client) StartQueues(ctx context.Context) error {
+	return c.request(ctx, topicQueueStart, queueStart{Start: true, All: true}, nil)
 }

@@ -16,8 +16,12 @@ import (
 // defaultDrainTimeout holds where scaleDown.drainTimeoutSeconds is not set.
 const defaultDrainTimeout = time.Hour
 
-// DrainOrder is what the lead is to be told: drain these ranks and no others.
+// DrainOrder is what the lead is to be told: drain these ranks and no others. With rank 0
+// among them, the instance is to rest: its queue is stopped, so that no job starts on any.
 type DrainOrder struct{ Ranks idset.Set }
+
+// Rests tells whether the instance is to rest.
+func (o DrainOrder) Rests() bool { return o.Ranks.Contains(0) }
 
 // DrainAnswer is what the lead answered last. It counts for the order of the same
 // Ranks only.
@@ -28,13 +32,15 @@ type DrainAnswer struct {
 	Busy     idset.Set
 	Jobs     []string
 	JobCount int
+	// Pending is the number of jobs that wait, of an instance that rests.
+	Pending int
 	// Problem says why the lead did not answer. Then nothing else is known.
 	Problem string
 }
 
 // Equal tells whether two answers say the same.
 func (a DrainAnswer) Equal(b DrainAnswer) bool {
-	return a.Ranks.Equal(b.Ranks) && a.Busy.Equal(b.Busy) && a.JobCount == b.JobCount && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
+	return a.Ranks.Equal(b.Ranks) && a.Busy.Equal(b.Busy) && a.JobCount == b.JobCount && a.Pending == b.Pending && a.Problem == b.Problem && slices.Equal(a.Jobs, b.Jobs)
 }
 
 // DrainTimeout returns how long ranks that are to go may keep their jobs.
@@ -62,6 +68,35 @@ func drainBefore(mc *api.MiniCluster) earlierDrain {
 	return earlierDrain{mc.Status.Drain, ranks}
 }
 
+// departure is ranks that are to end, since the MiniCluster shrinks, restarts or goes to
+// sleep.
+type departure struct {
+	ranks   idset.Set
+	timeout time.Duration
+	// reason says why they go, for the log.
+	reason string
+	// begins and leaves say what they do, when that begins and while it lasts. idle is where
+	// no job runs in the end.
+	begins, leaves, idle string
+	// jobsMayRun tells whether a job may run on them. unknownUntil, when not zero, is until
+	// when that counts although the lead has not been ready yet.
+	jobsMayRun   bool
+	unknownUntil time.Time
+}
+
+// shrink is the departure of the ranks above the desired ones.
+func (f facts) shrink() departure {
+	going := f.going()
+	them, many := going.Words(), going.Len()
+	return departure{
+		ranks: going, timeout: DrainTimeout(f.MiniCluster), reason: f.sizeReason(),
+		begins:     fmt.Sprintf("%s %s no more jobs, to go when %s idle", them, verb(many, "takes", "take"), verb(many, "it is", "they are")),
+		leaves:     fmt.Sprintf("%s %s no more jobs and %s when %s idle", them, verb(many, "takes", "take"), verb(many, "goes", "go"), verb(many, "it is", "they are")),
+		idle:       "on " + them,
+		jobsMayRun: !f.ranks.running.Intersect(going).IsEmpty(),
+	}
+}
+
 // drain is what becomes of ranks that are to go, and of those that were to go and now
 // stay. The zero value is none: an earlier one is over.
 type drain struct {
@@ -78,30 +113,29 @@ type drain struct {
 // holds tells whether ranks that are to go must still stay.
 func (d drain) holds() bool { return !d.deadline.IsZero() }
 
-// planDrain decides whether the ranks above the desired ones may go, and what the
-// lead is told about them.
+// planDrain decides whether the ranks of a departure may go, and what the lead is told
+// about them.
 //
 // The drain that the status tells of goes on while ranks are among it that stay, until
 // the lead has confirmed that these take jobs again. Else it is over: its ranks have
 // gone.
-func planDrain(f facts) drain {
-	switch stay := f.before.ranks.Intersect(idset.Range(0, min(f.desired, f.completions))); {
+func planDrain(f facts, l departure) drain {
+	switch stay := f.before.ranks.Intersect(idset.Range(0, min(f.desired, f.completions))).Minus(l.ranks); {
 	case !f.flux:
 		return drain{} // There is nobody who gives ranks work.
-	case !f.going().IsEmpty():
-		return drainGoing(f, !stay.IsEmpty())
+	case !l.ranks.IsEmpty():
+		return f.depart(l, !stay.IsEmpty())
 	case !stay.IsEmpty():
 		return undrain(f, stay)
 	}
 	return drain{}
 }
 
-// drainGoing drains the ranks that are to go, unless they may go now. It fails
-// closed: without an answer of the lead, a rank counts as busy until the time is over.
-// someStay tells that the earlier drain has ranks that stay.
-func drainGoing(f facts, someStay bool) drain {
-	going, timeout := f.going(), DrainTimeout(f.MiniCluster)
-	answer := f.answerAbout(going)
+// depart drains the ranks that are to go, unless they may go now. It fails closed: without
+// an answer of the lead, a rank counts as busy until the time is over. someStay tells that
+// the earlier drain has ranks that stay.
+func (f facts) depart(l departure, someStay bool) drain {
+	answer := f.answerAbout(l.ranks)
 	known := answer != nil && answer.Problem == ""
 	// Until its ranks have gone, a drain is that of the Job's highest ranks. Else it is
 	// over: they have gone, or came back to work since.
@@ -110,29 +144,29 @@ func drainGoing(f facts, someStay bool) drain {
 	// The time begins anew with ranks that were not to go before: the jobs of each rank
 	// have it whole, at the price of a longer wait for the others.
 	start := metav1.NewTime(f.Now)
-	if inForce && going.Minus(f.before.ranks).IsEmpty() {
+	if inForce && l.ranks.Minus(f.before.ranks).IsEmpty() {
 		start = f.before.status.StartTime
 	}
-	deadline := start.Add(timeout)
+	deadline := start.Add(l.timeout)
 
 	var d drain
 	switch {
-	case timeout == 0 && !inForce, f.ranks.running.Intersect(going).IsEmpty():
+	case l.timeout == 0 && !inForce, !l.jobsMayRun:
 		// They go at once. The lead has not heard of it.
 	case known && answer.Busy.IsEmpty():
-		d.events = []Event{normal(api.EventDrained, "No job runs on %s", going.Words()).
-			logged("Drained ranks", "ranks", going.Short(), "reason", "no job runs on them")}
+		d.events = []Event{normal(api.EventDrained, "No job runs %s", l.idle).
+			logged("Drained ranks", "ranks", l.ranks.Short(), "reason", "no job runs on them")}
 		return d
 	case !f.Now.Before(deadline):
-		e := normal(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(going.Words()), verb(going.Len(), "goes", "go"), timeout, answer.hindrance()).
-			logged("Stopped waiting for ranks to drain", "ranks", going.Short(), "timeout", timeout.String(), "reason", answer.hindrance())
+		e := normal(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(l.ranks.Words()), verb(l.ranks.Len(), "goes", "go"), l.timeout, answer.hindrance()).
+			logged("Stopped waiting for ranks to drain", "ranks", l.ranks.Short(), "timeout", l.timeout.String(), "reason", answer.hindrance())
 		e.Type = corev1.EventTypeWarning
 		d.events = []Event{e}
 		if known {
 			return d
 		}
 	default:
-		return f.wait(going, start, deadline, answer)
+		return f.wait(l, start, deadline, answer)
 	}
 	if someStay {
 		d.status = f.before.status
@@ -141,24 +175,22 @@ func drainGoing(f facts, someStay bool) drain {
 }
 
 // wait lets the ranks drain until the deadline.
-func (f facts) wait(going idset.Set, start metav1.Time, deadline time.Time, answer *DrainAnswer) drain {
-	busy := going
+func (f facts) wait(l departure, start metav1.Time, deadline time.Time, answer *DrainAnswer) drain {
+	busy := l.ranks
 	if answer != nil && answer.Problem == "" {
 		busy = answer.Busy
 	}
 	until := deadline.UTC().Format(time.RFC3339)
 	d := drain{
-		status:   &api.Drain{Ranks: going.String(), StartTime: start, Busy: busy.String()},
-		order:    &DrainOrder{going},
-		deadline: deadline,
-		leaving: fmt.Sprintf("%s %s idle, or at %s", going.Words(),
-			verb(going.Len(), "takes no more jobs and goes when it is", "take no more jobs and go when they are"), until),
-		because: answer.hindrance(),
+		status:   &api.Drain{Ranks: l.ranks.String(), StartTime: start, Busy: busy.String()},
+		order:    &DrainOrder{l.ranks},
+		deadline: earliest(deadline, l.unknownUntil),
+		leaving:  fmt.Sprintf("%s, or at %s", l.leaves, until),
+		because:  answer.hindrance(),
 	}
-	if !f.before.ranks.Equal(going) {
-		d.events = []Event{normal(api.EventDraining, "%s %s idle", Capital(going.Words()),
-			verb(going.Len(), "takes no more jobs, to go when it is", "take no more jobs, to go when they are")).
-			logged("Draining ranks", "ranks", going.Short(), "until", until, "reason", f.sizeReason())}
+	if !f.before.ranks.Equal(l.ranks) {
+		d.events = []Event{normal(api.EventDraining, "%s", Capital(l.begins)).
+			logged("Draining ranks", "ranks", l.ranks.Short(), "until", until, "reason", l.reason)}
 	}
 	return d
 }

@@ -44,8 +44,8 @@ type facts struct {
 	// before is the drain that the status tells of.
 	before earlierDrain
 	// changed tells that what the ranks are made from is not what the Job, or the one
-	// that has ended, was made from.
-	changed bool
+	// that has ended, was made from. asked tells that somebody asks for a restart.
+	changed, asked bool
 	// wanted is the Job that the spec asks for, where a new one is to be made. obstacle
 	// is why it cannot be.
 	wanted   *batchv1ac.JobApplyConfiguration
@@ -84,10 +84,11 @@ func look(o Observed) facts {
 		return f // Nothing is done about the rest.
 	}
 	if o.Job != nil {
+		f.desired = min(f.desired, build.HostsOf(o.Job))
 		f.completions, f.parallelism = ptr.Deref(o.Job.Spec.Completions, 0), ptr.Deref(o.Job.Spec.Parallelism, 0)
 	}
 	f.end = findEnd(o, f.told)
-	f.changed = templateChanged(o, f.told, f.maximum())
+	f.changed, f.asked = templateChanged(o, f.told, f.maximum()), isAsked(o)
 	f.wanted, f.obstacle = f.wantedJob()
 	f.rankPods = rankPods(o, f.desired)
 	f.histories = historiesOf(f.rankPods)
@@ -122,7 +123,7 @@ const RefusalRetry = time.Minute
 func (f facts) wantedJob() (*batchv1ac.JobApplyConfiguration, obstacle) {
 	var job *batchv1ac.JobApplyConfiguration
 	_, err := build.ServicesPod(f.MiniCluster)
-	if err == nil && (f.Job == nil || f.changed) {
+	if err == nil && (f.Job == nil || f.changed || f.asked) {
 		job, err = build.Job(f.MiniCluster, f.desired, f.maximum(), f.Settings)
 	}
 	if job != nil && f.staysSuspended() {
@@ -131,7 +132,7 @@ func (f facts) wantedJob() (*batchv1ac.JobApplyConfiguration, obstacle) {
 	switch {
 	case err != nil:
 		return nil, obstacle{state: api.ReasonInvalidSpec, because: err.Error()}
-	case f.changed && f.Refusal != "":
+	case (f.changed || f.asked) && f.Refusal != "":
 		return nil, obstacle{
 			state:   api.ReasonApplyFailed,
 			because: "the API server does not take a Job as the spec says: " + f.Refusal,

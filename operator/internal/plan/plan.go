@@ -22,10 +22,13 @@
 //	                                             then there is no Job
 //	ended, Job gone or being deleted           → leave it, and report the end
 //	no Job, but pods of an earlier one         → wait until they have ended
+//	no Job, and spec.suspend                   → sleep
 //	no Job                                     → create it with desired ranks
 //	Job being deleted                          → wait until it is gone
-//	Job made from another template input       → delete it, if the API server would
-//	                                             take the new one
+//	Job, and spec.suspend                      → let its jobs end, and delete it
+//	Job made from another template input, or
+//	a restart is asked for                     → let its jobs end, and delete it, if
+//	                                             the API server would take the new one
 //	Job finished                               → report its end, remove the services,
 //	                                             clean up
 //	Job with fewer ranks                       → grow it, in one write

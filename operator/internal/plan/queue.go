@@ -35,8 +35,6 @@ type QueueAnswer struct {
 	Revision string
 	// Use is nil while the lead is silent.
 	Use *autoscale.Use
-	// Held is the number of jobs that wait for something else than ranks.
-	Held int
 	// TooLarge are jobs that no size can hold, and TooLargeCount is their number.
 	TooLarge      []agentapi.QueueJob
 	TooLargeCount int
@@ -65,6 +63,7 @@ func QueuePolicy(mc *api.MiniCluster) (autoscale.Policy, bool) {
 	bounds := SizesOf(mc).Bounds()
 	policy := autoscale.Policy{
 		Min: int32(bounds.Min), Max: int32(bounds.Max), IdleTime: defaultIdleTime, Spare: queue.SpareRanks, Step: queue.Step,
+		SleepTime: time.Duration(queue.SleepSeconds) * time.Second,
 	}
 	if seconds := queue.IdleSeconds; seconds != nil {
 		policy.IdleTime = time.Duration(*seconds) * time.Second
@@ -115,7 +114,7 @@ func (f facts) queueStatus() *api.QueueStatus {
 		return before
 	case answer.Use != nil:
 		return &api.QueueStatus{
-			Running: int32(answer.Use.Running), Pending: int32(answer.Use.Pending), Held: int32(answer.Held),
+			Running: int32(answer.Use.Running), Pending: int32(answer.Use.Pending), Held: int32(answer.Use.Held),
 			Wanted: f.Autoscaled.Wish, Message: f.Autoscaled.Because,
 		}
 	case f.Now.Before(answer.At.Add(silence)):

@@ -26,8 +26,8 @@ func following() Observed {
 	o.Now = now
 	o.Pods[0].UID, o.Pods[0].Status.PodIP = "lead", "10.0.0.1"
 	o.Queue = &QueueAnswer{
-		Pod: "lead", Revision: "1", At: now.Add(-time.Minute), Held: 3,
-		Use: &autoscale.Use{Running: 1, Pending: 2, Wanted: 4},
+		Pod: "lead", Revision: "1", At: now.Add(-time.Minute),
+		Use: &autoscale.Use{Running: 1, Pending: 2, Held: 3, Wanted: 4},
 	}
 	o.Autoscaled = &Autoscaled{Wish: 4, Because: "grows to 4: for a reason"}
 	return o

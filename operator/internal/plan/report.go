@@ -112,6 +112,8 @@ func (f facts) state(d drain) (state, message string) {
 		state, message = api.ReasonScalingUp, fmt.Sprintf("%s; waiting for %s", progress, r.Missing.Words())
 	case r.Excess > 0:
 		state, message = api.ReasonScalingDown, fmt.Sprintf("%s; %d above the desired size %s ending", progress, r.Excess, verb(r.Excess, "is", "are"))
+	case f.restartDue() != "":
+		state, message = api.ReasonRestartDue, progress+"; "+f.restartDue()
 	default:
 		state, message = api.ReasonReady, progress
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
@@ -28,9 +29,11 @@ var rules = []rule{
 	{facts.isGoneAndChanged, takeEndBack},
 	{facts.isGone, reportEnd},
 	{facts.hasEarlierPods, awaitEarlierPods},
+	{facts.isAsleep, stayAsleep},
 	{facts.hasNoJob, create},
 	{facts.isJobBeingDeleted, awaitEarlierJob},
-	{facts.canBeReplaced, replace},
+	{facts.mustFallAsleep, fallAsleep},
+	{facts.mustRestart, restart},
 	{facts.hasEnded, finish},
 	{facts.hasJob, resize},
 }
@@ -138,44 +141,15 @@ func awaitEarlierJob(f facts) Plan { return f.await("waiting for the earlier Job
 // await waits for ranks that end.
 func (f facts) await(message string) Plan {
 	state := api.ReasonRecreating
-	if f.staysSuspended() {
+	switch {
+	case f.staysSuspended():
 		state, _ = f.suspended()
+	case f.MiniCluster.Spec.Suspend:
+		state = api.ReasonFallingAsleep
 	}
 	r := f.report(state, message+HindrancesText(f.hindered.hindrances))
 	r.DrainStatus = nil // All ranks go.
 	return Plan{upkeep(f), r}
-}
-
-// canBeReplaced tells of a Job that is not as the spec says, unless none can be:
-// nothing is deleted for a Job that could not be, or a command that could not run.
-func (f facts) canBeReplaced() bool { return f.changed && !f.obstacle.isThere() }
-
-// replace deletes the Job; its end brings the next plan, which creates it anew.
-// Prerequisites of the new ranks wait until then: those that end know nothing of them.
-func replace(f facts) Plan {
-	because := "what the ranks are made from changed, which a running Job cannot take over"
-	switch ceiling := build.CeilingOf(f.Job); {
-	case ceiling > 0 && f.maximum() > ceiling:
-		because = fmt.Sprintf("the maximum %d is above the ceiling %d, which is the number of hosts that Flux knows", f.maximum(), ceiling)
-	case ceiling == 0 && f.flux:
-		because = "what the ranks are made from changed or, since an earlier operator has started them, the maximum; a running Job cannot take that over"
-	}
-	p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
-	if f.isSuspended() {
-		p.State, p.Message = f.suspended()
-		if f.stateBefore() != api.ReasonSuspended {
-			return p // First the status must tell that the new Job is to be suspended.
-		}
-	}
-	p.End, p.DrainStatus = nil, nil // All ranks start anew.
-	p.Replacement = f.replacement()
-	if f.told != nil {
-		return p // First the status must tell that it is no longer at its end.
-	}
-	p.DeleteJob = f.Job
-	p.Events = []Event{normal(api.EventRecreating, "Restarting all ranks: %s", because).
-		logged("Deleted the Job to start all ranks anew", "ranks", f.completions, "reason", because)}
-	return p
 }
 
 func (f facts) hasEnded() bool { return f.end != nil }
@@ -212,7 +186,7 @@ func (f facts) hasJob() bool { return f.Job != nil }
 // the highest ranks. Else it lets the Job be what it is, whatever is in the way of
 // another.
 func resize(f facts) Plan {
-	d := planDrain(f)
+	d := planDrain(f, f.shrink())
 	p := Plan{Actions: upkeep(f)}
 	p.Prerequisites = !f.obstacle.isThere()
 	p.DrainOrder, p.WakeAt = d.order, earliest(p.WakeAt, d.deadline)
@@ -231,6 +205,6 @@ func resize(f facts) Plan {
 	}
 	p.Report = f.report(f.state(d))
 	p.DrainStatus, p.QueueStatus = d.status, f.queueStatus()
-	p.Events = append(append(d.events, f.resized(p.Job)...), f.leadBack()...)
+	p.Events = slices.Concat(d.events, f.resized(p.Job), f.leadBack(), f.restartBecomesDue(p.State))
 	return p
 }

@@ -41,12 +41,12 @@ func answerOf(order Order, report agentapi.QueueReport, at time.Time) plan.Queue
 		Pod:      order.Pod,
 		Revision: report.Revision,
 		At:       at,
-		Held:     count(report.Held),
 		Use: &autoscale.Use{
 			Wanted:  report.Wanted,
 			Busy:    report.Busy,
 			Running: count(report.Running),
 			Pending: count(report.Pending),
+			Held:    count(report.Held),
 		},
 		TooLargeCount: max(count(report.TooLargeCount), len(report.TooLarge)),
 	}

@@ -58,7 +58,7 @@ func TestLeadIsAskedForWhatIsNew(t *testing.T) {
 		start := time.Now()
 		synctest.Wait()
 		got := m.Answer(key, "a")
-		if got == nil || got.Pod != "p" || got.Held != 3 || got.Use.Running != 1 || got.Use.Pending != 2 || got.Use.Wanted != 5 || !got.At.Equal(start) ||
+		if got == nil || got.Pod != "p" || got.Use.Held != 3 || got.Use.Running != 1 || got.Use.Pending != 2 || got.Use.Wanted != 5 || !got.At.Equal(start) ||
 			got.Use.Largest.ID != "ƒA" || len(got.Use.Idle) != 1 || !got.Use.Idle[0].Since.Equal(start.Add(-30*time.Second)) {
 			t.Fatalf("answer %+v", got)
 		}

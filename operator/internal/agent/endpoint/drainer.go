@@ -7,6 +7,8 @@
 //	drain   asked for − drained by anybody
 //	undrain drained by us − asked for − about to stop by themselves
 //
+// An instance that is to rest has its queues stopped instead, and its drains left alone.
+//
 // Then it looks which of those that were asked for run jobs: once, or four times a
 // second while somebody waits for an answer. Requests take turns. A newer one ends the
 // waiting of an older one, so that the newest holds in the end.
@@ -60,6 +62,10 @@ type Flux interface {
 	Drained(ctx context.Context) (fluxinstance.Drains, error)
 	Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error)
 	Jobs(ctx context.Context, ranks idset.Set) ([]fluxinstance.Job, error)
+	PendingJobs(ctx context.Context) (int, error)
+	Queues(ctx context.Context) ([]fluxinstance.Queue, error)
+	StopQueue(ctx context.Context, name, reason string) error
+	StartQueue(ctx context.Context, name string) error
 }
 
 var _ Flux = (*fluxinstance.Client)(nil)
@@ -117,6 +123,37 @@ func (d *Drainer) Drain(ctx context.Context, request agentapi.DrainRequest) (age
 	return report, err
 }
 
+// set makes of the instance what is asked for. Ranks that are to stay drained are so before
+// a queue is started.
+func (d *Drainer) set(ctx context.Context, request agentapi.DrainRequest) error {
+	if !request.Rest {
+		if err := d.setDrained(ctx, request.Ranks); err != nil {
+			return err
+		}
+	}
+	return d.setStopped(ctx, request.Rest)
+}
+
+// setStopped stops all queues, or starts those that we have stopped.
+func (d *Drainer) setStopped(ctx context.Context, stop bool) error {
+	queues, err := d.flux.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, queue := range queues {
+		switch {
+		case stop && queue.Started:
+			err = d.flux.StopQueue(ctx, queue.Name, agentapi.StopReason)
+		case !stop && !queue.Started && queue.StopReason == agentapi.StopReason:
+			err = d.flux.StartQueue(ctx, queue.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // setDrained makes the ranks that we drained those that are wanted.
 func (d *Drainer) setDrained(ctx context.Context, wanted idset.Set) error {
 	drains, err := d.flux.Drained(ctx)
@@ -140,7 +177,7 @@ func (d *Drainer) await(ctx context.Context, request agentapi.DrainRequest) (age
 	for {
 		// A change that has begun is finished, also when a newer request comes or the
 		// caller goes: nobody could tell whether one without an answer was made.
-		if err := d.setDrained(context.WithoutCancel(ctx), request.Ranks); err != nil {
+		if err := d.set(context.WithoutCancel(ctx), request); err != nil {
 			return agentapi.DrainReport{}, err
 		}
 		busy, err := d.flux.Allocated(ctx, request.Ranks)
@@ -148,16 +185,25 @@ func (d *Drainer) await(ctx context.Context, request agentapi.DrainRequest) (age
 			return agentapi.DrainReport{}, err
 		}
 		if busy.IsEmpty() || request.WaitSeconds == 0 || !busy.Equal(request.Known) {
-			return report(ctx, d.flux, busy)
+			return d.report(ctx, request, busy)
 		}
 		select {
 		case <-ctx.Done():
 			return agentapi.DrainReport{}, context.Cause(ctx)
 		case <-over.C:
-			return report(ctx, d.flux, busy)
+			return d.report(ctx, request, busy)
 		case <-again.C:
 		}
 	}
+}
+
+// report adds what waits to what runs, of an instance that rests.
+func (d *Drainer) report(ctx context.Context, request agentapi.DrainRequest, busy idset.Set) (agentapi.DrainReport, error) {
+	told, err := report(ctx, d.flux, busy)
+	if err == nil && request.Rest {
+		told.Waiting, err = d.flux.PendingJobs(ctx)
+	}
+	return told, err
 }
 
 // Look reports what runs on ranks, and changes nothing.

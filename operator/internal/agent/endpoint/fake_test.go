@@ -20,12 +20,44 @@ type fakeFlux struct {
 	changes []string // drains and undrains, in order
 	looks   int
 	err     error // of looks, from now on
+	queues  []fluxinstance.Queue
+	pending int
 
 	// gate, when set, holds each change back until something can be received.
 	gate chan struct{}
 }
 
-func newFakeFlux() *fakeFlux { return &fakeFlux{reasons: map[int32]string{}} }
+func newFakeFlux() *fakeFlux {
+	return &fakeFlux{reasons: map[int32]string{}, queues: []fluxinstance.Queue{{Started: true}}}
+}
+
+func (f *fakeFlux) Queues(context.Context) ([]fluxinstance.Queue, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.queues), f.err
+}
+
+func (f *fakeFlux) StopQueue(_ context.Context, name, reason string) error {
+	return f.setQueue("stop", fluxinstance.Queue{Name: name, StopReason: reason})
+}
+
+func (f *fakeFlux) StartQueue(_ context.Context, name string) error {
+	return f.setQueue("start", fluxinstance.Queue{Name: name, Started: true})
+}
+
+func (f *fakeFlux) setQueue(what string, queue fluxinstance.Queue) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes = append(f.changes, strings.TrimSpace(what+" queue "+queue.Name))
+	f.queues[slices.IndexFunc(f.queues, func(q fluxinstance.Queue) bool { return q.Name == queue.Name })] = queue
+	return nil
+}
+
+func (f *fakeFlux) PendingJobs(context.Context) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pending, f.err
+}
 
 func (f *fakeFlux) Drain(ctx context.Context, ranks idset.Set, reason string) error {
 	return f.change(ctx, "drain", ranks, func(rank int32) {

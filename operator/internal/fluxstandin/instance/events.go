@@ -63,6 +63,9 @@ const define = "resource-define"
 // Restart begins the instance of the lead's broker anew. Jobs that ran are lost.
 func (s *State) Restart() {
 	all := idset.Range(0, s.Size)
+	if s.Stopped != s.StoppedForGood {
+		s.Stopped, s.StopReason = s.StoppedForGood, ""
+	}
 	// Flux forgets an earlier R.
 	s.Events = slices.DeleteFunc(s.Events, func(e Event) bool { return e.Name == define })
 	s.note("restart", map[string]any{"ranks": all.String(), "online": "", "nodelist": s.hostList(all)})

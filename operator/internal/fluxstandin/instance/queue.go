@@ -11,6 +11,8 @@ type QueueChange struct {
 	All   *bool   `json:"all"`
 	// Reason may be empty.
 	Reason string `json:"reason"`
+	// NoCheckpoint keeps the change out of what a restart begins with.
+	NoCheckpoint bool `json:"nocheckpoint"`
 }
 
 func (c QueueChange) check() error {
@@ -31,6 +33,9 @@ func (s *State) StartQueue(c QueueChange) error {
 	s.Stopped, s.StopReason = !*c.Start, ""
 	if s.Stopped {
 		s.StopReason = c.Reason
+	}
+	if !c.NoCheckpoint {
+		s.StoppedForGood = s.Stopped
 	}
 	return nil
 }

@@ -52,7 +52,9 @@ type State struct {
 	// Stopped says that no pending job may start, and StopReason why, if it is known.
 	Stopped    bool   `json:"stopped"`
 	StopReason string `json:"stopReason,omitempty"`
-	NextID     ID     `json:"nextID"`
+	// StoppedForGood says that the queue is so after a restart.
+	StoppedForGood bool `json:"stoppedForGood,omitempty"`
+	NextID         ID   `json:"nextID"`
 	// Posted counts the events of all jobs.
 	Posted int64  `json:"posted"`
 	Jobs   []*Job `json:"jobs"`

@@ -349,7 +349,7 @@ func (b *broker) end() error {
 	if b.dump == "" {
 		return nil
 	}
-	s.Stopped = true // as Flux has it at this point of a shutdown
+	s.StoppedForGood = true // as an older Flux has it at this point of a shutdown
 	return instance.WriteFile(b.dump, s)
 }
 

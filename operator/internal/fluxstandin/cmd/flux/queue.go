@@ -24,7 +24,7 @@ func setStopped(args []string, stopped bool) (int, error) {
 		return 2, err
 	}
 	start, all, reason := !stopped, true, o.text("message", "")
-	change := instance.QueueChange{Start: &start, All: &all, Reason: reason}
+	change := instance.QueueChange{Start: &start, All: &all, Reason: reason, NoCheckpoint: o.has("nocheckpoint")}
 	if err := update(func(s *instance.State) error { return s.StartQueue(change) }); err != nil || o.has("quiet") {
 		return 0, err
 	}

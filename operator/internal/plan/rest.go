@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/idset"
+	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+)
+
+// Before all ranks end, for a restart or sleep, the instance rests: its queue is stopped,
+// and the jobs that run may end. The queue itself is left to the state folder or archive.
+
+// leadPatience is how long a lead that has not been ready yet may run jobs that nobody
+// knows of: it may be about to be ready. A longer wait would hold back the change that
+// mends it.
+const leadPatience = time.Minute
+
+// purpose is why all ranks are to end.
+type purpose struct {
+	reason         string
+	begins, leaves string
+	// atOnce does not wait for jobs.
+	atOnce bool
+}
+
+// RestTimeout returns how long jobs may go on before a restart or sleep.
+func RestTimeout(mc *api.MiniCluster) time.Duration {
+	if seconds := mc.Spec.Restart.DrainTimeoutSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
+	}
+	return DrainTimeout(mc)
+}
+
+// endRanks deletes the Job once no job of Flux runs, and reports what is given then. Until
+// then the instance rests.
+func (f facts) endRanks(to purpose, then Report) Plan {
+	d := planDrain(f, f.everybody(to))
+	if d.holds() {
+		p := Plan{upkeep(f), f.report(api.ReasonDraining, d.leaving+": "+d.because+HindrancesText(f.hindered.hindrances))}
+		p.DrainOrder, p.DrainStatus, p.WakeAt = d.order, d.status, earliest(p.WakeAt, d.deadline)
+		p.QueueStatus = f.MiniCluster.Status.Queue
+		p.Events = append(d.events, f.lossBegins(d)...)
+		return p
+	}
+	p := Plan{upkeep(f), then}
+	p.End, p.DrainStatus = nil, nil // All ranks go.
+	p.DeleteJob = f.Job
+	p.Events = append(d.events, then.Events...)
+	return p
+}
+
+// everybody is the departure of all ranks.
+func (f facts) everybody(to purpose) departure {
+	may, until := f.jobsMayRun()
+	l := departure{
+		ranks: idset.Range(0, f.completions), timeout: RestTimeout(f.MiniCluster),
+		reason: to.reason, begins: to.begins, leaves: to.leaves, idle: "any more",
+		jobsMayRun: may && !to.atOnce && f.end == nil, unknownUntil: until,
+	}
+	return l
+}
+
+// jobsMayRun tells whether the instance may run jobs: those that run end with the lead, so
+// that its pod decides. Of one that has not been ready yet it is not known until a time,
+// and no longer expected afterwards.
+func (f facts) jobsMayRun() (may bool, until time.Time) {
+	for _, p := range f.rankPods {
+		status := f.runningRank(p.Pod)
+		if p.rank != 0 || !p.isLive() || status == nil {
+			continue
+		}
+		started := status.State.Running.StartedAt.Time
+		ready := conditionOf(p.Pod, corev1.PodReady)
+		if status.Ready || ready != nil && ready.LastTransitionTime.After(started) {
+			return true, time.Time{}
+		}
+		until = started.Add(leadPatience)
+		return f.Now.Before(until), until
+	}
+	return false, time.Time{}
+}
+
+// loss says, for a message, what the queue loses with the ranks that are there and how to
+// keep it; empty where it is kept.
+func (f facts) loss() string {
+	if !f.flux || f.end != nil || f.keepsQueue() {
+		return ""
+	}
+	jobs := "jobs that wait in the queue"
+	if answer := f.answerAbout(idset.Range(0, f.completions)); answer != nil && answer.Problem == "" {
+		if answer.Pending == 0 {
+			return ""
+		}
+		jobs = counted(answer.Pending, "job") + " in the queue"
+	}
+	return fmt.Sprintf("; %s will be lost, since neither flux.stateDir nor archive.path keeps them: "+
+		"save them with \"gopherlocks-agent save\", or take the change back", jobs)
+}
+
+// keepsQueue tells whether the ranks of the spec find what those of the Job leave.
+func (f facts) keepsQueue() bool {
+	spec := f.MiniCluster.Spec
+	before, ok := build.ConfigOf(f.Job)
+	if !ok {
+		return spec.Flux.StateDir != "" || spec.Archive.Path != "" // What ranks are told, nobody changes.
+	}
+	return spec.Flux.StateDir != "" && spec.Flux.StateDir == before.StateDir ||
+		spec.Archive.Path != "" && spec.Archive.Path == before.ArchivePath
+}
+
+// lossBegins warns when the instance begins to rest.
+func (f facts) lossBegins(d drain) []Event {
+	loss := f.loss()
+	if loss == "" || len(d.events) == 0 {
+		return nil
+	}
+	e := normal(api.EventStateLost, "The ranks that end keep no state%s", loss).
+		logged("Ranks that are to end keep no state", "reason", loss)
+	e.Type = corev1.EventTypeWarning
+	return []Event{e}
+}
