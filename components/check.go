@@ -33,7 +33,7 @@ func problem(field, format string, args ...any) Problem {
 // not its business: what that may be depends on the cluster.
 func (a MiniClusterArgs) Check() (found []Problem) {
 	for _, check := range []func(MiniClusterArgs) []Problem{
-		checkName, checkNamespace, checkSizes, checkAutoscale, checkQueueAutoscale, checkResources, checkDraining, checkPlacement, checkPullSecret,
+		checkName, checkNamespace, checkSizes, checkAutoscale, checkQueueAutoscale, checkResources, checkDraining, checkRestart, checkPlacement, checkPullSecret,
 	} {
 		found = append(found, check(a)...)
 	}

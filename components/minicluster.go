@@ -57,6 +57,23 @@ type MiniClusterArgs struct {
 	// 3600.
 	DrainTimeoutSeconds *int `pulumi:"drainTimeoutSeconds"`
 
+	// Suspend puts the MiniCluster to sleep: its queue is stopped, jobs that run may end,
+	// and no pod is left. With false it comes back.
+	Suspend bool `pulumi:"suspend"`
+	// RestartPolicy is when a change that the ranks cannot take over restarts them:
+	// "WhenIdle", "AtOnce" or "OnRequest". Default (""): the operator's, "WhenIdle".
+	RestartPolicy string `pulumi:"restartPolicy"`
+	// RestartTimeoutSeconds is for how many seconds jobs may go on before a restart or
+	// sleep; 0 waits for nothing. Default (nil): DrainTimeoutSeconds.
+	RestartTimeoutSeconds *int `pulumi:"restartTimeoutSeconds"`
+	// StateClaim is the name of a PersistentVolumeClaim in the namespace that keeps the
+	// queue of Flux over restarts, sleep and the loss of the lead. It needs Flux. Default
+	// (nil or ""): none, and the queue ends with the lead's pod.
+	StateClaim pulumi.StringInput `pulumi:"stateClaim"`
+	// Ceiling is the largest MaxSize that needs no restart. It needs Flux. Default (0): the
+	// operator's, twice MaxSize and at least 64.
+	Ceiling int `pulumi:"ceiling"`
+
 	// Placement is how the ranks are spread over the nodes: "Spread", "OnePerNode"
 	// or "Any". Default (""): the operator's, "Spread".
 	Placement string `pulumi:"placement"`
@@ -218,8 +235,18 @@ func (a MiniClusterArgs) spec() pulumi.Map {
 		"size":       pulumi.Int(a.InitialSize()),
 		"minSize":    pulumi.Int(a.MinSize),
 		"maxSize":    pulumi.Int(a.MaxSize),
-		"flux":       pulumi.Map{"enabled": pulumi.Bool(a.Flux)},
+		"flux":       a.fluxSpec(),
 		"containers": pulumi.Array{container},
+	}
+	if given(a.StateClaim) {
+		container["volumes"] = pulumi.Map{"state": pulumi.Map{"path": pulumi.String(stateFolder), "claimName": a.StateClaim}}
+	}
+	if a.Suspend {
+		// Else nothing is declared: the operator may set it, too.
+		spec["suspend"] = pulumi.Bool(true)
+	}
+	if restart := a.restart(); len(restart) > 0 {
+		spec["restart"] = restart
 	}
 	if a.SelfScaling {
 		spec["selfScaling"] = pulumi.Bool(true)

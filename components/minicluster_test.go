@@ -153,6 +153,41 @@ func TestMiniClusterBecomesACustomResource(t *testing.T) {
 	}
 }
 
+func TestRestartsAndSleepAreDeclaredWhereTheyAreNotTheDefault(t *testing.T) {
+	flux := func(a *MiniClusterArgs) { a.Flux, a.Autoscale = true, nil }
+	object := componentstest.Declare(t, declareSample(sample(flux, func(a *MiniClusterArgs) {
+		a.Suspend, a.RestartPolicy, a.RestartTimeoutSeconds = true, "OnRequest", pulumi.IntRef(0)
+		a.StateClaim, a.Ceiling = pulumi.String("queue"), 128
+		a.QueueAutoscale = &QueueAutoscaleArgs{SleepSeconds: 600}
+	}))).Get(t, miniClusterObject, "sample")
+	object.Want(t, map[string]any{
+		"spec.suspend": true, "spec.restart.policy": "OnRequest", "spec.restart.drainTimeoutSeconds": 0.0,
+		"spec.flux.stateDir": "/var/lib/gopherlocks/flux", "spec.flux.ceiling": 128.0, "spec.autoscaling.queue.sleepSeconds": 600.0,
+	})
+	container := object.At("spec.containers").([]any)[0].(map[string]any)
+	if want := map[string]any{"state": map[string]any{"path": "/var/lib/gopherlocks", "claimName": "queue"}}; !reflect.DeepEqual(container["volumes"], want) {
+		t.Errorf("volumes %v, want %v", container["volumes"], want)
+	}
+	// What the operator may set must not be declared.
+	componentstest.Declare(t, declareSample(sample(flux))).Get(t, miniClusterObject, "sample").Want(t, map[string]any{
+		"spec.suspend": nil, "spec.restart": nil, "spec.flux.stateDir": nil, "spec.flux.ceiling": nil,
+	})
+	for want, change := range map[string]func(*MiniClusterArgs){
+		`restartPolicy "Never" must be one of ["WhenIdle" "AtOnce" "OnRequest"]`: func(a *MiniClusterArgs) { a.RestartPolicy = "Never" },
+		"restartTimeoutSeconds -1 must be from 0":                                func(a *MiniClusterArgs) { a.RestartTimeoutSeconds = pulumi.IntRef(-1) },
+		"stateClaim needs flux true":                                             func(a *MiniClusterArgs) { a.StateClaim = pulumi.String("queue") },
+		`stateClaim: "A": a lowercase RFC 1123 subdomain`:                        func(a *MiniClusterArgs) { a.Flux, a.StateClaim = true, pulumi.String("A") },
+		"ceiling 64 needs flux true":                                             func(a *MiniClusterArgs) { a.Ceiling = 64 },
+		"ceiling 3 must be at least maxSize 4":                                   func(a *MiniClusterArgs) { a.Flux, a.Ceiling = true, 3 },
+		"ceiling 100001 must be at most 100000":                                  func(a *MiniClusterArgs) { a.Flux, a.Ceiling = true, 100001 },
+		"sleepSeconds -1 must be from 0 to 31536000 (seconds)": func(a *MiniClusterArgs) {
+			a.Flux, a.Autoscale, a.QueueAutoscale = true, nil, &QueueAutoscaleArgs{SleepSeconds: -1}
+		},
+	} {
+		componentstest.MustRefuse(t, declareSample(sample(change)), want)
+	}
+}
+
 func TestPlacementIsDeclaredWhereItIsNotTheDefault(t *testing.T) {
 	placed := func(policy, key string) componentstest.Registration {
 		return componentstest.Declare(t, declareSample(sample(func(a *MiniClusterArgs) {

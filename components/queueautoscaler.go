@@ -14,11 +14,18 @@ type QueueAutoscaleArgs struct {
 	// Step is the distance between the sizes that are chosen, counted from MinSize; at
 	// most MaxSize, which is one of them in any case. Default: 1, which is also meant by 0.
 	Step int `pulumi:"scaleStep"`
+	// SleepSeconds is for how many seconds the queue must have been empty before the
+	// operator puts the MiniCluster to sleep; at most 31536000, a year. Default (0): it
+	// never does.
+	SleepSeconds int `pulumi:"sleepSeconds"`
 }
 
 // maxIdleSeconds is the longest idle time that the API takes.
 // Source: operator/api/v1alpha2.
 const maxIdleSeconds = 604800
+
+// maxSleepSeconds is the longest time that the API takes until sleep.
+const maxSleepSeconds = 31536000
 
 func checkQueueAutoscale(m MiniClusterArgs) (found []Problem) {
 	q := m.QueueAutoscale
@@ -33,6 +40,9 @@ func checkQueueAutoscale(m MiniClusterArgs) (found []Problem) {
 	}
 	if idle := q.IdleSeconds; idle != nil && (*idle < 0 || *idle > maxIdleSeconds) {
 		found = append(found, problem("idleSeconds", "idleSeconds %d must be from 0 to %d (seconds)", *idle, maxIdleSeconds))
+	}
+	if sleep := q.SleepSeconds; sleep < 0 || sleep > maxSleepSeconds {
+		found = append(found, problem("sleepSeconds", "sleepSeconds %d must be from 0 to %d (seconds)", sleep, maxSleepSeconds))
 	}
 	for _, ranks := range []struct {
 		field string
@@ -60,6 +70,9 @@ func (q QueueAutoscaleArgs) spec() pulumi.Map {
 	}
 	if q.Step > 1 {
 		spec["step"] = pulumi.Int(q.Step)
+	}
+	if q.SleepSeconds > 0 {
+		spec["sleepSeconds"] = pulumi.Int(q.SleepSeconds)
 	}
 	return spec
 }

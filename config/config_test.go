@@ -199,6 +199,7 @@ func TestInvalidSettingsNameKeyValueAndBound(t *testing.T) {
 func TestMalformedValuesAreNotBlamedForTheirBoundsToo(t *testing.T) {
 	for _, key := range []string{
 		"size", "minSize", "maxSize", "cpuTarget", "resources", "drainTimeoutSeconds", "autoscaler", "idleSeconds", "spareRanks", "scaleStep",
+		"sleepSeconds", "suspend", "restartTimeoutSeconds", "ceiling",
 	} {
 		_, err := load(t, map[string]string{key: "x"})
 		if err == nil || strings.Count(err.Error(), "gopherlocks:") != 1 {

@@ -47,10 +47,31 @@ func TestMakeSaysWhatHappensToTheRanks(t *testing.T) {
 		}, resizeplan.ChangeShrink, 2, "", "2", 0, resizeplan.No, ""},
 		{"another maximum", func(t *testing.T) *scenario {
 			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0}, "spec.maxSize")
-		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 0, resizeplan.Yes, ""},
+		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 3600, resizeplan.Yes, ""},
 		{"another maximum and a smaller size", func(t *testing.T) *scenario {
 			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0, "size": 2.0}, "spec.maxSize", "spec.size")
-		}, resizeplan.ChangeRestart, 2, "0-1", "0-2", 0, resizeplan.Yes, ""},
+		}, resizeplan.ChangeRestart, 2, "0-1", "0-2", 3600, resizeplan.Yes, ""},
+		{"a restart in a hurry", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0, "restart": map[string]any{"policy": "AtOnce"}}, "spec.maxSize", "spec.restart.policy")
+		}, resizeplan.ChangeRestart, 3, "0-2", "0-2", 0, resizeplan.Yes, ""},
+		{"a restart when asked", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"maxSize": 2000.0, "restart": map[string]any{"policy": "OnRequest"}}, "spec.maxSize", "spec.restart.policy")
+		}, resizeplan.ChangeNone, 3, "", "", 0, resizeplan.No, ""},
+		{"sleep", func(t *testing.T) *scenario {
+			return fluxOf3(t).update(map[string]any{"suspend": true, "restart": map[string]any{"drainTimeoutSeconds": 60.0}}, "spec.suspend")
+		}, resizeplan.ChangeSleep, 0, "", "0-2", 60, resizeplan.No, ""},
+		{"wake, at another size", func(t *testing.T) *scenario {
+			s := fluxOf3(t)
+			s.there.MiniCluster.Spec.Suspend = true
+			s.there.Job, s.there.Pods = nil, nil
+			return s.update(map[string]any{"size": 4.0, "suspend": false}, "spec.size", "spec.suspend")
+		}, resizeplan.ChangeWake, 4, "0-3", "", 0, resizeplan.No, ""},
+		{"asleep", func(t *testing.T) *scenario {
+			s := fluxOf3(t)
+			s.there.MiniCluster.Spec.Suspend = true
+			s.there.Job, s.there.Pods = nil, nil
+			return s.update(map[string]any{"suspend": true}, "metadata.annotations.note")
+		}, resizeplan.ChangeNone, 0, "", "", 0, resizeplan.No, ""},
 		{"annotations only", func(t *testing.T) *scenario {
 			return fluxOf3(t).update(nil, "metadata.annotations.note")
 		}, resizeplan.ChangeNone, 3, "", "", 0, resizeplan.No, ""},

@@ -22,6 +22,9 @@ func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after s
 	}
 	outcome := whatif.Predict(there.Live, after.spec)
 	m.SizeAfter = &outcome.Desired
+	if outcome.Sleep {
+		m.SizeAfter = new(int32)
+	}
 	m.describeBounds(after.spec, outcome)
 	switch {
 	case outcome.Problem != "" && d.Operation == Same:
@@ -37,7 +40,7 @@ func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after s
 		m.Restart = Restart{AllRanks: No}
 	default:
 		m.describeRanks(exists, outcome, there)
-		if m.Restart.AllRanks != No {
+		if m.Restart.AllRanks != No || m.Change == ChangeSleep {
 			m.leaveQueue(there, &after.spec)
 		}
 	}
@@ -48,7 +51,8 @@ func (m *MiniCluster) describeOutcome(d Declared, there LiveMiniCluster, after s
 // goes on with that whatever Pulumi does, and the live state shows it.
 func sameAnyway(there LiveMiniCluster, outcome whatif.Outcome) bool {
 	anyway := whatif.Predict(there.Live, there.MiniCluster.Spec)
-	return anyway.Desired == outcome.Desired && anyway.Restart == outcome.Restart
+	return anyway.Desired == outcome.Desired && anyway.Restart == outcome.Restart && anyway.Sleep == outcome.Sleep &&
+		anyway.RestartWhenAsked == outcome.RestartWhenAsked
 }
 
 // describeRanks fills in which ranks come and go.
@@ -57,11 +61,17 @@ func (m *MiniCluster) describeRanks(exists bool, outcome whatif.Outcome, there L
 	case m.Restart.AllRanks == Yes:
 		m.Change = ChangeRestart
 		m.Arriving = ranks(allRanks(outcome.Desired))
-		m.leave(allRanks(outcome.Ranks), 0, there)
+		m.leave(allRanks(outcome.Ranks), int64(outcome.DrainTimeout.Seconds()), there)
+	case outcome.Sleep:
+		m.Change = ChangeSleep
+		m.leave(allRanks(outcome.Ranks), int64(outcome.DrainTimeout.Seconds()), there)
 	case !outcome.Arriving.IsEmpty():
 		m.Change = ChangeGrow
-		if !exists {
+		switch {
+		case !exists:
 			m.Change = ChangeCreate
+		case there.MiniCluster.Spec.Suspend:
+			m.Change = ChangeWake
 		}
 		m.Arriving = ranks(outcome.Arriving)
 	case !outcome.Leaving.IsEmpty():
@@ -87,6 +97,8 @@ func restart(d Declared, outcome whatif.Outcome, after specAfter) Restart {
 		return Restart{AllRanks: Yes, Because: fmt.Sprintf("the maximum %d is above the ceiling %d, the number of hosts that Flux knows", outcome.Bounds.Max, outcome.PassedCeiling)}
 	case outcome.Restart:
 		return Restart{AllRanks: Yes, Because: because(d.Changed)}
+	case outcome.RestartWhenAsked:
+		return Restart{AllRanks: No, Due: because(d.Changed)}
 	case len(after.notKnown) > 0:
 		return Restart{AllRanks: Unknown, Because: fmt.Sprintf("%s is known only during the update", after.notKnown[0])}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
+	"github.com/gopherlocks/gopherlocks/operator/whatif"
 )
 
 // Queue says what becomes of the jobs that wait for ranks when the lead ends.
@@ -26,20 +27,7 @@ func (m *MiniCluster) leaveQueue(there LiveMiniCluster, after *api.MiniClusterSp
 	if after == nil {
 		after = &before
 	}
-	m.Leaving.Queue = &Queue{Pending: m.Leaving.Jobs.pending, Unknown: m.Leaving.Jobs.pendingUnknown(), KeptBy: keptBy(before, *after)}
-}
-
-// keptBy returns the field by which the next lead has the queue of the one before,
-// which stops cleanly.
-func keptBy(before, after api.MiniClusterSpec) string {
-	same := func(a, b string) bool { return a != "" && a == b }
-	switch {
-	case same(before.Flux.StateDir, after.Flux.StateDir):
-		return "flux.stateDir"
-	case same(before.Archive.Path, after.Archive.Path) && after.Flux.StateDir == "":
-		return "archive.path"
-	}
-	return ""
+	m.Leaving.Queue = &Queue{Pending: m.Leaving.Jobs.pending, Unknown: m.Leaving.Jobs.pendingUnknown(), KeptBy: whatif.QueueKeptBy(before, *after)}
 }
 
 // String says how many jobs wait, and what becomes of them.

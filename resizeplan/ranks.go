@@ -70,7 +70,7 @@ func (m *MiniCluster) describeBounds(spec api.MiniClusterSpec, outcome whatif.Ou
 // because derives from the changed paths why all ranks restart.
 func because(changed []string) string {
 	paths := slices.DeleteFunc(slices.Clone(changed), func(path string) bool {
-		return path == "spec.size" || path == "spec.minSize" || !strings.HasPrefix(path, "spec.")
+		return !strings.HasPrefix(path, "spec.") || whatif.IsTakenOver(path)
 	})
 	// It counts only where an earlier operator has made the Job.
 	if others := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "spec.maxSize" }); len(others) > 0 {

@@ -60,6 +60,9 @@ const (
 	ChangeGrow    Change = "grow"
 	ChangeShrink  Change = "shrink"
 	ChangeRestart Change = "restart"
+	// ChangeSleep: all ranks end, and it stays. ChangeWake: it comes back.
+	ChangeSleep   Change = "sleep"
+	ChangeWake    Change = "wake"
 	ChangeDelete  Change = "delete"
 	ChangeRefused Change = "refused"
 	// ChangeUnknown: something changes, but the size after it is not known.
@@ -81,7 +84,7 @@ type MiniCluster struct {
 	Live        *LiveState `json:"live"`
 	LiveUnknown string     `json:"liveUnknown,omitempty"`
 	// SizeAfter is the number of ranks that the operator works towards after the
-	// update; null when it is not known, or there is no MiniCluster any more.
+	// update, 0 of a MiniCluster that sleeps; null when it is not known, or there is no MiniCluster any more.
 	SizeAfter *int32 `json:"sizeAfter"`
 	// Arriving are the ranks that start, Leaving the ranks that end. A restart has
 	// both.
@@ -167,6 +170,9 @@ type Restart struct {
 	AllRanks Answer `json:"allRanks"`
 	// Because says why they restart, or why that is not known.
 	Because string `json:"because,omitempty"`
+	// Due says that they go on, and that a restart for this reason waits until somebody asks
+	// for it; empty for none.
+	Due string `json:"due,omitempty"`
 }
 
 // Bounds are minSize and the maximum.

@@ -155,6 +155,10 @@ func (m MiniCluster) headline() string {
 		return fmt.Sprintf("%s from %d to %s", verb, before, counted(int(*m.SizeAfter), "rank"))
 	case ChangeRestart:
 		return "restarts all ranks, and then has " + counted(m.Arriving.Count, "rank")
+	case ChangeSleep:
+		return "sleeps, without any rank"
+	case ChangeWake:
+		return "wakes up, with " + counted(m.Arriving.Count, "rank")
 	case ChangeDelete:
 		return "goes"
 	case ChangeRefused:
@@ -184,6 +188,10 @@ func (t *textWriter) changes(m MiniCluster) {
 	case Unknown:
 		t.field("lead", "cannot tell whether it restarts: %s", m.Restart.Because)
 	case No:
+		if m.Restart.Due != "" {
+			t.field("lead", "goes on; a restart of all ranks is due, and waits until somebody asks for it: %s", m.Restart.Due)
+			break
+		}
 		if m.Change == ChangeGrow || m.Change == ChangeShrink {
 			t.field("lead", "goes on, and so do all ranks that stay")
 		}

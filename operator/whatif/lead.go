@@ -12,6 +12,7 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
+	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
 // RunsFlux tells whether the ranks are an instance of Flux. Without Flux there are
@@ -31,6 +32,12 @@ func Lead(live Live) (pod, container string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// QueueKeptBy returns the field by which the next lead has the queue of the one before, which
+// stops cleanly; empty where it is lost.
+func QueueKeptBy(before, after api.MiniClusterSpec) string {
+	return plan.QueueKeptBy(before.Flux.StateDir, before.Archive.Path, after)
 }
 
 // JobsCommand is what tells, in the lead's container, which jobs run on ranks, and how

@@ -53,12 +53,15 @@ type Outcome struct {
 	// Arriving are the ranks that would be added, and Leaving those that would be
 	// taken away. Both are empty where Restart is true.
 	Arriving, Leaving idset.Set
-	// DrainTimeout is how long Leaving would be waited for while jobs run there, from
-	// now on; 0 when they would go at once.
+	// DrainTimeout is how long jobs would be waited for, from now on, on Leaving, or on
+	// all ranks before a restart or sleep; 0 when they would go at once.
 	DrainTimeout time.Duration
-	// Restart says that all ranks, the lead among them, would be ended without a
-	// drain and started anew, because a running Job cannot take the change over.
-	Restart bool
+	// Restart says that all ranks, the lead among them, would end and start anew, because
+	// a running Job cannot take the change over. RestartWhenAsked says that they would do
+	// so only when somebody asks for it.
+	Restart, RestartWhenAsked bool
+	// Sleep says that all ranks would end, or that there would be none.
+	Sleep bool
 	// PassedCeiling is the number of hosts that Flux knows, where the maximum is above it:
 	// that restarts all ranks. Otherwise 0.
 	PassedCeiling int32
@@ -103,8 +106,10 @@ func Predict(live Live, spec api.MiniClusterSpec) Outcome {
 	switch p.State {
 	case api.ReasonNameConflict, api.ReasonInvalidSpec, api.ReasonApplyFailed, api.ReasonDeleting:
 		outcome.Problem = p.Message
-	case api.ReasonRecreating:
-		outcome.Restart = true
+	}
+	outcome.Sleep = p.Sleeps
+	if restart := p.Restart; restart != nil {
+		outcome.Restart, outcome.RestartWhenAsked = !restart.WhenAsked, restart.WhenAsked
 	}
 	if p.End != nil {
 		outcome.Ended = p.End.Message
@@ -119,6 +124,8 @@ func Predict(live Live, spec api.MiniClusterSpec) Outcome {
 // setResize fills in which ranks come and go by what the plan does with the Job.
 func setResize(outcome *Outcome, live Live, mc *api.MiniCluster, p plan.Plan) {
 	switch {
+	case p.DrainOrder != nil && p.DrainOrder.Rests():
+		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.RestTimeout(mc)).Sub(live.Now)
 	case p.DrainOrder != nil && p.Desired < outcome.Ranks:
 		outcome.Leaving = p.DrainOrder.Ranks
 		outcome.DrainTimeout = p.DrainStatus.StartTime.Add(plan.DrainTimeout(mc)).Sub(live.Now)
@@ -144,6 +151,9 @@ func rankPod(mc *api.MiniCluster, p plan.Plan, settings build.Settings) (*corev1
 	}
 	return &pod, nil
 }
+
+// IsTakenOver tells whether ranks that run take over a change at a path such as "spec.size".
+func IsTakenOver(path string) bool { return build.IsTakenOver(path) }
 
 // ServiceName returns the name of the MiniCluster's headless Service.
 func ServiceName(mc *api.MiniCluster) string { return build.ServiceName(mc) }

@@ -27,6 +27,7 @@ type lead struct {
 
 	mu       sync.Mutex
 	drained  string
+	rests    bool
 	busy     []int
 	changed  chan struct{} // closed when busy, or what queue says, changes
 	requests int
@@ -112,6 +113,7 @@ func (l *lead) stop() { _ = l.server.Close() }
 func (l *lead) drain(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Ranks, Known string
+		Rest         bool
 		WaitSeconds  int
 	}
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
@@ -121,13 +123,13 @@ func (l *lead) drain(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests++
-	l.drained = request.Ranks
+	l.drained, l.rests = request.Ranks, request.Rest
 	l.hold(r, request.WaitSeconds, func() bool {
 		busy := l.busyOf(request.Ranks)
 		return busy != request.Known || busy == ""
 	})
 	busy := l.busyOf(request.Ranks)
-	_ = json.NewEncoder(w).Encode(map[string]any{"busy": busy, "jobCount": len(ranksOf(busy))})
+	_ = json.NewEncoder(w).Encode(map[string]any{"busy": busy, "jobCount": len(ranksOf(busy)), "waiting": l.queue.pending + l.queue.held})
 }
 
 // hold waits until there is news, the time is over, or the caller has gone. It needs the
@@ -290,6 +292,17 @@ func (l *lead) waitForDrained(ranks string) {
 		}
 		return nil
 	})
+}
+
+// waitForRest waits until the instance of so many ranks rests.
+func (l *lead) waitForRest(ranks string) {
+	l.t.Helper()
+	l.waitForDrained(ranks)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.rests {
+		l.t.Errorf("ranks %s are drained one by one: the queue is not stopped", ranks)
+	}
 }
 
 // ranksOf reads a set of ranks such as "1,3-5".

@@ -6,12 +6,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
+
+// takenOver are the fields that TemplateHash leaves out, since running ranks take them over:
+// the sizes, how ranks leave and restart, what comes after them, and what runs in another
+// pod. Of maxSize, that holds up to the ceiling.
+var takenOver = []string{
+	"spec.size", "spec.minSize", "spec.suspend", "spec.restart", "spec.scaleDown", "spec.autoscaling", "spec.cleanup", "spec.services",
+	"spec.pod.disruptionBudget",
+}
+
+// IsTakenOver tells whether running ranks take over a change at a path of the MiniCluster.
+func IsTakenOver(path string) bool {
+	return slices.ContainsFunc(takenOver, func(field string) bool {
+		rest, found := strings.CutPrefix(path, field)
+		return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
 
 // TemplateHash returns a hash of what the Job is made from, but for its size:
 // whatever reaches the pod template, the Job's policies, or what ranks are told.
@@ -20,8 +38,7 @@ import (
 // as nobody sets it.
 func TemplateHash(mc *api.MiniCluster, ceiling int32) string {
 	spec := mc.Spec.DeepCopy()
-	// What can change under running ranks: the sizes, how ranks leave and restart, what
-	// comes after them, and what runs in another pod.
+	// See takenOver.
 	spec.Size, spec.MinSize, spec.MaxSize = 0, 0, 0
 	spec.ScaleDown, spec.Restart, spec.Suspend = api.ScaleDown{}, api.Restart{}, false
 	spec.Autoscaling = api.Autoscaling{}

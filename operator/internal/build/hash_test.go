@@ -20,6 +20,9 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 		"minSize":           func(s *api.MiniClusterSpec) { s.MinSize = 2 },
 		"maxSize":           func(s *api.MiniClusterSpec) { s.MaxSize = 4 }, // the ceiling counts
 		"scaleDown":         func(s *api.MiniClusterSpec) { s.ScaleDown.DrainTimeoutSeconds = ptr.To[int32](1) },
+		"suspend":           func(s *api.MiniClusterSpec) { s.Suspend = true },
+		"restart":           func(s *api.MiniClusterSpec) { s.Restart.Policy = api.RestartAtOnce },
+		"autoscaling":       func(s *api.MiniClusterSpec) { s.Autoscaling.Queue = &api.QueueAutoscaling{} },
 		"cleanup":           func(s *api.MiniClusterSpec) { s.Cleanup = true },
 		"services":          func(s *api.MiniClusterSpec) { s.Services = []api.Container{{Name: "db", Image: "i"}} },
 		"flux.noWaitSocket": func(s *api.MiniClusterSpec) { s.Flux.NoWaitSocket = true },
@@ -43,6 +46,19 @@ func TestHashIsBlindToWhatRunningRanksNeedNotKnow(t *testing.T) {
 	} {
 		if TemplateHash(with(sample(), change), 4) != base {
 			t.Errorf("%s changes the hash", what)
+		}
+	}
+}
+
+// TestWhatRanksTakeOverIsNamed: of the fields above that have a path, each does.
+func TestWhatRanksTakeOverIsNamed(t *testing.T) {
+	for path, want := range map[string]bool{
+		"spec.size": true, "spec.minSize": true, "spec.suspend": true, "spec.restart.policy": true, "spec.scaleDown": true,
+		"spec.autoscaling.queue.step": true, "spec.cleanup": true, "spec.services[0].image": true, "spec.pod.disruptionBudget": true,
+		"spec.maxSize": false, "spec.containers[0].image": false, "spec.pod.labels": false, "spec.sizes": false,
+	} {
+		if got := IsTakenOver(path); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	}
 }

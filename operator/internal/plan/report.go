@@ -26,12 +26,24 @@ type Report struct {
 	DrainStatus *api.Drain
 	// QueueStatus is what status.queue becomes.
 	QueueStatus *api.QueueStatus
+	// Restart, when not nil, is that of all ranks, which is on its way or due. Sleeps tells
+	// that no rank is to be, or that all are about to end.
+	Restart *Restart
+	Sleeps  bool
 	// End, when not nil, is how the MiniCluster has ended for good.
 	End *End
 	// State is a reason of the conditions Ready and Progressing, with its message.
 	State, Message string
 	// Events tell of what the plan does.
 	Events []Event
+}
+
+// Restart is that of all ranks.
+type Restart struct {
+	// Because says why they restart.
+	Because string
+	// WhenAsked tells that it waits until somebody asks for it.
+	WhenAsked bool
 }
 
 // Event tells once of something that was done or has happened.

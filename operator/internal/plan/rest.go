@@ -103,13 +103,25 @@ func (f facts) loss() string {
 
 // keepsQueue tells whether the ranks of the spec find what those of the Job leave.
 func (f facts) keepsQueue() bool {
-	spec := f.MiniCluster.Spec
 	before, ok := build.ConfigOf(f.Job)
-	if !ok {
-		return spec.Flux.StateDir != "" || spec.Archive.Path != "" // What ranks are told, nobody changes.
+	if !ok { // What ranks are told, nobody changes.
+		spec := f.MiniCluster.Spec
+		before.StateDir, before.ArchivePath = spec.Flux.StateDir, spec.Archive.Path
 	}
-	return spec.Flux.StateDir != "" && spec.Flux.StateDir == before.StateDir ||
-		spec.Archive.Path != "" && spec.Archive.Path == before.ArchivePath
+	return QueueKeptBy(before.StateDir, before.ArchivePath, f.MiniCluster.Spec) != ""
+}
+
+// QueueKeptBy returns the field by which ranks of the spec find the queue that a lead leaves
+// which stops cleanly; empty where they do not. An archive is read only where the state
+// folder has no content, which nobody knows here.
+func QueueKeptBy(stateDir, archivePath string, after api.MiniClusterSpec) string {
+	switch {
+	case after.Flux.StateDir != "" && after.Flux.StateDir == stateDir:
+		return "flux.stateDir"
+	case after.Flux.StateDir == "" && after.Archive.Path != "" && after.Archive.Path == archivePath:
+		return "archive.path"
+	}
+	return ""
 }
 
 // lossBegins warns when the instance begins to rest.

@@ -231,14 +231,14 @@ func TestLossIsSaidBeforehand(t *testing.T) {
 		before, stateDir, archive string
 		lost                      bool
 	}{
-		"nothing keeps it":              {`{"stateDir":"/tmp/state"}`, "", "", true},
-		"the state folder stays":        {`{"stateDir":"/data"}`, "/data", "", false},
-		"a new state folder":            {`{"stateDir":"/tmp/state"}`, "/data", "", true},
-		"another state folder":          {`{"stateDir":"/data"}`, "/data2", "", true},
-		"the archive stays":             {`{"stateDir":"/data","archivePath":"/a.tar"}`, "", "/a.tar", false},
-		"an archive that is not read":   {`{"archivePath":"/a.tar"}`, "", "/b.tar", true},
-		"it is no more":                 {`{"stateDir":"/data"}`, "", "", true},
-		"from an archive into a folder": {`{"archivePath":"/a.tar"}`, "/data", "/a.tar", false},
+		"nothing keeps it":            {`{"stateDir":"/tmp/state"}`, "", "", true},
+		"the state folder stays":      {`{"stateDir":"/data"}`, "/data", "", false},
+		"a new state folder":          {`{"stateDir":"/tmp/state"}`, "/data", "", true},
+		"another state folder":        {`{"stateDir":"/data"}`, "/data2", "", true},
+		"the archive stays":           {`{"stateDir":"/data","archivePath":"/a.tar"}`, "", "/a.tar", false},
+		"an archive that is not read": {`{"archivePath":"/a.tar"}`, "", "/b.tar", true},
+		"it is no more":               {`{"stateDir":"/data"}`, "", "", true},
+		"a folder may be newer":       {`{"archivePath":"/a.tar"}`, "/data", "/a.tar", true},
 	} {
 		o := toldConfig(changed(), test.before)
 		o.MiniCluster.Spec.Flux.StateDir, o.MiniCluster.Spec.Archive.Path = test.stateDir, test.archive

@@ -55,6 +55,7 @@ func restart(f facts) Plan {
 	if f.told != nil {
 		// First the status must tell that it is no longer at its end.
 		p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
+		p.Restart = &Restart{Because: because}
 		p.Replacement, p.End, p.DrainStatus = f.replacement(), nil, nil
 		return p
 	}
@@ -64,6 +65,7 @@ func restart(f facts) Plan {
 		leaves: fmt.Sprintf("the queue is stopped, and all ranks restart when no job runs%s", f.loss()),
 		atOnce: f.MiniCluster.Spec.Restart.Policy == api.RestartAtOnce,
 	}, f.restarted(because))
+	p.Restart = &Restart{Because: because}
 	if p.DeleteJob != nil || len(p.Events) > 0 {
 		// Once the queue is stopped, it need not be asked again before the end.
 		p.Replacement = f.replacement()
@@ -82,10 +84,17 @@ func (f facts) restarted(because string) Report {
 	return r
 }
 
-// restartDue says why a restart is due that waits for somebody to ask for it; empty where
-// none is.
-func (f facts) restartDue() string {
+// dueRestart is one that waits for somebody to ask for it; nil where none does.
+func (f facts) dueRestart() *Restart {
 	if !f.isRestartWanted() || !f.isRestartHeldBack() || f.end != nil {
+		return nil
+	}
+	return &Restart{Because: f.restartReason(), WhenAsked: true}
+}
+
+// restartDue says in words that a restart is due, and how to ask for it; empty where none is.
+func (f facts) restartDue() string {
+	if f.dueRestart() == nil {
 		return ""
 	}
 	return fmt.Sprintf("a restart of all ranks is due, since %s%s; ask for it with: kubectl annotate minicluster %s -n %s --overwrite %s=\"$(date)\"",

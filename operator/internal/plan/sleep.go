@@ -22,11 +22,13 @@ func fallAsleep(f facts) Plan {
 	r := f.report(api.ReasonFallingAsleep, because+": waiting for the Job and its pods to end")
 	r.Events = []Event{normal(api.EventFallingAsleep, "All ranks end: %s", because).
 		logged("Deleted the Job to sleep", "ranks", f.completions, "reason", because)}
-	return f.endRanks(purpose{
+	p := f.endRanks(purpose{
 		reason: because,
 		begins: "the queue is stopped, to sleep when no job runs" + f.loss(),
 		leaves: "the queue is stopped, and all ranks end when no job runs" + f.loss(),
 	}, r)
+	p.Sleeps = true
+	return p
 }
 
 // isAsleep tells whether no rank is to be, and none is.
@@ -37,7 +39,7 @@ func stayAsleep(f facts) Plan {
 	p := Plan{podActions(f), f.report(api.ReasonAsleep, fmt.Sprintf(
 		"asleep, since spec.suspend is true; it comes back with %s with: kubectl patch minicluster %s -n %s --type=merge -p '{\"spec\":{\"suspend\":false}}'",
 		counted(f.desired, "rank"), f.MiniCluster.Name, f.MiniCluster.Namespace))}
-	p.DrainStatus = nil
+	p.DrainStatus, p.Sleeps = nil, true
 	p.DeleteServices = f.stateBefore() != api.ReasonAsleep
 	if f.obstacle.isThere() {
 		p.State, p.Message = f.obstacle.state, "asleep; but it could not come back: "+f.obstacle.because
