@@ -124,7 +124,7 @@ func TestSleepAndWake(t *testing.T) {
 			return fmt.Errorf("%d pods are left", len(pods))
 		}
 		if err := world.client.Get(t.Context(), m.key, &batchv1.Job{}); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the Job is left: %v", err)
+			return fmt.Errorf("the Job is left: %w", err)
 		}
 		return nil
 	})

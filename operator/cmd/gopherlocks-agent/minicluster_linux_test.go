@@ -82,16 +82,17 @@ type rank struct {
 // maximum and a ceiling of four ranks and the changes of change. Its pods are not started.
 func newMiniCluster(t testing.TB, change func(*agentapi.Config)) *miniCluster {
 	t.Helper()
-	const name = "x"
-	m := &miniCluster{t: t, flux: fluxstandin.Flux(t), pods: podstandin.New(t, name), shared: t.TempDir(), maxSize: 4}
+	m := &miniCluster{t: t, flux: fluxstandin.Flux(t), shared: t.TempDir(), maxSize: 4}
 	var err error
 	m.program, err = agentProgram()
 	m.must(err)
 	m.config = agentapi.Config{
-		Name: name, Hosts: fluxconf.Hosts(name, 4), Ceiling: 4, Mode: agentapi.ModeInteractive,
+		Name: "x", Hosts: fluxconf.Hosts("x", 4), Ceiling: 4, Mode: agentapi.ModeInteractive,
 		LogLevel: 6, Cores: 2, GraceSeconds: 60, MountPath: agentapi.Folder + "/mnt", // which each pod has for itself
 	}
 	change(&m.config)
+	name := m.config.Name
+	m.pods = podstandin.New(t, name)
 	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
 		Name: name, Service: name, Ceiling: m.config.Ceiling, KeepsState: m.config.StateDir != "",
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agent/endpoint"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxstandin"
 )
 
 // shortIdleTime is the idle time of tests that wait for it.
@@ -111,6 +112,64 @@ func TestMaximumChangesUnderRunningJobs(t *testing.T) {
 	s.release(running)
 	lead.awaitStatus(running.id, "COMPLETED")
 	s.awaitSizes(6, 1)
+}
+
+// TestMaximumChangesUnderAHundredJobs: 4, 64, 8. No job is lost, the growth to the new maximum
+// works, and no rank ends but those that go with a shrink.
+func TestMaximumChangesUnderAHundredJobs(t *testing.T) {
+	peak := int32(ceiling)
+	if !fluxstandin.Real() {
+		peak = 16 // The brokers of the stand-in share files, and more of them get slow.
+	}
+	s := newScaled(t, peak, shortIdleTime, true)
+	lead := s.lead()
+	s.changeMaximum(4)
+	want := map[string]string{}
+	for i := range 100 {
+		want[lead.ask("submit", fmt.Sprintf("-N%d", 1+i%3), "sleep", "0.2")] = "COMPLETED"
+	}
+	lead.awaitOnline("0-3")
+	s.changeMaximum(peak)
+	widest := lead.ask("submit", fmt.Sprintf("-N%d", peak), "true")
+	want[widest] = "COMPLETED"
+	s.awaitWithin(5*patience, func() string {
+		if got := lead.ask("jobs", "-no", "{status}", widest); got != "COMPLETED" {
+			return "the job on all ranks is " + got
+		}
+		return ""
+	})
+	stays := lead.submitHeld("-N8")
+	want[stays.id] = "COMPLETED"
+	s.awaitWithin(5*patience, func() string {
+		if got := lead.ask("resource", "status", "-s", "online", "-no", "{ranks}"); got != "0-7" {
+			return "online are " + got
+		}
+		return ""
+	})
+	s.changeMaximum(8)
+	large := lead.ask("submit", "-N9", "true")
+	s.awaitReport("a job that is too large", func(r agentapi.QueueReport) bool { return r.TooLargeCount == 1 })
+	lead.ask("cancel", large)
+	want[large] = "CANCELED"
+	s.release(stays)
+	lead.awaitStatus(stays.id, "COMPLETED")
+	got := lead.statuses()
+	for id, status := range want {
+		if got[id] != status {
+			t.Errorf("job %s is %q, want %s", id, got[id], status)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d jobs, want %d", len(got), len(want))
+	}
+	if lead.Ended() || s.lead() != lead {
+		t.Error("the lead was restarted")
+	}
+	sizes := s.decidedSizes()
+	if i := slices.Index(sizes, peak); i < 0 || !slices.Contains(sizes[i:], 8) {
+		t.Errorf("sizes %v, want %d and then 8 among them", sizes, peak)
+	}
+	s.awaitSizes(append(sizes, 1)...)
 }
 
 // reactions is the number of submits whose reaction is measured.

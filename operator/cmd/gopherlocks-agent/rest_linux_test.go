@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -231,4 +234,59 @@ func TestNoJobIsLostBySleep(t *testing.T) {
 		return ""
 	})
 	t.Logf("%d jobs over %d sleeps", len(want), sleeps)
+}
+
+// enter runs the agent in the container of a rank, as "kubectl exec" does.
+func (r *rank) enter(args ...string) string {
+	r.m.t.Helper()
+	config, err := json.Marshal(r.m.config)
+	r.m.must(err)
+	out, err := r.Exec(append(r.m.environment(), agentapi.ConfigVariable+"="+string(config), fmt.Sprintf("%s=%d", agentapi.RankVariable, r.number)),
+		append([]string{agentapi.Program}, args...)...)
+	if err != nil {
+		r.m.t.Fatalf("gopherlocks-agent %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// TestStateMovesToAnotherName: what a running instance saves, one of another name and size
+// goes on with. Every job is in one of the two queues, and in one only.
+func TestStateMovesToAnotherName(t *testing.T) {
+	m := newMiniCluster(t, func(*agentapi.Config) {})
+	ranks := m.startUp(2)
+	lead := ranks[0]
+	done := lead.ask("submit", "true")
+	lead.awaitStatus(done, "COMPLETED")
+	running := lead.submitHeld("-N2")
+	lead.awaitStatus(running.id, "RUN")
+	want := map[string]string{done: "COMPLETED", running.id: "COMPLETED"}
+	for i := range 3 {
+		want[lead.ask("submit", fmt.Sprintf("-N%d", 1+i), "true")] = "COMPLETED"
+	}
+	after := lead.ask("submit", "-N1", "--dependency=afterok:"+running.id, "true")
+	want[after] = "COMPLETED"
+	archive := filepath.Join(m.shared, "state.tar")
+	time.AfterFunc(2*time.Second, func() { _ = os.WriteFile(running.file, nil, 0o600) })
+	said := lead.enter("save", "--stop", archive)
+	for _, part := range []string{"waiting for 1 jobs that run", "saved to " + archive + ": 4 jobs that wait, and 2 that have ended"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("says %q, want %q", said, part)
+		}
+	}
+	for id, status := range lead.statuses() {
+		if id != done && id != running.id && status != "SCHED" {
+			t.Errorf("job %s has gone on: %s", id, status)
+		}
+	}
+
+	other := newMiniCluster(t, func(c *agentapi.Config) {
+		c.Name, c.Hosts, c.Ceiling, c.ArchivePath = "other", fluxconf.Hosts("other", 8), 8, archive
+	})
+	lead = other.startUp(3)[0]
+	for id, status := range want {
+		lead.awaitStatus(id, status)
+	}
+	if got := lead.statuses(); len(got) != len(want) {
+		t.Errorf("%d jobs, want %d: %v", len(got), len(want), got)
+	}
 }

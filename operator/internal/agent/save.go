@@ -91,16 +91,29 @@ func (s saving) run(ctx context.Context, file string) (err error) {
 		err = errors.Join(err, s.start(context.WithoutCancel(ctx)))
 	}()
 	for _, queue := range queues {
-		if queue.Started {
-			if err := s.flux.StopQueue(ctx, queue.Name, reasonSaving); err != nil {
-				return err
-			}
+		if !queue.Started {
+			continue
+		}
+		if err = s.flux.StopQueue(ctx, queue.Name, reasonSaving); err != nil {
+			return err
 		}
 	}
 	jobs, err := s.await(ctx)
 	if err != nil {
 		return err
 	}
+	if err = s.write(ctx, file); err != nil {
+		return err
+	}
+	s.say("saved to %s: %d jobs that wait, and %d that have ended", file, jobs.Depend+jobs.Priority+jobs.Sched, jobs.Inactive)
+	if s.stop {
+		s.say("the queue stays stopped; to go on here: flux queue start --all")
+	}
+	return nil
+}
+
+// write dumps the state, and gives it its name once it is complete.
+func (s saving) write(ctx context.Context, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -110,14 +123,7 @@ func (s saving) run(ctx context.Context, file string) (err error) {
 	if err := s.dump(ctx, newArchive(file)); err != nil {
 		return err
 	}
-	if err := keepArchive(file); err != nil {
-		return err
-	}
-	s.say("saved to %s: %d jobs that wait, and %d that have ended", file, jobs.Depend+jobs.Priority+jobs.Sched, jobs.Inactive)
-	if s.stop {
-		s.say("the queue stays stopped; to go on here: flux queue start --all")
-	}
-	return nil
+	return keepArchive(file)
 }
 
 // await waits until no job runs.

@@ -164,6 +164,16 @@ func (pod *Pod) Outside(path string) string {
 	return filepath.Join(pod.folder, programFolder, inside)
 }
 
+// Exec runs a command in the pod, as "kubectl exec" does, and returns what it prints.
+func (pod *Pod) Exec(env []string, command ...string) (string, error) {
+	cmd := exec.Command("nsenter", append([]string{
+		"--target", strconv.Itoa(pod.cmd.Process.Pid), "--mount", "--root", "--pid", "--net", "--uts", "--ipc", "--",
+	}, command...)...)
+	cmd.Env = env
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
 // Stdout is what the pod has printed so far.
 func (pod *Pod) Stdout() string { return pod.stdout.String() }
 
