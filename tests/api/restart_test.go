@@ -176,3 +176,35 @@ func TestSleepsWhenTheQueueIsEmpty(t *testing.T) {
 		t.Error("sleeps, and spec.suspend does not say so")
 	}
 }
+
+// TestOperatorKilledBeforeAndWhileRanksEnd: another one goes on where it was. It acts on the
+// operator, so it does not run beside others.
+func TestOperatorKilledBeforeAndWhileRanksEnd(t *testing.T) {
+	kill := func() {
+		world.operators.current().kill()
+		startOperator(t)
+	}
+	m, lead := working(t, api.MiniClusterSpec{})
+	m.change(func(spec *api.MiniClusterSpec) { spec.Suspend = true })
+	lead.waitForRest("0-2")
+	eventually(t, func() error {
+		if m.get().Status.Drain == nil {
+			return fmt.Errorf("the status tells of no rest")
+		}
+		return nil
+	})
+	since := m.get().Status.Drain.StartTime
+	kill() // while jobs run
+	m.waitForReason(api.ConditionProgressing, api.ReasonDraining)
+	if drain := m.get().Status.Drain; drain == nil || !drain.StartTime.Equal(&since) {
+		t.Errorf("status.drain became %+v: its time began at %s", drain, since)
+	}
+	release := world.kubelet.hold(m.key.Namespace)
+	lead.setBusy()
+	m.waitForReason(api.ConditionProgressing, api.ReasonFallingAsleep)
+	kill() // while pods end
+	release()
+	m.waitForReason(api.ConditionReady, api.ReasonAsleep)
+	m.change(func(spec *api.MiniClusterSpec) { spec.Suspend = false })
+	m.waitForSize(3)
+}

@@ -58,7 +58,9 @@ type brokerRun struct {
 	cmd    *exec.Cmd
 	ctx    context.Context // over when the broker has ended
 	cancel context.CancelFunc
-	// returning is the undraining after the rank has come back.
+	// began is when it was started.
+	began time.Time
+	// returning is what is done once the broker is up.
 	returning       sync.WaitGroup
 	cancelReturning context.CancelFunc
 }
@@ -195,7 +197,7 @@ func (r *rank) startBroker(ctx context.Context) error {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
 	r.log.Printf("started the broker: %s", strings.Join(line, " "))
-	b := &brokerRun{cmd: cmd, cancelReturning: func() {}}
+	b := &brokerRun{cmd: cmd, began: begin, cancelReturning: func() {}}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	r.broker = b
 	up := make(chan bool, 1)
@@ -245,6 +247,7 @@ func (r *rank) join(a joined) {
 	switch {
 	case r.machine.lead:
 		b.returning.Go(func() { r.lead(ctx) })
+		b.returning.Go(func() { r.own.freeLost(ctx, b.began) })
 	case a.returned:
 		b.returning.Go(func() {
 			r.own.insist(ctx, "looking whether this rank is drained", func() error { return r.own.undrainOurs(ctx) })

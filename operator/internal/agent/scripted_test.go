@@ -47,6 +47,12 @@ func scriptedInstance(ctx context.Context, r *fluxrpc.Request) {
 		return
 	case "job-manager.queue-start":
 		writeInstance("queue", "started")
+	case "job-manager.queue-list":
+		answer = map[string]any{"queues": []string{}}
+	case "job-manager.queue-status":
+		answer = map[string]any{"start": true}
+	case "job-list.list":
+		answer = map[string]any{"jobs": []string{}}
 	default:
 		_ = r.RespondError(syscall.ENOSYS, "the stand-in does not know it")
 		return

@@ -13,6 +13,7 @@ const topicJobs = "job-list.list"
 const (
 	pendingStates = 2 | 4 | 8 // depend, priority, sched
 	runningStates = 16 | 32   // run, cleanup
+	inactiveState = 64
 )
 
 // Job is a job that holds ranks.
@@ -29,7 +30,7 @@ func (c *Client) Jobs(ctx context.Context, ranks idset.Set) ([]Job, error) {
 	if ranks.IsEmpty() {
 		return nil, nil
 	}
-	all, err := c.list(ctx, runningStates, "ranks")
+	all, err := c.list(ctx, runningStates, "ranks", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (c *Client) Jobs(ctx context.Context, ranks idset.Set) ([]Job, error) {
 // PendingJobs is the number of jobs of all users that wait for ranks, or for what they
 // depend on.
 func (c *Client) PendingJobs(ctx context.Context) (int, error) {
-	jobs, err := c.list(ctx, pendingStates, "state")
+	jobs, err := c.list(ctx, pendingStates, "state", 0)
 	return len(jobs), err
 }
 
@@ -59,6 +60,8 @@ type listRequest struct {
 	UserID     uint32           `json:"userid"`
 	States     int              `json:"states"`
 	Results    int              `json:"results"`
+	// Since leaves out jobs that were inactive at that time, in seconds since 1970.
+	Since float64 `json:"since,omitempty"`
 }
 
 // allUsers is the user of jobs of no matter whom.
@@ -68,13 +71,16 @@ const allUsers = 1<<32 - 1
 type listed struct {
 	ID    JobID     `json:"id"`
 	Ranks idset.Set `json:"ranks"`
+	// Started is when it got its ranks, in seconds since 1970; 0 for never.
+	Started float64 `json:"t_run"`
 }
 
-// list lists the jobs in states, with another field than their ID.
-func (c *Client) list(ctx context.Context, states int, attribute string) ([]listed, error) {
+// list lists the jobs in states, with another field than their ID, and of inactive ones
+// those that have become so since a time.
+func (c *Client) list(ctx context.Context, states int, attribute string, since float64) ([]listed, error) {
 	request := listRequest{
 		Attrs: []string{attribute}, Constraint: map[string][]int{"states": {states}},
-		UserID: allUsers, States: states,
+		UserID: allUsers, States: states, Since: since,
 	}
 	var answer struct {
 		Jobs []listed `json:"jobs"`
