@@ -66,6 +66,9 @@ type MiniClusterArgs struct {
 	// RestartTimeoutSeconds is for how many seconds jobs may go on before a restart or
 	// sleep; 0 waits for nothing. Default (nil): DrainTimeoutSeconds.
 	RestartTimeoutSeconds *int `pulumi:"restartTimeoutSeconds"`
+	// RestartOnTimeout is what becomes of jobs that run when that time is over: "Cancel" or
+	// "Requeue". Default (""): the operator's, "Cancel".
+	RestartOnTimeout string `pulumi:"restartOnTimeout"`
 	// StateClaim is the name of a PersistentVolumeClaim in the namespace that keeps the
 	// queue of Flux over restarts, sleep and the loss of the lead. It needs Flux. Default
 	// (nil or ""): none, and the queue ends with the lead's pod.

@@ -157,11 +157,12 @@ func TestRestartsAndSleepAreDeclaredWhereTheyAreNotTheDefault(t *testing.T) {
 	flux := func(a *MiniClusterArgs) { a.Flux, a.Autoscale = true, nil }
 	object := componentstest.Declare(t, declareSample(sample(flux, func(a *MiniClusterArgs) {
 		a.Suspend, a.RestartPolicy, a.RestartTimeoutSeconds = true, "OnRequest", pulumi.IntRef(0)
+		a.RestartOnTimeout = "Requeue"
 		a.StateClaim, a.Ceiling = pulumi.String("queue"), 128
 		a.QueueAutoscale = &QueueAutoscaleArgs{SleepSeconds: 600}
 	}))).Get(t, miniClusterObject, "sample")
 	object.Want(t, map[string]any{
-		"spec.suspend": true, "spec.restart.policy": "OnRequest", "spec.restart.drainTimeoutSeconds": 0.0,
+		"spec.suspend": true, "spec.restart.policy": "OnRequest", "spec.restart.onTimeout": "Requeue", "spec.restart.drainTimeoutSeconds": 0.0,
 		"spec.flux.stateDir": "/var/lib/gopherlocks/flux", "spec.flux.ceiling": 128.0, "spec.autoscaling.queue.sleepSeconds": 600.0,
 	})
 	container := object.At("spec.containers").([]any)[0].(map[string]any)
@@ -174,6 +175,7 @@ func TestRestartsAndSleepAreDeclaredWhereTheyAreNotTheDefault(t *testing.T) {
 	})
 	for want, change := range map[string]func(*MiniClusterArgs){
 		`restartPolicy "Never" must be one of ["WhenIdle" "AtOnce" "OnRequest"]`: func(a *MiniClusterArgs) { a.RestartPolicy = "Never" },
+		`restartOnTimeout "Wait" must be one of ["Cancel" "Requeue"]`:             func(a *MiniClusterArgs) { a.RestartOnTimeout = "Wait" },
 		"restartTimeoutSeconds -1 must be from 0":                                func(a *MiniClusterArgs) { a.RestartTimeoutSeconds = pulumi.IntRef(-1) },
 		"stateClaim needs flux true":                                             func(a *MiniClusterArgs) { a.StateClaim = pulumi.String("queue") },
 		`stateClaim: "A": a lowercase RFC 1123 subdomain`:                        func(a *MiniClusterArgs) { a.Flux, a.StateClaim = true, pulumi.String("A") },

@@ -18,7 +18,13 @@ const stateFolder = "/var/lib/gopherlocks"
 // restartPolicies are the values of RestartPolicy.
 var restartPolicies = []string{string(api.RestartWhenIdle), string(api.RestartAtOnce), string(api.RestartOnRequest)}
 
+// timeoutPolicies are the values of RestartOnTimeout.
+var timeoutPolicies = []string{string(api.TimeoutCancel), string(api.TimeoutRequeue)}
+
 func checkRestart(a MiniClusterArgs) (found []Problem) {
+	if a.RestartOnTimeout != "" && !slices.Contains(timeoutPolicies, a.RestartOnTimeout) {
+		found = append(found, problem("restartOnTimeout", "restartOnTimeout %q must be one of %q", a.RestartOnTimeout, timeoutPolicies))
+	}
 	if a.RestartPolicy != "" && !slices.Contains(restartPolicies, a.RestartPolicy) {
 		found = append(found, problem("restartPolicy", "restartPolicy %q must be one of %q", a.RestartPolicy, restartPolicies))
 	}
@@ -55,6 +61,9 @@ func (a MiniClusterArgs) restart() pulumi.Map {
 	restart := pulumi.Map{}
 	if a.RestartPolicy != "" {
 		restart["policy"] = pulumi.String(a.RestartPolicy)
+	}
+	if a.RestartOnTimeout != "" {
+		restart["onTimeout"] = pulumi.String(a.RestartOnTimeout)
 	}
 	if a.RestartTimeoutSeconds != nil {
 		restart["drainTimeoutSeconds"] = pulumi.Int(*a.RestartTimeoutSeconds)

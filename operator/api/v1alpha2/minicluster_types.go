@@ -282,6 +282,20 @@ const (
 	RestartOnRequest RestartPolicy = "OnRequest"
 )
 
+// TimeoutPolicy says what becomes of jobs that have not ended in time.
+//
+// +kubebuilder:validation:Enum="";Cancel;Requeue
+type TimeoutPolicy string
+
+// Policies of timeouts.
+const (
+	// TimeoutCancel cancels them, with their ranks.
+	TimeoutCancel TimeoutPolicy = "Cancel"
+	// TimeoutRequeue submits them again, and then cancels them: they begin anew, under
+	// another ID, once ranks are back.
+	TimeoutRequeue TimeoutPolicy = "Requeue"
+)
+
 // Restart is how ranks are restarted, and put to sleep. It can be changed at any time, also
 // while they are waited for.
 type Restart struct {
@@ -293,12 +307,19 @@ type Restart struct {
 	Policy RestartPolicy `json:"policy,omitempty"`
 
 	// drainTimeoutSeconds is how long, in seconds, jobs that run may go on before a restart
-	// or sleep. No new one starts meanwhile. When the time is over they are canceled. 0
-	// waits for nothing. Default: scaleDown.drainTimeoutSeconds.
+	// or sleep. No new one starts meanwhile. 0 waits for nothing. Default:
+	// scaleDown.drainTimeoutSeconds.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	DrainTimeoutSeconds *int32 `json:"drainTimeoutSeconds,omitempty"`
+
+	// onTimeout says what becomes of jobs that run when the time is over: Cancel, or
+	// Requeue, which submits them again. Jobs that depend on a canceled one fail. Default:
+	// Cancel.
+	//
+	// +optional
+	OnTimeout TimeoutPolicy `json:"onTimeout,omitempty"`
 }
 
 // Archive keeps the instance's state, its queue and finished jobs, in a file.

@@ -156,6 +156,47 @@ func TestRestThatIsTakenBackStartsOurQueuesAlone(t *testing.T) {
 	lead.awaitStatus(waits, "COMPLETED")
 }
 
+// TestRunningJobsGoBackIntoTheQueue: they begin anew, under another ID, behind what waits.
+func TestRunningJobsGoBackIntoTheQueue(t *testing.T) {
+	m := newMiniCluster(t, keepsState(t))
+	ranks := m.startUp(2)
+	lead := ranks[0]
+	running := lead.submitHeld("-N2", "--urgency=20")
+	lead.awaitStatus(running.id, "RUN")
+	waits := lead.ask("submit", "-N2", "true")
+	m.rest(2)
+	report := m.drain(agentapi.DrainRequest{Ranks: idset.Range(0, 2), Rest: true, Requeue: true, WaitSeconds: 60, Known: idset.Range(0, 2)})
+	if !report.Busy.IsEmpty() || report.Waiting != 2 {
+		t.Errorf("report %+v, want that 2 wait", report)
+	}
+	lead.awaitStatus(running.id, "CANCELED")
+	stopAll(ranks)
+
+	ranks = m.startUp(2)
+	lead = ranks[0]
+	var id string
+	m.await(func() string {
+		for other, status := range lead.statuses() {
+			if other != running.id && other != waits {
+				id = other
+				if status == "RUN" {
+					return ""
+				}
+			}
+		}
+		return "job " + id + ", which was submitted again, does not run"
+	})
+	if got := lead.ask("jobs", "-no", "{urgency}", id); got != "20" {
+		t.Errorf("its urgency is %s, want 20", got)
+	}
+	m.release(running)
+	lead.awaitStatus(id, "COMPLETED")
+	lead.awaitStatus(waits, "COMPLETED")
+	if got := lead.statuses(); len(got) != 3 {
+		t.Errorf("jobs %v, want 3", got)
+	}
+}
+
 // sleeps is how often a MiniCluster is put to sleep and woken.
 const sleeps = 20
 

@@ -26,6 +26,8 @@ type DrainRequest struct {
 	// report on. Without it, queues that we stopped are started. An agent that does not
 	// know it drains Ranks.
 	Rest bool `json:"rest,omitempty"`
+	// Requeue, with Rest, submits each job that runs again, and cancels it.
+	Requeue bool `json:"requeue,omitempty"`
 	// WaitSeconds, when above 0, holds the answer back until the ranks are idle,
 	// a job on them ends, or the time is over.
 	WaitSeconds int32 `json:"waitSeconds,omitempty"`
@@ -39,6 +41,7 @@ func (r *DrainRequest) UnmarshalJSON(data []byte) error {
 	var text struct {
 		Ranks, Known string
 		Rest         bool
+		Requeue      bool
 		WaitSeconds  int32
 	}
 	err := json.Unmarshal(data, &text)
@@ -51,7 +54,7 @@ func (r *DrainRequest) UnmarshalJSON(data []byte) error {
 	if r.Known, err = idset.Parse(text.Known); err != nil {
 		return fmt.Errorf("known: %w", err)
 	}
-	r.Rest, r.WaitSeconds = text.Rest, text.WaitSeconds
+	r.Rest, r.Requeue, r.WaitSeconds = text.Rest, text.Requeue, text.WaitSeconds
 	return nil
 }
 

@@ -21,6 +21,7 @@ var withoutEffect = map[string]string{
 	"scaleDown.drainTimeoutSeconds": "package plan waits",
 	"restart.policy":                "package plan waits",
 	"restart.drainTimeoutSeconds":   "package plan waits",
+	"restart.onTimeout":             "package plan waits",
 	"suspend":                       "package plan lets the ranks end",
 	"autoscaling.queue":             "package autoscaler writes the size",
 	"cleanup":                       "package plan deletes",

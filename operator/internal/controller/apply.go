@@ -169,7 +169,7 @@ func (r *reconciler) converse(o plan.Observed, p plan.Plan) error {
 	r.memory.of(mc).drain = p.DrainStatus
 	var drains, queues error
 	if order := p.DrainOrder; order != nil {
-		drains = r.drains.Set(key, drain.Order{UID: mc.UID, Host: p.Ranks.LeadAddress, Ranks: order.Ranks}, known)
+		drains = r.drains.Set(key, drain.Order{UID: mc.UID, Host: p.Ranks.LeadAddress, DrainOrder: *order}, known)
 	} else {
 		r.drains.Drop(key)
 	}

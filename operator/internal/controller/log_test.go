@@ -134,6 +134,12 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 			`"Held the size within its bounds" "state"="SizeAboveMaximum" "reason"="size 9 must be at most maxSize 4; running with size 4"`,
 		}},
 		"another image": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image = "another" }, []string{
+			`"Draining ranks" "ranks"="0-3" "until"="2026-01-02T13:00:00Z" "reason"="what the ranks are made from changed, which a running Job cannot take over"`,
+			`"Ranks that are to end keep no state" "reason"="jobs that wait in the queue will be lost, since neither flux.stateDir nor archive.path keeps them: save them with`,
+		}},
+		"another image, at once": {func(o *plan.Observed) {
+			o.MiniCluster.Spec.Containers[0].Image, o.MiniCluster.Spec.Restart.Policy = "another", api.RestartAtOnce
+		}, []string{
 			`"Deleted the Job to start all ranks anew" "ranks"=4 "reason"="what the ranks are made from changed, which a running Job cannot take over"`,
 		}},
 		"a refused Job": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "no GPU here" }, []string{

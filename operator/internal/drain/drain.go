@@ -10,7 +10,6 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
 	"github.com/gopherlocks/gopherlocks/operator/internal/leads"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
@@ -25,8 +24,7 @@ type Order struct {
 	// it has none.
 	UID  types.UID
 	Host string
-	// Ranks to drain; no others stay drained by us.
-	Ranks idset.Set
+	plan.DrainOrder
 }
 
 // MiniCluster is its UID.
@@ -48,12 +46,12 @@ func New(log logr.Logger, changed func(types.NamespacedName)) *Manager {
 type topic struct{}
 
 func (topic) Same(a, b Order) bool {
-	return a.UID == b.UID && a.Host == b.Host && a.Ranks.Equal(b.Ranks)
+	return a.UID == b.UID && a.Host == b.Host && a.Requeue == b.Requeue && a.Ranks.Equal(b.Ranks)
 }
 
 // Ask has the ranks drained. Once they are idle they stay so.
 func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan.DrainAnswer) (answer plan.DrainAnswer, over bool, err error) {
-	request := agentapi.DrainRequest{Ranks: order.Ranks, Rest: plan.DrainOrder{Ranks: order.Ranks}.Rests()}
+	request := agentapi.DrainRequest{Ranks: order.Ranks, Rest: order.Rests(), Requeue: order.Requeue}
 	if before != nil && before.Problem == "" { // Else the lead may know nothing of the order any more.
 		request.WaitSeconds, request.Known = int32(wait/time.Second), before.Busy
 	}

@@ -51,7 +51,7 @@ func TestConversationEndsWhenRanksAreIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lead := newLead(busy("2-3", 2), busy("2-3", 2), busy("3", 1), busy("", 0))
 		m, changes := managerOf(t, lead, logr.Discard())
-		tell(t, m, Order{UID: "a", Host: "h", Ranks: idset.Range(2, 4)})
+		tell(t, m, Order{UID: "a", Host: "h", DrainOrder: plan.DrainOrder{Ranks: idset.Range(2, 4)}})
 		synctest.Wait()
 		if got := m.Answer(key, "a"); got == nil || !got.Equal(plan.DrainAnswer{Ranks: idset.Range(2, 4)}) {
 			t.Errorf("answer %+v, want idle", got)
@@ -76,7 +76,7 @@ func TestLeadThatFailsIsAskedAgainLater(t *testing.T) {
 		lead := newLead(busy("2", 1), fails("no route"), fails("no route"), busy("", 0))
 		m, changes := managerOf(t, lead, logr.Discard())
 		start := time.Now()
-		tell(t, m, Order{Host: "h", Ranks: idset.Of(2)})
+		tell(t, m, Order{Host: "h", DrainOrder: plan.DrainOrder{Ranks: idset.Of(2)}})
 		synctest.Wait()
 		if got := m.Answer(key, ""); got == nil || got.Problem != "no route" || !got.Busy.IsEmpty() {
 			t.Errorf("answer %+v, want the problem", got)
@@ -100,13 +100,13 @@ func TestSilenceOfALeadIsLoggedOnce(t *testing.T) {
 		)
 		var lines []string
 		m, _ := managerOf(t, lead, funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}))
-		tell(t, m, Order{UID: "a", Host: "h", Ranks: idset.Range(2, 4)})
+		tell(t, m, Order{UID: "a", Host: "h", DrainOrder: plan.DrainOrder{Ranks: idset.Range(2, 4)}})
 		synctest.Wait()
 		time.Sleep(leads.FirstPause)
 		synctest.Wait()
-		tell(t, m, Order{UID: "a", Ranks: idset.Range(1, 4)}) // its pod is replaced
+		tell(t, m, Order{UID: "a", DrainOrder: plan.DrainOrder{Ranks: idset.Range(1, 4)}}) // its pod is replaced
 		synctest.Wait()
-		tell(t, m, Order{UID: "a", Host: "i", Ranks: idset.Range(1, 4)})
+		tell(t, m, Order{UID: "a", Host: "i", DrainOrder: plan.DrainOrder{Ranks: idset.Range(1, 4)}})
 		synctest.Wait()
 		time.Sleep(leads.FirstPause)
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestAnotherOrderEndsTheEarlier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lead := newLead(busy("2-3", 1))
 		m, _ := managerOf(t, lead, logr.Discard())
-		order := Order{Host: "h", Ranks: idset.Range(2, 4)}
+		order := Order{Host: "h", DrainOrder: plan.DrainOrder{Ranks: idset.Range(2, 4)}}
 		tell(t, m, order)
 		synctest.Wait()
 		tell(t, m, order) // Nothing new.
@@ -151,7 +151,7 @@ func TestAnotherOrderEndsTheEarlier(t *testing.T) {
 func TestLeadWithoutAddressIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, changes := managerOf(t, newLead(), logr.Discard())
-		tell(t, m, Order{Ranks: idset.Of(1)})
+		tell(t, m, Order{DrainOrder: plan.DrainOrder{Ranks: idset.Of(1)}})
 		synctest.Wait()
 		if got := m.Answer(key, ""); got == nil || got.Problem == "" || *changes != 1 {
 			t.Errorf("answer %+v", got)

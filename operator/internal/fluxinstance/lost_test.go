@@ -56,6 +56,40 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// TestRequeue submits first: a job that is canceled and cannot be submitted would be lost.
+func TestRequeue(t *testing.T) {
+	var asked []string
+	var refuse string
+	client := ask(t, func(_ context.Context, r *fluxrpc.Request) {
+		asked = append(asked, r.Topic+" "+strings.TrimSuffix(string(r.Payload), "\x00"))
+		if r.Topic == refuse {
+			_ = r.RespondError(syscall.EINVAL, "no")
+			return
+		}
+		_ = r.Respond(json.RawMessage(`{"id":58,"J":"signed","jobs":[{"id":57,"urgency":20}]}`))
+	})
+	jobs, err := client.RunningJobs(t.Context())
+	if err != nil || !slices.Equal(jobs, []RunningJob{{57, 20}}) {
+		t.Fatalf("running %v, %v", jobs, err)
+	}
+	if id, err := client.Requeue(t.Context(), jobs[0]); err != nil || id != 58 {
+		t.Errorf("requeued as %d, %v", id, err)
+	}
+	want := []string{
+		`job-list.list {"max_entries":0,"attrs":["urgency"],"constraint":{"states":[16]},"userid":4294967295,"states":16,"results":0}`,
+		`job-info.lookup {"id":57,"keys":["J"],"flags":0}`,
+		`job-ingest.submit {"J":"signed","urgency":20,"flags":0}`,
+		`job-manager.raise {"id":57,"type":"cancel","severity":0,"note":"gopherlocks: its ranks end; submitted again as ƒ21"}`,
+	}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
+	}
+	refuse, asked = topicSubmit, nil
+	if _, err := client.Requeue(t.Context(), jobs[0]); err == nil || len(asked) != 2 {
+		t.Errorf("a job that is refused: %v, asked %q", err, asked)
+	}
+}
+
 func TestQueues(t *testing.T) {
 	unnamed := scripted{topicQueueList: []string{`{"queues":[]}`}, topicQueueStatus: []string{`{"enable":true,"start":true}`}}
 	if got, err := ask(t, unnamed.answer).Queues(t.Context()); err != nil || !slices.Equal(got, []Queue{{Started: true}}) {

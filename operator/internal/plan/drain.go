@@ -18,7 +18,11 @@ const defaultDrainTimeout = time.Hour
 
 // DrainOrder is what the lead is to be told: drain these ranks and no others. With rank 0
 // among them, the instance is to rest: its queue is stopped, so that no job starts on any.
-type DrainOrder struct{ Ranks idset.Set }
+type DrainOrder struct {
+	Ranks idset.Set
+	// Requeue, of an instance that rests, has jobs that run go back into the queue.
+	Requeue bool
+}
 
 // Rests tells whether the instance is to rest.
 func (o DrainOrder) Rests() bool { return o.Ranks.Contains(0) }
@@ -78,6 +82,8 @@ type departure struct {
 	// begins and leaves say what they do, when that begins and while it lasts. idle is where
 	// no job runs in the end.
 	begins, leaves, idle string
+	// requeues tells that jobs go back into the queue when the time is over.
+	requeues bool
 	// jobsMayRun tells whether a job may run on them. unknownUntil, when not zero, is until
 	// when that counts although the lead has not been ready yet.
 	jobsMayRun   bool
@@ -151,11 +157,16 @@ func (f facts) depart(l departure, someStay bool) drain {
 
 	var d drain
 	switch {
-	case l.timeout == 0 && !inForce, !l.jobsMayRun:
+	case l.timeout == 0 && !inForce && !l.requeues, !l.jobsMayRun:
 		// They go at once. The lead has not heard of it.
 	case known && answer.Busy.IsEmpty():
 		d.events = []Event{normal(api.EventDrained, "No job runs %s", l.idle).
 			logged("Drained ranks", "ranks", l.ranks.Short(), "reason", "no job runs on them")}
+		return d
+	case l.requeues && !f.Now.Before(deadline) && f.Now.Before(deadline.Add(requeueTime)):
+		d = f.wait(l, start, deadline.Add(requeueTime), answer)
+		d.order.Requeue = true
+		d.leaving = "the queue is stopped, and jobs that still run go back into it"
 		return d
 	case !f.Now.Before(deadline):
 		e := normal(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(l.ranks.Words()), verb(l.ranks.Len(), "goes", "go"), l.timeout, answer.hindrance()).
@@ -183,7 +194,7 @@ func (f facts) wait(l departure, start metav1.Time, deadline time.Time, answer *
 	until := deadline.UTC().Format(time.RFC3339)
 	d := drain{
 		status:   &api.Drain{Ranks: l.ranks.String(), StartTime: start, Busy: busy.String()},
-		order:    &DrainOrder{l.ranks},
+		order:    &DrainOrder{Ranks: l.ranks},
 		deadline: earliest(deadline, l.unknownUntil),
 		leaving:  fmt.Sprintf("%s, or at %s", l.leaves, until),
 		because:  answer.hindrance(),
@@ -201,7 +212,7 @@ func (f facts) wait(l departure, start metav1.Time, deadline time.Time, answer *
 func undrain(f facts, stay idset.Set) drain {
 	gone := f.before.ranks.Minus(idset.Range(0, f.desired))
 	if answer := f.answerAbout(gone); answer == nil || answer.Problem != "" {
-		return drain{status: f.before.status, order: &DrainOrder{gone}}
+		return drain{status: f.before.status, order: &DrainOrder{Ranks: gone}}
 	}
 	return drain{events: []Event{normal(api.EventDrainCanceled, "%s %s jobs again", Capital(stay.Words()), verb(stay.Len(), "stays, and takes", "stay, and take")).
 		logged("Undrained ranks", "ranks", stay.Short(), "reason", f.sizeReason())}}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,10 @@ import (
 // knows of: it may be about to be ready. A longer wait would hold back the change that
 // mends it.
 const leadPatience = time.Minute
+
+// requeueTime bounds the wait until jobs are back in the queue, where a lead does not do it,
+// or is of an earlier version.
+const requeueTime = time.Minute
 
 // purpose is why all ranks are to end.
 type purpose struct {
@@ -56,12 +61,12 @@ func (f facts) endRanks(to purpose, then Report) Plan {
 // everybody is the departure of all ranks.
 func (f facts) everybody(to purpose) departure {
 	may, until := f.jobsMayRun()
-	l := departure{
+	return departure{
 		ranks: idset.Range(0, f.completions), timeout: RestTimeout(f.MiniCluster),
 		reason: to.reason, begins: to.begins, leaves: to.leaves, idle: "any more",
+		requeues:   f.MiniCluster.Spec.Restart.OnTimeout == api.TimeoutRequeue,
 		jobsMayRun: may && !to.atOnce && f.end == nil, unknownUntil: until,
 	}
-	return l
 }
 
 // jobsMayRun tells whether the instance may run jobs: those that run end with the lead, so
@@ -131,7 +136,7 @@ func (f facts) lossBegins(d drain) []Event {
 		return nil
 	}
 	e := normal(api.EventStateLost, "The ranks that end keep no state%s", loss).
-		logged("Ranks that are to end keep no state", "reason", loss)
+		logged("Ranks that are to end keep no state", "reason", strings.TrimPrefix(loss, "; "))
 	e.Type = corev1.EventTypeWarning
 	return []Event{e}
 }

@@ -119,6 +119,39 @@ func TestRestartTimesOut(t *testing.T) {
 	}
 }
 
+func TestJobsGoBackIntoTheQueue(t *testing.T) {
+	busy := &DrainAnswer{Ranks: set("0-3"), Busy: set("1"), JobCount: 1}
+	for name, test := range map[string]struct {
+		timeout        int32
+		since          time.Duration
+		answer         *DrainAnswer
+		requeues, goes bool
+		wakes          time.Duration
+	}{
+		"not before the time is over":  {3600, time.Minute, busy, false, false, 59 * time.Minute},
+		"when the time is over":        {3600, time.Hour, busy, true, false, time.Minute},
+		"at once":                      {0, 0, nil, true, false, time.Minute},
+		"when they are back":           {3600, time.Hour, &DrainAnswer{Ranks: set("0-3"), Pending: 1}, false, true, 0},
+		"a lead that does not do that": {3600, time.Hour + time.Minute, busy, false, true, 0},
+	} {
+		o := changed()
+		if test.since > 0 {
+			o = resting(o, test.since, test.answer)
+		}
+		o.MiniCluster.Spec.Restart = api.Restart{DrainTimeoutSeconds: ptr.To(test.timeout), OnTimeout: api.TimeoutRequeue}
+		p := Make(o)
+		if (p.DeleteJob != nil) != test.goes || (p.DrainOrder != nil && p.DrainOrder.Requeue) != test.requeues {
+			t.Errorf("%s: deletes %v, order %+v", name, p.DeleteJob != nil, p.DrainOrder)
+		}
+		if test.wakes > 0 && !p.WakeAt.Equal(noon.Add(test.wakes)) {
+			t.Errorf("%s: wakes at %s, want in %s", name, p.WakeAt, test.wakes)
+		}
+		if test.requeues {
+			wantState(t, p, api.ReasonDraining, "jobs that still run go back into it")
+		}
+	}
+}
+
 // TestBrokenLeadIsNotWaitedFor: a change often mends what keeps it from coming up.
 func TestBrokenLeadIsNotWaitedFor(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -66,6 +66,8 @@ type Flux interface {
 	Queues(ctx context.Context) ([]fluxinstance.Queue, error)
 	StopQueue(ctx context.Context, name, reason string) error
 	StartQueue(ctx context.Context, name string) error
+	RunningJobs(ctx context.Context) ([]fluxinstance.RunningJob, error)
+	Requeue(ctx context.Context, job fluxinstance.RunningJob) (fluxinstance.JobID, error)
 }
 
 var _ Flux = (*fluxinstance.Client)(nil)
@@ -76,6 +78,8 @@ type Drainer struct {
 	flux Flux
 	// turn is held by the request that drains ranks.
 	turn chan struct{}
+	// requeued are the jobs that have been submitted again. It needs the turn.
+	requeued map[fluxinstance.JobID]bool
 
 	mu sync.Mutex
 	// supersede ends the newest request. Ending one that is over does nothing.
@@ -84,7 +88,7 @@ type Drainer struct {
 
 // NewDrainer makes a Drainer of the instance that flux asks.
 func NewDrainer(flux Flux) *Drainer {
-	return &Drainer{flux: flux, turn: make(chan struct{}, 1), supersede: func(error) {}}
+	return &Drainer{flux: flux, turn: make(chan struct{}, 1), requeued: map[fluxinstance.JobID]bool{}, supersede: func(error) {}}
 }
 
 func checkWait(seconds int32) error {
@@ -131,7 +135,29 @@ func (d *Drainer) set(ctx context.Context, request agentapi.DrainRequest) error 
 			return err
 		}
 	}
-	return d.setStopped(ctx, request.Rest)
+	if err := d.setStopped(ctx, request.Rest); err != nil || !request.Rest || !request.Requeue {
+		return err
+	}
+	return d.requeue(ctx)
+}
+
+// requeue has jobs that run go back into the queue, each once: one that is being canceled may
+// still be told of as running.
+func (d *Drainer) requeue(ctx context.Context) error {
+	jobs, err := d.flux.RunningJobs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs {
+		if d.requeued[job.ID] {
+			continue
+		}
+		if _, err := d.flux.Requeue(ctx, job); err != nil {
+			return err
+		}
+		d.requeued[job.ID] = true
+	}
+	return nil
 }
 
 // setStopped stops all queues, or starts those that we have stopped.

@@ -22,6 +22,7 @@ type fakeFlux struct {
 	err     error // of looks, from now on
 	queues  []fluxinstance.Queue
 	pending int
+	running []fluxinstance.RunningJob
 
 	// gate, when set, holds each change back until something can be received.
 	gate chan struct{}
@@ -51,6 +52,20 @@ func (f *fakeFlux) setQueue(what string, queue fluxinstance.Queue) error {
 	f.changes = append(f.changes, strings.TrimSpace(what+" queue "+queue.Name))
 	f.queues[slices.IndexFunc(f.queues, func(q fluxinstance.Queue) bool { return q.Name == queue.Name })] = queue
 	return nil
+}
+
+func (f *fakeFlux) RunningJobs(context.Context) ([]fluxinstance.RunningJob, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.running), f.err
+}
+
+func (f *fakeFlux) Requeue(_ context.Context, job fluxinstance.RunningJob) (fluxinstance.JobID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes = append(f.changes, fmt.Sprintf("requeue %s urgency %d", job.ID, job.Urgency))
+	f.pending++
+	return job.ID + 1, nil
 }
 
 func (f *fakeFlux) PendingJobs(context.Context) (int, error) {

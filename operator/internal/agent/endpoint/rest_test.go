@@ -26,6 +26,17 @@ func TestRestStopsQueues(t *testing.T) {
 	if got := flux.changed(); got != "stop queue batch" {
 		t.Errorf("changes %q", got)
 	}
+	flux.running = []fluxinstance.RunningJob{{ID: 57, Urgency: 20}}
+	all.Requeue = true
+	for range 2 { // It is still told of as running.
+		if report := drain(t, d, all); report.Waiting != 6 {
+			t.Errorf("report %+v, want that 6 wait", report)
+		}
+	}
+	if got := flux.changed(); got != "stop queue batch, requeue ƒz urgency 20" {
+		t.Errorf("changes %q", got)
+	}
+	all.Requeue, flux.pending = false, 5
 	flux.end("ƒ1")
 	if report := drain(t, d, all); !report.Busy.IsEmpty() || report.Waiting != 5 {
 		t.Errorf("report %+v, want an idle one", report)
@@ -34,7 +45,7 @@ func TestRestStopsQueues(t *testing.T) {
 	if report := drain(t, d, agentapi.DrainRequest{Ranks: set(t, "2-3")}); report.Waiting != 0 {
 		t.Errorf("report %+v: nobody has asked what waits", report)
 	}
-	if got := flux.changed(); got != "stop queue batch, drain 2, start queue batch" {
+	if got := flux.changed(); got != "stop queue batch, requeue ƒz urgency 20, drain 2, start queue batch" {
 		t.Errorf("changes %q", got)
 	}
 	if got := flux.queues[1]; got.Started || got.StopReason != "maintenance" {

@@ -26,6 +26,9 @@ var topics = map[string]func(*service, *fluxrpc.Request) (any, error){
 		}
 		return s.JobCounts(), nil
 	},
+	"job-info.lookup":          asking((*instance.State).Lookup),
+	"job-ingest.submit":        changingBy((*instance.State).Ingest),
+	"job-manager.raise":        changing((*instance.State).Raise),
 	"job-manager.queue-start":  changing((*instance.State).StartQueue),
 	"job-manager.queue-status": asking((*instance.State).QueueStatus),
 	"job-manager.queue-list":   func(*service, *fluxrpc.Request) (any, error) { return instance.QueueList(), nil },
@@ -46,22 +49,31 @@ func unpack(request *fluxrpc.Request, into any) error {
 	return nil
 }
 
-// changing is a topic that changes the state by a request.
+// changing is a topic that changes the state by a request, and answers with nothing.
 func changing[T any](change func(*instance.State, T) error) func(*service, *fluxrpc.Request) (any, error) {
+	return changingBy(func(s *instance.State, asked T) (map[string]any, error) { return nil, change(s, asked) })
+}
+
+// changingBy is a topic that changes the state by a request.
+func changingBy[T any](change func(*instance.State, T) (map[string]any, error)) func(*service, *fluxrpc.Request) (any, error) {
 	return func(v *service, request *fluxrpc.Request) (any, error) {
 		var asked T
 		if err := unpack(request, &asked); err != nil {
 			return nil, err
 		}
+		var answer map[string]any
 		var refused error
 		s, err := v.folder.Update(func(s *instance.State) bool {
-			refused = change(s, asked)
+			answer, refused = change(s, asked)
 			return refused == nil
 		})
 		if err == nil && refused == nil {
 			v.board.publish(s)
 		}
-		return nil, errors.Join(err, refused)
+		if err := errors.Join(err, refused); err != nil || answer == nil {
+			return nil, err
+		}
+		return answer, nil
 	}
 }
 
