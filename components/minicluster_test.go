@@ -175,7 +175,7 @@ func TestRestartsAndSleepAreDeclaredWhereTheyAreNotTheDefault(t *testing.T) {
 	})
 	for want, change := range map[string]func(*MiniClusterArgs){
 		`restartPolicy "Never" must be one of ["WhenIdle" "AtOnce" "OnRequest"]`: func(a *MiniClusterArgs) { a.RestartPolicy = "Never" },
-		`restartOnTimeout "Wait" must be one of ["Cancel" "Requeue"]`:             func(a *MiniClusterArgs) { a.RestartOnTimeout = "Wait" },
+		`restartOnTimeout "Wait" must be one of ["Cancel" "Requeue"]`:            func(a *MiniClusterArgs) { a.RestartOnTimeout = "Wait" },
 		"restartTimeoutSeconds -1 must be from 0":                                func(a *MiniClusterArgs) { a.RestartTimeoutSeconds = pulumi.IntRef(-1) },
 		"stateClaim needs flux true":                                             func(a *MiniClusterArgs) { a.StateClaim = pulumi.String("queue") },
 		`stateClaim: "A": a lowercase RFC 1123 subdomain`:                        func(a *MiniClusterArgs) { a.Flux, a.StateClaim = true, pulumi.String("A") },

@@ -66,6 +66,7 @@ func TestFromNothingToScalingAndBack(t *testing.T) {
 		{"the loss of the lead leaves the followers", testFluxLeadLost, true},
 		{"an instance scales itself, and may do nothing else", testFluxSelfScaling, true},
 		{"the queue scales an instance, and the demo shows it", testFluxScalesByQueue, true},
+		{"an instance sleeps, wakes and restarts with its queue", testFluxSleeps, true},
 		{"a MiniCluster ends with its command", testFluxEnds, true},
 		{"what people have published works", testPublished, true},
 	} {

@@ -70,7 +70,7 @@ func changingBy[T any](change func(*instance.State, T) (map[string]any, error)) 
 		if err == nil && refused == nil {
 			v.board.publish(s)
 		}
-		if err := errors.Join(err, refused); err != nil || answer == nil {
+		if err = errors.Join(err, refused); err != nil || answer == nil {
 			return nil, err
 		}
 		return answer, nil
