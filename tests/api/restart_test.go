@@ -41,7 +41,6 @@ func TestRestartWaitsForJobs(t *testing.T) {
 		}
 		return nil
 	})
-	m.waitForEvent(api.EventStateLost)
 	// What is asked of it meanwhile, it has when it is back.
 	m.mustScale(4)
 	if m.job().UID != old.UID || *m.job().Spec.Completions != 3 {
@@ -51,6 +50,7 @@ func TestRestartWaitsForJobs(t *testing.T) {
 	m.waitForOtherJob(old)
 	m.waitForSize(4)
 	m.waitForEvent(api.EventDrained)
+	m.waitForEvent(api.EventStateLost)
 	m.waitForEvent(api.EventRecreating)
 	if drain := m.get().Status.Drain; drain != nil {
 		t.Errorf("status.drain is left: %+v", drain)

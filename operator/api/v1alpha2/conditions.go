@@ -181,7 +181,7 @@ const (
 	EventFallingAsleep = "FallingAsleep"
 	// EventRestartDue: a change waits for AnnotationRestart.
 	EventRestartDue = "RestartDue"
-	// EventStateLost, a warning: ranks that end take with them what the queue holds.
+	// EventStateLost, a warning: ranks that end took with them what the queue held.
 	EventStateLost = "StateLost"
 	// EventDrainTimedOut, a warning: the time that jobs had to end was over, and
 	// the jobs that its message names fail with their ranks.

@@ -135,11 +135,11 @@ func TestDecisionsAreLoggedOnce(t *testing.T) {
 		}},
 		"another image": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image = "another" }, []string{
 			`"Draining ranks" "ranks"="0-3" "until"="2026-01-02T13:00:00Z" "reason"="what the ranks are made from changed, which a running Job cannot take over"`,
-			`"Ranks that are to end keep no state" "reason"="jobs that wait in the queue will be lost, since neither flux.stateDir nor archive.path keeps them: save them with`,
 		}},
 		"another image, at once": {func(o *plan.Observed) {
 			o.MiniCluster.Spec.Containers[0].Image, o.MiniCluster.Spec.Restart.Policy = "another", api.RestartAtOnce
 		}, []string{
+			`"Lost the queue with the ranks" "reason"="neither flux.stateDir nor archive.path keeps it"`,
 			`"Deleted the Job to start all ranks anew" "ranks"=4 "reason"="what the ranks are made from changed, which a running Job cannot take over"`,
 		}},
 		"a refused Job": {func(o *plan.Observed) { o.MiniCluster.Spec.Containers[0].Image, o.Refusal = "another", "no GPU here" }, []string{

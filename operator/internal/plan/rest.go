@@ -2,7 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,13 +48,13 @@ func (f facts) endRanks(to purpose, then Report) Plan {
 		p := Plan{upkeep(f), f.report(api.ReasonDraining, d.leaving+": "+d.because+HindrancesText(f.hindered.hindrances))}
 		p.DrainOrder, p.DrainStatus, p.WakeAt = d.order, d.status, earliest(p.WakeAt, d.deadline)
 		p.QueueStatus = f.MiniCluster.Status.Queue
-		p.Events = append(d.events, f.lossBegins(d)...)
+		p.Events = d.events
 		return p
 	}
 	p := Plan{upkeep(f), then}
 	p.End, p.DrainStatus = nil, nil // All ranks go.
 	p.DeleteJob = f.Job
-	p.Events = append(d.events, then.Events...)
+	p.Events = slices.Concat(d.events, f.lost(), then.Events)
 	return p
 }
 
@@ -89,21 +89,42 @@ func (f facts) jobsMayRun() (may bool, until time.Time) {
 	return false, time.Time{}
 }
 
-// loss says, for a message, what the queue loses with the ranks that are there and how to
-// keep it; empty where it is kept.
-func (f facts) loss() string {
+// losing names what of the queue ends with the ranks that are there, and how many that is;
+// empty where it is kept, or there is nothing.
+func (f facts) losing() (jobs string, many int) {
 	if !f.flux || f.end != nil || f.keepsQueue() {
+		return "", 0
+	}
+	answer := f.answerAbout(idset.Range(0, f.completions))
+	switch {
+	case answer == nil || answer.Problem != "":
+		return "what waits in the queue", 1
+	case answer.Pending == 0:
+		return "", 0
+	}
+	return counted(answer.Pending, "job") + " in the queue", answer.Pending
+}
+
+// loss says, for a message, what will be lost and how to keep it; empty for nothing.
+func (f facts) loss() string {
+	jobs, _ := f.losing()
+	if jobs == "" {
 		return ""
 	}
-	jobs := "jobs that wait in the queue"
-	if answer := f.answerAbout(idset.Range(0, f.completions)); answer != nil && answer.Problem == "" {
-		if answer.Pending == 0 {
-			return ""
-		}
-		jobs = counted(answer.Pending, "job") + " in the queue"
+	return fmt.Sprintf("; %s will be lost, since neither flux.stateDir nor archive.path keeps it: "+
+		"save it with \"gopherlocks-agent save\", or take the change back", jobs)
+}
+
+// lost warns of what is lost with the ranks.
+func (f facts) lost() []Event {
+	jobs, many := f.losing()
+	if jobs == "" {
+		return nil
 	}
-	return fmt.Sprintf("; %s will be lost, since neither flux.stateDir nor archive.path keeps them: "+
-		"save them with \"gopherlocks-agent save\", or take the change back", jobs)
+	e := normal(api.EventStateLost, "%s %s lost with the ranks: neither flux.stateDir nor archive.path keeps it", Capital(jobs), verb(many, "is", "are")).
+		logged("Lost the queue with the ranks", "reason", "neither flux.stateDir nor archive.path keeps it")
+	e.Type = corev1.EventTypeWarning
+	return []Event{e}
 }
 
 // keepsQueue tells whether the ranks of the spec find what those of the Job leave.
@@ -127,16 +148,4 @@ func QueueKeptBy(stateDir, archivePath string, after api.MiniClusterSpec) string
 		return "archive.path"
 	}
 	return ""
-}
-
-// lossBegins warns when the instance begins to rest.
-func (f facts) lossBegins(d drain) []Event {
-	loss := f.loss()
-	if loss == "" || len(d.events) == 0 {
-		return nil
-	}
-	e := normal(api.EventStateLost, "The ranks that end keep no state%s", loss).
-		logged("Ranks that are to end keep no state", "reason", strings.TrimPrefix(loss, "; "))
-	e.Type = corev1.EventTypeWarning
-	return []Event{e}
 }

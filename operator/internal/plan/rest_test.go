@@ -68,7 +68,8 @@ func TestRestartWaitsForJobs(t *testing.T) {
 		t.Errorf("wakes at %s, want %s", p.WakeAt, want)
 	}
 	wantState(t, p, api.ReasonDraining, "the queue is stopped, and all ranks restart when no job runs")
-	if reasons(p) != api.EventDraining+" "+api.EventStateLost {
+	wantState(t, p, api.ReasonDraining, "what waits in the queue will be lost, since neither flux.stateDir nor archive.path keeps it")
+	if reasons(p) != api.EventDraining {
 		t.Errorf("events %q", reasons(p))
 	}
 
@@ -78,7 +79,7 @@ func TestRestartWaitsForJobs(t *testing.T) {
 		t.Errorf("deletes %v, asks %v, events %q", p.DeleteJob != nil, p.Replacement != nil, reasons(p))
 	}
 	wantState(t, p, api.ReasonDraining, "1 job runs on rank 1 (ƒ1)")
-	wantState(t, p, api.ReasonDraining, "5 jobs in the queue will be lost, since neither flux.stateDir nor archive.path keeps them")
+	wantState(t, p, api.ReasonDraining, "5 jobs in the queue will be lost, since neither flux.stateDir nor archive.path keeps it")
 
 	p = Make(resting(changed(), time.Minute, &DrainAnswer{Ranks: set("0-3")}))
 	if p.DeleteJob == nil || p.Replacement == nil || p.DrainOrder != nil || p.DrainStatus != nil {
@@ -87,6 +88,10 @@ func TestRestartWaitsForJobs(t *testing.T) {
 	wantState(t, p, api.ReasonRecreating, "what the ranks are made from changed")
 	if reasons(p) != api.EventDrained+" "+api.EventRecreating {
 		t.Errorf("events %q", reasons(p))
+	}
+	p = Make(resting(changed(), time.Minute, &DrainAnswer{Ranks: set("0-3"), Pending: 5}))
+	if reasons(p) != api.EventDrained+" "+api.EventStateLost+" "+api.EventRecreating || p.Events[1].Message != "5 jobs in the queue are lost with the ranks: neither flux.stateDir nor archive.path keeps it" {
+		t.Errorf("events %v", p.Events)
 	}
 }
 
@@ -114,7 +119,7 @@ func TestRestartTimesOut(t *testing.T) {
 	}
 	o := changed()
 	o.MiniCluster.Spec.Restart.DrainTimeoutSeconds = ptr.To(int32(0))
-	if p := Make(o); p.DeleteJob == nil || reasons(p) != api.EventRecreating {
+	if p := Make(o); p.DeleteJob == nil || reasons(p) != api.EventStateLost+" "+api.EventRecreating {
 		t.Errorf("with 0: deletes %v, events %q", p.DeleteJob != nil, reasons(p))
 	}
 }
