@@ -3,6 +3,10 @@ module github.com/gopherlocks/gopherlocks
 go 1.26.6
 
 require (
+	// The newest that fits. From 4.29 on, creation fails where the object is there
+	// already, instead of taking it over. Then namespaces and the definition that were
+	// there before need the provider's upsertExistingObjects; package preflight guards
+	// all else.
 	github.com/BurntSushi/toml v1.6.0
 	github.com/agext/levenshtein v1.2.3
 	github.com/blang/semver v3.5.1+incompatible
@@ -13,10 +17,6 @@ require (
 	github.com/prometheus/client_golang v1.24.1
 	github.com/prometheus/client_model v0.6.3
 	github.com/pulumi/pulumi-go-provider v1.5.0
-	// The newest that fits. From 4.29 on, creation fails where the object is there
-	// already, instead of taking it over. Then namespaces and the definition that were
-	// there before need the provider's upsertExistingObjects; package preflight guards
-	// all else.
 	github.com/pulumi/pulumi-kubernetes/sdk/v4 v4.28.0
 	github.com/pulumi/pulumi/pkg/v3 v3.276.0
 	github.com/pulumi/pulumi/sdk/v3 v3.276.0
@@ -26,6 +26,7 @@ require (
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
+	golang.org/x/time v0.16.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1
@@ -359,7 +360,6 @@ require (
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	gomodules.xyz/jsonpatch/v2 v2.4.0 // indirect

@@ -36,21 +36,31 @@ func TestPredictTellsWhichRanksComeAndGo(t *testing.T) {
 		leaving  string
 		drain    time.Duration
 		restart  bool
+		sleep    bool
 	}{
-		{"nothing", func(*api.MiniClusterSpec) {}, 3, "", "", 0, false},
-		{"grow", func(s *api.MiniClusterSpec) { s.Size = 5 }, 5, "3-4", "", 0, false},
-		{"shrink", func(s *api.MiniClusterSpec) { s.Size = 1 }, 1, "", "1-2", time.Hour, false},
+		{"nothing", func(*api.MiniClusterSpec) {}, 3, "", "", 0, false, false},
+		{"grow", func(s *api.MiniClusterSpec) { s.Size = 5 }, 5, "3-4", "", 0, false, false},
+		{"shrink", func(s *api.MiniClusterSpec) { s.Size = 1 }, 1, "", "1-2", time.Hour, false, false},
 		{"shrink, with a drain timeout", func(s *api.MiniClusterSpec) {
 			s.Size, s.ScaleDown.DrainTimeoutSeconds = 2, ptr.To(int32(90))
-		}, 2, "", "2", 90 * time.Second, false},
+		}, 2, "", "2", 90 * time.Second, false, false},
 		{"shrink at once", func(s *api.MiniClusterSpec) {
 			s.Size, s.ScaleDown.DrainTimeoutSeconds = 2, ptr.To(int32(0))
-		}, 2, "", "2", 0, false},
-		{"another minimum", func(s *api.MiniClusterSpec) { s.MinSize = 2 }, 3, "", "", 0, false},
-		{"another maximum", func(s *api.MiniClusterSpec) { s.MaxSize = 6 }, 3, "", "", 0, false},
-		{"a maximum above the ceiling", func(s *api.MiniClusterSpec) { s.MaxSize = 65 }, 3, "", "", 0, true},
-		{"another image, and another size", func(s *api.MiniClusterSpec) { s.Size, s.Containers[0].Image = 2, "newer" }, 2, "", "", 0, true},
-		{"the default that the API server fills in", func(s *api.MiniClusterSpec) { s.Tasks = nil }, 3, "", "", 0, false},
+		}, 2, "", "2", 0, false, false},
+		{"another minimum", func(s *api.MiniClusterSpec) { s.MinSize = 2 }, 3, "", "", 0, false, false},
+		{"another maximum", func(s *api.MiniClusterSpec) { s.MaxSize = 6 }, 3, "", "", 0, false, false},
+		{"a maximum above the ceiling", func(s *api.MiniClusterSpec) { s.MaxSize = 65 }, 3, "", "", time.Hour, true, false},
+		{"another image, and another size", func(s *api.MiniClusterSpec) { s.Size, s.Containers[0].Image = 2, "newer" }, 2, "", "", time.Hour, true, false},
+		{"a restart that does not wait", func(s *api.MiniClusterSpec) {
+			s.Containers[0].Image, s.Restart.Policy = "newer", api.RestartAtOnce
+		}, 3, "", "", 0, true, false},
+		{"a restart that waits to be asked for", func(s *api.MiniClusterSpec) {
+			s.Containers[0].Image, s.Restart.Policy = "newer", api.RestartOnRequest
+		}, 3, "", "", 0, false, false},
+		{"sleep", func(s *api.MiniClusterSpec) {
+			s.Suspend, s.Restart.DrainTimeoutSeconds = true, ptr.To(int32(60))
+		}, 3, "", "", time.Minute, false, true},
+		{"the default that the API server fills in", func(s *api.MiniClusterSpec) { s.Tasks = nil }, 3, "", "", 0, false, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,7 +68,7 @@ func TestPredictTellsWhichRanksComeAndGo(t *testing.T) {
 			wished := *live.MiniCluster.Spec.DeepCopy()
 			tt.change(&wished)
 			got := whatif.Predict(live, wished)
-			if got.Desired != tt.desired || got.Arriving.String() != tt.arriving || got.Leaving.String() != tt.leaving || got.DrainTimeout != tt.drain || got.Restart != tt.restart {
+			if got.Desired != tt.desired || got.Arriving.String() != tt.arriving || got.Leaving.String() != tt.leaving || got.DrainTimeout != tt.drain || got.Restart != tt.restart || got.Sleep != tt.sleep {
 				t.Errorf("got %+v, want %+v", got, tt)
 			}
 			if got.Ranks != 3 || got.Problem != "" || got.Ended != "" || got.RankPod == nil {

@@ -34,6 +34,8 @@ type lead struct {
 	refused  int
 	server   *http.Server
 
+	// instead, when not nil, answers what is asked about drains.
+	instead http.HandlerFunc
 	// earlier makes it an agent that tells nothing of a queue.
 	earlier   bool
 	queue     demand
@@ -95,7 +97,13 @@ func (l *lead) serve(m miniCluster) {
 			next(w, r)
 		}
 	}
-	mux.HandleFunc("PUT /v1/drain", known(l.drain))
+	mux.HandleFunc("PUT /v1/drain", known(func(w http.ResponseWriter, r *http.Request) {
+		if l.instead != nil {
+			l.instead(w, r)
+			return
+		}
+		l.drain(w, r)
+	}))
 	mux.HandleFunc("POST /v1/queue", known(l.tellQueue))
 	mux.HandleFunc("GET /v1/counts", known(l.tellCounts))
 	l.server = &http.Server{

@@ -125,6 +125,9 @@ const (
 	// ReasonJobTooLarge: a job in the queue needs more ranks than maxSize, or what no
 	// rank has.
 	ReasonJobTooLarge = "JobTooLarge"
+	// ReasonNewerOperator: a newer operator has made the Job, and the spec may have fields
+	// that this one does not know. What has changed in the spec is not taken over.
+	ReasonNewerOperator = "NewerOperator"
 	// ReasonAutoscalerNeedsRequests: one measures what containers use of their
 	// requests, and a container has none.
 	ReasonAutoscalerNeedsRequests = "AutoscalerNeedsRequests"

@@ -33,6 +33,9 @@ const (
 	// AnnotationTemplateHash, on a Job, is the hash of all that it was made from, but
 	// for its size. What else the operator makes has a hash of its content.
 	AnnotationTemplateHash = "flux-framework.org/template-hash"
+	// AnnotationSpecFields, on a Job, is how many fields the operator that made it knows of a
+	// spec. One that knows fewer cannot tell whether the Job is as the spec says.
+	AnnotationSpecFields = "flux-framework.org/spec-fields"
 	// AnnotationCeiling, on a Job of Flux, is the number of hosts that its ranks know: the
 	// largest maximum that it can take over. Jobs of earlier operators know as many hosts as
 	// the maximum was.

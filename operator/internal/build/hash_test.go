@@ -1,11 +1,18 @@
 package build
 
 import (
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 )
@@ -59,6 +66,63 @@ func TestWhatRanksTakeOverIsNamed(t *testing.T) {
 	} {
 		if got := IsTakenOver(path); got != want {
 			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestDefaultsOfTheAPIAreFew: the API server fills in a new one in all MiniClusters that are
+// there, and a hash that saw it would restart their ranks.
+func TestDefaultsOfTheAPIAreFew(t *testing.T) {
+	text, err := os.ReadFile("../../../crds/flux-framework.org_miniclusters.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd apiextensionsv1.CustomResourceDefinition
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range crd.Spec.Versions {
+		found := defaults("spec", version.Schema.OpenAPIV3Schema.Properties["spec"])
+		slices.Sort(found)
+		if want := []string{"spec.minSize", "spec.size", "spec.tasks"}; !slices.Equal(found, want) {
+			t.Errorf("%s: defaults of %q, want %q, which TemplateHash does not see", version.Name, found, want)
+		}
+	}
+}
+
+func defaults(path string, schema apiextensionsv1.JSONSchemaProps) (found []string) {
+	if schema.Default != nil {
+		found = append(found, path)
+	}
+	for name, property := range schema.Properties {
+		found = append(found, defaults(path+"."+name, property)...)
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		found = append(found, defaults(path+"[]", *schema.Items.Schema)...)
+	}
+	if more := schema.AdditionalProperties; more != nil && more.Schema != nil {
+		found = append(found, defaults(path+".*", *more.Schema)...)
+	}
+	return found
+}
+
+// TestNewerOperatorsAreKnownByWhatTheyKnow: each of the structs counts, once within itself.
+func TestNewerOperatorsAreKnownByWhatTheyKnow(t *testing.T) {
+	type inner struct{ A, B int }
+	type outer struct {
+		C     inner
+		D     []inner
+		E     map[string]*outer
+		inner int
+	}
+	if got := countFields(reflect.TypeFor[outer](), nil); got != 7 {
+		t.Errorf("%d fields, want 7", got)
+	}
+	job := &batchv1.Job{}
+	for text, newer := range map[string]bool{"": false, "x": false, strconv.Itoa(knownFields()): false, strconv.Itoa(knownFields() + 1): true} {
+		job.Annotations = map[string]string{api.AnnotationSpecFields: text}
+		if IsMadeByNewer(job) != newer {
+			t.Errorf("%q of %d fields: newer %v", text, knownFields(), !newer)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func Job(mc *api.MiniCluster, size, maximum int32, s Settings) (*batchv1ac.JobAp
 		annotations = map[string]string{}
 	}
 	annotations[api.AnnotationTemplateHash] = TemplateHash(mc, ceiling)
+	annotations[api.AnnotationSpecFields] = strconv.Itoa(knownFields())
 	if asked := mc.Annotations[api.AnnotationRestart]; asked != "" {
 		annotations[api.AnnotationRestart] = asked
 	}

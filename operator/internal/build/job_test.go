@@ -1,6 +1,7 @@
 package build
 
 import (
+	"strconv"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -41,7 +42,7 @@ func TestJobBearsTheHashOfItsTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "annotations", job.Annotations, map[string]string{
-		api.AnnotationTemplateHash: TemplateHash(mc, 64), api.AnnotationCeiling: "64",
+		api.AnnotationTemplateHash: TemplateHash(mc, 64), api.AnnotationCeiling: "64", api.AnnotationSpecFields: strconv.Itoa(knownFields()),
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -45,6 +46,9 @@ func New(log logr.Logger, changed func(types.NamespacedName)) *Manager {
 // topic is that of drains.
 type topic struct{}
 
+// Pace leaves the first answers their haste: most drains have few.
+func (topic) Pace() (lasting rate.Limit, burst int) { return 1, 5 }
+
 func (topic) Same(a, b Order) bool {
 	return a.UID == b.UID && a.Host == b.Host && a.Requeue == b.Requeue && a.Ranks.Equal(b.Ranks)
 }
@@ -60,9 +64,27 @@ func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan
 		Method: http.MethodPut, Path: agentapi.PathDrain, Body: request, Answer: &report,
 		Wait: time.Duration(request.WaitSeconds) * time.Second,
 	})
-	return plan.DrainAnswer{
-		Ranks: order.Ranks, Busy: report.Busy, Jobs: report.Jobs, JobCount: report.JobCount, Pending: report.Waiting,
-	}, report.Busy.IsEmpty(), err
+	answer = answerOf(order, report)
+	return answer, answer.Busy.IsEmpty(), err
+}
+
+// What is kept of an answer is bounded: it may come from an agent that somebody has replaced
+// in a pod of his own.
+const (
+	mostJobs    = 10
+	longestID   = 64 // of a job, in bytes
+	mostCounted = 1 << 30
+)
+
+func answerOf(order Order, report agentapi.DrainReport) plan.DrainAnswer {
+	answer := plan.DrainAnswer{
+		Ranks: order.Ranks, Busy: report.Busy.Intersect(order.Ranks),
+		JobCount: min(max(report.JobCount, 0), mostCounted), Pending: min(max(report.Waiting, 0), mostCounted),
+	}
+	for _, id := range report.Jobs[:min(len(report.Jobs), mostJobs)] {
+		answer.Jobs = append(answer.Jobs, leads.Excerpt(id, longestID))
+	}
+	return answer
 }
 
 func (topic) Failed(order Order, _ *plan.DrainAnswer, problem string) plan.DrainAnswer {

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -30,7 +32,7 @@ const (
 	// longestHead is the most that comes with it: HTTP's head, and marks between parts.
 	longestHead = 64 << 10
 	// longestProblem is the most that is kept of a lead's words, in bytes.
-	longestProblem = 1 << 10
+	longestProblem = 300
 	// readBuffer is that of a connection, in bytes. There is one for each MiniCluster, and
 	// most answers are small.
 	readBuffer = 1 << 10
@@ -45,7 +47,7 @@ var errStranger = errors.New("it does not have the credentials that follow from 
 
 // StatusError is an answer that is no success.
 type StatusError struct {
-	// Code is HTTP's, and Status says it in words.
+	// Code is HTTP's, and Status says it in HTTP's words.
 	Code    int
 	Status  string
 	Message string
@@ -111,7 +113,7 @@ func (e *endpoint) Close() {
 }
 
 func (e *endpoint) Ask(ctx context.Context, r Request) error {
-	code, status, answer, err := e.exchange(ctx, r)
+	code, answer, err := e.exchange(ctx, r)
 	if err != nil {
 		e.Close()
 		return err
@@ -127,56 +129,72 @@ func (e *endpoint) Ask(ctx context.Context, r Request) error {
 	}
 	var problem agentapi.Error
 	_ = json.Unmarshal(answer, &problem) // The status says enough.
-	return &StatusError{
-		Code: code, Status: status, Message: strings.ToValidUTF8(problem.Error[:min(len(problem.Error), longestProblem)], ""),
-	}
+	return &StatusError{Code: code, Status: strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code))), Message: Excerpt(problem.Error, longestProblem)}
 }
 
-// exchange sends the request and reads the answer, whose code and status are HTTP's.
-func (e *endpoint) exchange(ctx context.Context, r Request) (code int, status string, answer []byte, err error) {
+// Excerpt returns the beginning of others' words, of at most so many bytes, on one line and
+// without what does not print.
+func Excerpt(words string, most int) string {
+	words = words[:min(len(words), 4*most)] // What is left out of the rest does not matter.
+	words = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, words)
+	words = strings.Join(strings.Fields(words), " ")
+	if len(words) > most {
+		words = strings.ToValidUTF8(words[:most], "") + "…"
+	}
+	return words
+}
+
+// exchange sends the request and reads the answer, whose code is HTTP's. It follows no
+// redirect: a lead has no say in whom the operator talks to.
+func (e *endpoint) exchange(ctx context.Context, r Request) (code int, answer []byte, err error) {
 	var body []byte
 	if r.Body != nil {
 		if body, err = json.Marshal(r.Body); err != nil {
-			return 0, "", nil, fmt.Errorf("encode the request: %w", err)
+			return 0, nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
 	request, err := http.NewRequestWithContext(ctx, r.Method, "https://"+e.host+r.Path, bytes.NewReader(body))
 	if err != nil {
-		return 0, "", nil, fmt.Errorf("make the request: %w", err)
+		return 0, nil, fmt.Errorf("make the request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+e.token)
 	request.Header.Set("Content-Type", "application/json")
 	if err = e.connect(ctx); err != nil {
-		return 0, "", nil, err
+		return 0, nil, err
 	}
 	raw := e.conn.NetConn()
 	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
 	if err = e.conn.SetDeadline(time.Now().Add(r.Wait + patience)); err != nil {
-		return 0, "", nil, err
+		return 0, nil, err
 	}
 	if err = request.Write(e.conn); err != nil {
-		return 0, "", nil, fmt.Errorf("send the request: %w", err)
+		return 0, nil, fmt.Errorf("send the request: %w", err)
 	}
 	e.most.N = longestHead + longestAnswer
 	response, err := http.ReadResponse(e.in, request)
 	if err != nil && e.most.N <= 0 {
-		return 0, "", nil, fmt.Errorf("the head of its answer has more than %d bytes", longestHead)
+		return 0, nil, fmt.Errorf("the head of its answer has more than %d bytes", longestHead)
 	}
 	if err != nil {
-		return 0, "", nil, fmt.Errorf("read the answer: %w", err)
+		return 0, nil, fmt.Errorf("read the answer: %w", err)
 	}
 	defer response.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(response.Body, longestAnswer+1))
 	switch {
 	case err != nil:
-		return 0, "", nil, fmt.Errorf("read the answer: %w", err)
+		return 0, nil, fmt.Errorf("read the answer: %w", err)
 	case len(answer) > longestAnswer:
 		e.Close() // or what follows would be read until its end
-		return 0, "", nil, fmt.Errorf("its answer has more than %d bytes", longestAnswer)
+		return 0, nil, fmt.Errorf("its answer has more than %d bytes", longestAnswer)
 	case response.Close:
 		e.Close()
 	}
-	return response.StatusCode, response.Status, answer, nil
+	return response.StatusCode, answer, nil
 }
 
 // connect makes a connection, unless there is one.

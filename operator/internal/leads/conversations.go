@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
@@ -34,6 +35,9 @@ type Order interface {
 // Topic is what conversations are about: a lead is given an order O, and what it says
 // becomes an answer A.
 type Topic[O Order, A any] interface {
+	// Pace bounds how often a lead is asked, in times a second: on and on, and at once. A
+	// lead that has news all the time, whatever it is up to, drives nobody.
+	Pace() (lasting rate.Limit, burst int)
 	// Same tells whether two orders are one.
 	Same(a, b O) bool
 	// Ask asks once. before is the last answer about the same order, also one of
@@ -164,15 +168,18 @@ func (m *Conversations[O, A]) converse(ctx context.Context, key types.Namespaced
 		return
 	}
 	defer lead.Close()
-	pause := FirstPause
+	pause, pace := FirstPause, rate.NewLimiter(m.topic.Pace())
 	for {
+		if pace.Wait(ctx) != nil {
+			return
+		}
 		before := current.answer // Nobody else writes it.
 		answer, over, err := m.topic.Ask(ctx, lead, order, before)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			m.note(key, current, m.topic.Failed(order, before, plainly(err)))
+			m.note(key, current, m.topic.Failed(order, before, Excerpt(plainly(err), longestProblem)))
 			if !Sleep(ctx, pause) {
 				return
 			}

@@ -46,6 +46,8 @@ type facts struct {
 	// changed tells that what the ranks are made from is not what the Job, or the one
 	// that has ended, was made from. asked tells that somebody asks for a restart.
 	changed, asked bool
+	// unknown tells that nobody knows whether it is: see api.ReasonNewerOperator.
+	unknown bool
 	// wanted is the Job that the spec asks for, where a new one is to be made. obstacle
 	// is why it cannot be.
 	wanted   *batchv1ac.JobApplyConfiguration
@@ -89,6 +91,9 @@ func look(o Observed) facts {
 	}
 	f.end = findEnd(o, f.told)
 	f.changed, f.asked = templateChanged(o, f.told, f.maximum()), isAsked(o)
+	if f.changed && o.Job != nil && build.IsMadeByNewer(o.Job) {
+		f.changed, f.unknown = false, true
+	}
 	f.wanted, f.obstacle = f.wantedJob()
 	f.rankPods = rankPods(o, f.desired)
 	f.histories = historiesOf(f.rankPods)

@@ -50,6 +50,7 @@ var looks = []func(facts) finding{
 	facts.ranksNotReady,
 	facts.autoscalersHeld,
 	facts.queueHindered,
+	facts.madeByNewer,
 }
 
 // findHindrances finds all that is in the way. What is known of it is only what is in

@@ -2,11 +2,11 @@ package queue
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gopherlocks/gopherlocks/operator/autoscale"
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
+	"github.com/gopherlocks/gopherlocks/operator/internal/leads"
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
@@ -51,13 +51,13 @@ func answerOf(order Order, report agentapi.QueueReport, at time.Time) plan.Queue
 		TooLargeCount: max(count(report.TooLargeCount), len(report.TooLarge)),
 	}
 	if largest := report.Largest; largest != nil {
-		answer.Use.Largest = &autoscale.Job{ID: cut(largest.ID, longestID), Ranks: largest.Ranks}
+		answer.Use.Largest = &autoscale.Job{ID: leads.Excerpt(largest.ID, longestID), Ranks: largest.Ranks}
 	}
 	for _, idle := range report.Idle {
 		answer.Use.Idle = append(answer.Use.Idle, autoscale.IdleRanks{Ranks: idle.Ranks, Since: at.Add(-idleFor(idle.Seconds))})
 	}
 	for _, job := range report.TooLarge[:min(len(report.TooLarge), mostJobs)] {
-		answer.TooLarge = append(answer.TooLarge, agentapi.QueueJob{ID: cut(job.ID, longestID), Ranks: job.Ranks, Why: cut(job.Why, longestWhy)})
+		answer.TooLarge = append(answer.TooLarge, agentapi.QueueJob{ID: leads.Excerpt(job.ID, longestID), Ranks: job.Ranks, Why: leads.Excerpt(job.Why, longestWhy)})
 	}
 	return answer
 }
@@ -74,12 +74,3 @@ func idleFor(seconds float64) time.Duration {
 }
 
 func count(n int) int { return min(max(n, 0), mostCounted) }
-
-// cut returns the beginning of others' words, on one line.
-func cut(words string, most int) string {
-	words = strings.Join(strings.Fields(words), " ")
-	if len(words) > most {
-		words = strings.ToValidUTF8(words[:most], "") + "…"
-	}
-	return words
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gopherlocks/gopherlocks/operator/internal/agentapi"
@@ -58,6 +59,9 @@ func New(log logr.Logger, changed func(types.NamespacedName)) *Manager {
 
 // topic is that of queues.
 type topic struct{}
+
+// Pace lets a size follow its queue at once, also through a while of many changes.
+func (topic) Pace() (lasting rate.Limit, burst int) { return 4, 20 }
 
 func (topic) Same(a, b Order) bool { return a == b }
 
