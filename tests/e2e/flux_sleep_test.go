@@ -24,7 +24,13 @@ func testFluxSleeps(t *testing.T, w *workspace) {
 	f.patch(t, `{"suspend":true}`)
 	f.awaitRest(t)
 	held.release(t)
-	w.run(t, "kubectl", "wait", "minicluster", f.name, "-n", namespace, "--for=jsonpath={.status.conditions[?(@.reason==\"Asleep\")].status}=True", "--timeout=90s")
+	eventually(t, 90*time.Second, func() string {
+		if m := f.miniCluster(t); f.conditionReason(m) != v1alpha2.ReasonAsleep {
+			return fmt.Sprintf("it does not sleep: %+v", m.Status)
+		}
+		return ""
+	})
+	w.run(t, "kubectl", "wait", "minicluster", f.name, "-n", namespace, "--for=condition=Ready", "--timeout=1s")
 	var pods corev1.PodList
 	w.get(t, &pods, "pods", "-n", namespace, "-l", "job-name="+f.name)
 	if len(pods.Items) > 0 {
