@@ -90,9 +90,9 @@ func (f facts) jobsMayRun() (may bool, until time.Time) {
 }
 
 // losing names what of the queue ends with the ranks that are there, and how many that is;
-// empty where it is kept, or there is nothing.
+// empty where it is kept, or there is nothing: without a lead that has been up, nothing waits.
 func (f facts) losing() (jobs string, many int) {
-	if !f.flux || f.end != nil || f.keepsQueue() {
+	if may, _ := f.jobsMayRun(); !may || !f.flux || f.end != nil || f.keepsQueue() {
 		return "", 0
 	}
 	answer := f.answerAbout(idset.Range(0, f.completions))

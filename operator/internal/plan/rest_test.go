@@ -179,6 +179,9 @@ func TestBrokenLeadIsNotWaitedFor(t *testing.T) {
 		if (p.DeleteJob != nil) != test.goes {
 			t.Errorf("%s: deletes %v, want %v", name, p.DeleteJob != nil, test.goes)
 		}
+		if lost := strings.Contains(reasons(p), api.EventStateLost); lost {
+			t.Errorf("%s: a queue is lost that nobody can have filled", name)
+		}
 		if name == "it may be about to be" && !p.WakeAt.Equal(noon.Add(30*time.Second)) {
 			t.Errorf("looks again at %s, want in 30 s", p.WakeAt)
 		}
