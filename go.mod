@@ -3,10 +3,6 @@ module github.com/gopherlocks/gopherlocks
 go 1.26.6
 
 require (
-	// The newest that fits. From 4.29 on, creation fails where the object is there
-	// already, instead of taking it over. Then namespaces and the definition that were
-	// there before need the provider's upsertExistingObjects; package preflight guards
-	// all else.
 	github.com/BurntSushi/toml v1.6.0
 	github.com/agext/levenshtein v1.2.3
 	github.com/blang/semver v3.5.1+incompatible
@@ -17,6 +13,10 @@ require (
 	github.com/prometheus/client_golang v1.24.1
 	github.com/prometheus/client_model v0.6.3
 	github.com/pulumi/pulumi-go-provider v1.5.0
+	// The newest that fits. From 4.29 on, creation fails where the object is there
+	// already, instead of taking it over. Then namespaces and the definition that were
+	// there before need the provider's upsertExistingObjects; package preflight guards
+	// all else.
 	github.com/pulumi/pulumi-kubernetes/sdk/v4 v4.28.0
 	github.com/pulumi/pulumi/pkg/v3 v3.276.0
 	github.com/pulumi/pulumi/sdk/v3 v3.276.0
