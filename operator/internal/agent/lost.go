@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/gopherlocks/gopherlocks/operator/internal/fluxinstance"
 )
 
 // lostTime bounds the wait for jobs that an earlier lead has lost: they fail at once.
@@ -46,20 +48,8 @@ func (o own) freeLost(ctx context.Context, began time.Time) {
 
 // kick stops and starts the queues that are started.
 func (o own) kick(ctx context.Context) error {
-	queues, err := o.flux.Queues(ctx)
-	if err != nil {
+	if err := fluxinstance.Hold(ctx, o.flux, reasonKick); err != nil {
 		return err
 	}
-	for _, queue := range queues {
-		if !queue.Started && queue.StopReason != reasonKick {
-			continue
-		}
-		if err := o.flux.StopQueue(ctx, queue.Name, reasonKick); err != nil {
-			return err
-		}
-		if err := o.flux.StartQueue(ctx, queue.Name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fluxinstance.Resume(ctx, o.flux, reasonKick)
 }

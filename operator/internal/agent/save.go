@@ -23,9 +23,7 @@ const reasonSaving = "gopherlocks-agent save"
 
 // fluxState is what save needs of an instance. See fluxinstance.Client.
 type fluxState interface {
-	Queues(ctx context.Context) ([]fluxinstance.Queue, error)
-	StopQueue(ctx context.Context, name, reason string) error
-	StartQueue(ctx context.Context, name string) error
+	fluxinstance.QueueControl
 	Counts(ctx context.Context) (agentapi.Counts, error)
 }
 
@@ -79,24 +77,15 @@ func saveState(out io.Writer, p paths, file string, stop bool) error {
 // run stops the queues, waits until no job runs, saves, and starts the queues again.
 // Whatever keeps it from saving, the queues go on, and a file that was there stays.
 func (s saving) run(ctx context.Context, file string) (err error) {
-	queues, err := s.flux.Queues(ctx)
-	if err != nil {
-		return err
-	}
 	defer func() {
 		if err == nil && s.stop {
 			return
 		}
-		// Also when somebody has interrupted it.
-		err = errors.Join(err, s.start(context.WithoutCancel(ctx)))
+		// Also when somebody has interrupted it, and those of an earlier call that was killed.
+		err = errors.Join(err, fluxinstance.Resume(context.WithoutCancel(ctx), s.flux, reasonSaving))
 	}()
-	for _, queue := range queues {
-		if !queue.Started {
-			continue
-		}
-		if err = s.flux.StopQueue(ctx, queue.Name, reasonSaving); err != nil {
-			return err
-		}
+	if err = fluxinstance.Hold(ctx, s.flux, reasonSaving); err != nil {
+		return err
 	}
 	jobs, err := s.await(ctx)
 	if err != nil {
@@ -146,21 +135,6 @@ func (s saving) await(ctx context.Context) (agentapi.JobCounts, error) {
 			return agentapi.JobCounts{}, errors.New("interrupted while jobs ran: nothing is saved")
 		}
 	}
-}
-
-// start starts the queues that this command has stopped, also one of an earlier call that
-// was killed.
-func (s saving) start(ctx context.Context) error {
-	queues, err := s.flux.Queues(ctx)
-	if err != nil {
-		return err
-	}
-	for _, queue := range queues {
-		if !queue.Started && queue.StopReason == reasonSaving {
-			err = errors.Join(err, s.flux.StartQueue(ctx, queue.Name))
-		}
-	}
-	return err
 }
 
 func (s saving) say(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }

@@ -1,6 +1,9 @@
 package fluxinstance
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Topics of queues.
 const (
@@ -82,6 +85,47 @@ func (c *Client) StopQueue(ctx context.Context, name, reason string) error {
 // StartQueue lets the jobs of a queue start again.
 func (c *Client) StartQueue(ctx context.Context, name string) error {
 	return c.request(ctx, topicQueueStart, queueStart{queueRequest: requestFor(name), Start: true, NoCheckpoint: true}, nil)
+}
+
+// QueueControl is what queues are stopped and started by. See Client.
+type QueueControl interface {
+	Queues(ctx context.Context) ([]Queue, error)
+	StopQueue(ctx context.Context, name, reason string) error
+	StartQueue(ctx context.Context, name string) error
+}
+
+var _ QueueControl = (*Client)(nil)
+
+// Hold stops the queues that are started, for a reason by which Resume knows them again.
+func Hold(ctx context.Context, c QueueControl, reason string) error {
+	queues, err := c.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, queue := range queues {
+		if !queue.Started {
+			continue
+		}
+		if err := c.StopQueue(ctx, queue.Name, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resume starts the queues that Hold has stopped for the reason, and no others: one with
+// another reason is somebody else's.
+func Resume(ctx context.Context, c QueueControl, reason string) error {
+	queues, err := c.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, queue := range queues {
+		if !queue.Started && queue.StopReason == reason {
+			err = errors.Join(err, c.StartQueue(ctx, queue.Name))
+		}
+	}
+	return err
 }
 
 // StartQueues lets pending jobs start again, in all queues.

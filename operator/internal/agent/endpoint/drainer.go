@@ -63,9 +63,7 @@ type Flux interface {
 	Allocated(ctx context.Context, ranks idset.Set) (idset.Set, error)
 	Jobs(ctx context.Context, ranks idset.Set) ([]fluxinstance.Job, error)
 	PendingJobs(ctx context.Context) (int, error)
-	Queues(ctx context.Context) ([]fluxinstance.Queue, error)
-	StopQueue(ctx context.Context, name, reason string) error
-	StartQueue(ctx context.Context, name string) error
+	fluxinstance.QueueControl
 	RunningJobs(ctx context.Context) ([]fluxinstance.RunningJob, error)
 	Requeue(ctx context.Context, job fluxinstance.RunningJob) (fluxinstance.JobID, error)
 }
@@ -134,8 +132,9 @@ func (d *Drainer) set(ctx context.Context, request agentapi.DrainRequest) error 
 		if err := d.setDrained(ctx, request.Ranks); err != nil {
 			return err
 		}
+		return fluxinstance.Resume(ctx, d.flux, agentapi.StopReason)
 	}
-	if err := d.setStopped(ctx, request.Rest); err != nil || !request.Rest || !request.Requeue {
+	if err := fluxinstance.Hold(ctx, d.flux, agentapi.StopReason); err != nil || !request.Requeue {
 		return err
 	}
 	return d.requeue(ctx)
@@ -156,26 +155,6 @@ func (d *Drainer) requeue(ctx context.Context) error {
 			return err
 		}
 		d.requeued[job.ID] = true
-	}
-	return nil
-}
-
-// setStopped stops all queues, or starts those that we have stopped.
-func (d *Drainer) setStopped(ctx context.Context, stop bool) error {
-	queues, err := d.flux.Queues(ctx)
-	if err != nil {
-		return err
-	}
-	for _, queue := range queues {
-		switch {
-		case stop && queue.Started:
-			err = d.flux.StopQueue(ctx, queue.Name, agentapi.StopReason)
-		case !stop && !queue.Started && queue.StopReason == agentapi.StopReason:
-			err = d.flux.StartQueue(ctx, queue.Name)
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }
