@@ -68,21 +68,14 @@ func (topic) Ask(ctx context.Context, lead leads.Lead, order Order, before *plan
 	return answer, answer.Busy.IsEmpty(), err
 }
 
-// What is kept of an answer is bounded: it may come from an agent that somebody has replaced
-// in a pod of his own.
-const (
-	mostJobs    = 10
-	longestID   = 64 // of a job, in bytes
-	mostCounted = 1 << 30
-)
-
+// answerOf keeps what is about the ranks of the order.
 func answerOf(order Order, report agentapi.DrainReport) plan.DrainAnswer {
 	answer := plan.DrainAnswer{
 		Ranks: order.Ranks, Busy: report.Busy.Intersect(order.Ranks),
-		JobCount: min(max(report.JobCount, 0), mostCounted), Pending: min(max(report.Waiting, 0), mostCounted),
+		JobCount: leads.Count(report.JobCount), Pending: leads.Count(report.Waiting),
 	}
-	for _, id := range report.Jobs[:min(len(report.Jobs), mostJobs)] {
-		answer.Jobs = append(answer.Jobs, leads.Excerpt(id, longestID))
+	for _, id := range report.Jobs[:min(len(report.Jobs), leads.MostJobs)] {
+		answer.Jobs = append(answer.Jobs, leads.JobID(id))
 	}
 	return answer
 }

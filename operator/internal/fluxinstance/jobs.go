@@ -12,7 +12,8 @@ const topicJobs = "job-list.list"
 // 0.88.
 const (
 	pendingStates = 2 | 4 | 8 // depend, priority, sched
-	runningStates = 16 | 32   // run, cleanup
+	runState      = 16
+	runningStates = runState | 32 // run, cleanup
 	inactiveState = 64
 )
 
@@ -73,6 +74,7 @@ type listed struct {
 	Ranks idset.Set `json:"ranks"`
 	// Started is when it got its ranks, in seconds since 1970; 0 for never.
 	Started float64 `json:"t_run"`
+	Urgency int     `json:"urgency"`
 }
 
 // list lists the jobs in states, with another field than their ID, and of inactive ones

@@ -13,7 +13,6 @@ const topicForget = "sched-fluxion-resource.cancel"
 // LostJobs are jobs that had ranks before an instance began anew at a time, and have lost
 // them. ended are inactive by now; left is the number of those that are still to end.
 func (c *Client) LostJobs(ctx context.Context, began time.Time) (ended []JobID, left int, err error) {
-	began = began.UTC()
 	since := float64(began.UnixNano()) / float64(time.Second)
 	running, err := c.list(ctx, runningStates, "t_run", 0)
 	if err != nil {
@@ -23,13 +22,14 @@ func (c *Client) LostJobs(ctx context.Context, began time.Time) (ended []JobID, 
 	if err != nil {
 		return nil, 0, err
 	}
+	hadRanks := func(job listed) bool { return job.Started > 0 && job.Started < since }
 	for _, job := range running {
-		if job.Started > 0 && job.Started < since {
+		if hadRanks(job) {
 			left++
 		}
 	}
 	for _, job := range inactive {
-		if job.Started > 0 && job.Started < since {
+		if hadRanks(job) {
 			ended = append(ended, job.ID)
 		}
 	}

@@ -12,30 +12,20 @@ const (
 	topicRaise  = "job-manager.raise"
 )
 
-// runState is that of a job whose ranks work for it, and of which no end was made.
-const runState = 16
-
-// RunningJob is a job that runs.
+// RunningJob is a job that runs: its ranks work for it, and no end was made of it.
 type RunningJob struct {
-	ID      JobID `json:"id"`
-	Urgency int   `json:"urgency"`
+	ID      JobID
+	Urgency int
 }
 
 // RunningJobs are the jobs of all users that run.
 func (c *Client) RunningJobs(ctx context.Context) ([]RunningJob, error) {
-	request := listRequest{
-		Attrs: []string{"urgency"}, Constraint: map[string][]int{"states": {runState}}, UserID: allUsers, States: runState,
+	all, err := c.list(ctx, runState, "urgency", 0)
+	var jobs []RunningJob
+	for _, job := range all {
+		jobs = append(jobs, RunningJob{job.ID, job.Urgency})
 	}
-	var answer struct {
-		Jobs []RunningJob `json:"jobs"`
-	}
-	if err := c.request(ctx, topicJobs, request, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Jobs == nil {
-		return nil, missing(topicJobs, "jobs")
-	}
-	return answer.Jobs, nil
+	return jobs, err
 }
 
 // Requeue submits what a job was submitted with, and cancels it. It returns the ID of the

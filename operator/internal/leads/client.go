@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -130,23 +128,6 @@ func (e *endpoint) Ask(ctx context.Context, r Request) error {
 	var problem agentapi.Error
 	_ = json.Unmarshal(answer, &problem) // The status says enough.
 	return &StatusError{Code: code, Status: strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code))), Message: Excerpt(problem.Error, longestProblem)}
-}
-
-// Excerpt returns the beginning of others' words, of at most so many bytes, on one line and
-// without what does not print.
-func Excerpt(words string, most int) string {
-	words = words[:min(len(words), 4*most)] // What is left out of the rest does not matter.
-	words = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, words)
-	words = strings.Join(strings.Fields(words), " ")
-	if len(words) > most {
-		words = strings.ToValidUTF8(words[:most], "") + "…"
-	}
-	return words
 }
 
 // exchange sends the request and reads the answer, whose code is HTTP's. It follows no

@@ -10,14 +10,10 @@ import (
 	"github.com/gopherlocks/gopherlocks/operator/internal/plan"
 )
 
-// What is kept of an answer is bounded: it may come from an agent that somebody has
-// replaced in a pod of his own.
+// What is kept of an answer is bounded, beside what package leads bounds of all answers.
 const (
-	mostJobs    = 10  // that are too large
-	longestID   = 64  // of a job, in bytes
 	longestWhy  = 300 // in bytes
 	longestIdle = 10 * 365 * 24 * time.Hour
-	mostCounted = 1 << 30
 
 	longestRevision = 128   // in bytes
 	mostGroups      = 10000 // of idle ranks
@@ -44,20 +40,20 @@ func answerOf(order Order, report agentapi.QueueReport, at time.Time) plan.Queue
 		Use: &autoscale.Use{
 			Wanted:  report.Wanted,
 			Busy:    report.Busy,
-			Running: count(report.Running),
-			Pending: count(report.Pending),
-			Held:    count(report.Held),
+			Running: leads.Count(report.Running),
+			Pending: leads.Count(report.Pending),
+			Held:    leads.Count(report.Held),
 		},
-		TooLargeCount: max(count(report.TooLargeCount), len(report.TooLarge)),
+		TooLargeCount: max(leads.Count(report.TooLargeCount), len(report.TooLarge)),
 	}
 	if largest := report.Largest; largest != nil {
-		answer.Use.Largest = &autoscale.Job{ID: leads.Excerpt(largest.ID, longestID), Ranks: largest.Ranks}
+		answer.Use.Largest = &autoscale.Job{ID: leads.JobID(largest.ID), Ranks: largest.Ranks}
 	}
 	for _, idle := range report.Idle {
 		answer.Use.Idle = append(answer.Use.Idle, autoscale.IdleRanks{Ranks: idle.Ranks, Since: at.Add(-idleFor(idle.Seconds))})
 	}
-	for _, job := range report.TooLarge[:min(len(report.TooLarge), mostJobs)] {
-		answer.TooLarge = append(answer.TooLarge, agentapi.QueueJob{ID: leads.Excerpt(job.ID, longestID), Ranks: job.Ranks, Why: leads.Excerpt(job.Why, longestWhy)})
+	for _, job := range report.TooLarge[:min(len(report.TooLarge), leads.MostJobs)] {
+		answer.TooLarge = append(answer.TooLarge, agentapi.QueueJob{ID: leads.JobID(job.ID), Ranks: job.Ranks, Why: leads.Excerpt(job.Why, longestWhy)})
 	}
 	return answer
 }
@@ -72,5 +68,3 @@ func idleFor(seconds float64) time.Duration {
 	}
 	return time.Duration(seconds * float64(time.Second))
 }
-
-func count(n int) int { return min(max(n, 0), mostCounted) }
