@@ -79,6 +79,15 @@ func look(o Observed) facts {
 	if o.Job != nil && isStray(mc, o.Job) {
 		f.stray, f.Job, o.Job = o.Job, nil, nil
 	}
+	if f.foreign == nil {
+		f.changed, f.asked = templateChanged(o, f.told, f.maximum()), isAsked(o)
+	}
+	if f.changed && o.Job != nil {
+		// Until they restart, there can be no more ranks than Flux knows hosts.
+		f.desired = min(f.desired, build.HostsOf(o.Job))
+		f.unknown = build.IsMadeByNewer(o.Job)
+		f.changed = !f.unknown
+	}
 	if f.foreign == nil || o.Job != nil && metav1.IsControlledBy(o.Job, mc) {
 		f.ranks = countRanks(o.Job, o.Pods, f.desired, o.Now)
 	}
@@ -86,14 +95,9 @@ func look(o Observed) facts {
 		return f // Nothing is done about the rest.
 	}
 	if o.Job != nil {
-		f.desired = min(f.desired, build.HostsOf(o.Job))
 		f.completions, f.parallelism = ptr.Deref(o.Job.Spec.Completions, 0), ptr.Deref(o.Job.Spec.Parallelism, 0)
 	}
 	f.end = findEnd(o, f.told)
-	f.changed, f.asked = templateChanged(o, f.told, f.maximum()), isAsked(o)
-	if f.changed && o.Job != nil && build.IsMadeByNewer(o.Job) {
-		f.changed, f.unknown = false, true
-	}
 	f.wanted, f.obstacle = f.wantedJob()
 	f.rankPods = rankPods(o, f.desired)
 	f.histories = historiesOf(f.rankPods)

@@ -256,11 +256,12 @@ func TestRanksAboveTheCeilingWaitForTheRestart(t *testing.T) {
 	o := toldConfig(working(), `{"hosts":"sample-[0-3]"}`)
 	o.MiniCluster.Spec.Restart.Policy = api.RestartOnRequest
 	o.MiniCluster.Spec.Size, o.MiniCluster.Spec.MaxSize = 8, 8
-	p := Make(o)
+	p := Make(inState(o, api.ReasonRestartDue))
 	quiet(t, p)
 	if p.Desired != 4 || p.Maximum != 8 {
 		t.Errorf("desired %d of %d, want 4 of 8", p.Desired, p.Maximum)
 	}
+	wantState(t, p, api.ReasonRestartDue, "4 of 4 ranks are ready")
 	o.Job, o.Pods = nil, nil
 	if p = Make(o); p.Desired != 8 || *p.Job.Spec.Completions != 8 {
 		t.Errorf("desired %d, want 8 of the new Job", p.Desired)
