@@ -107,10 +107,7 @@ func Predict(live Live, spec api.MiniClusterSpec) Outcome {
 	case api.ReasonNameConflict, api.ReasonInvalidSpec, api.ReasonApplyFailed, api.ReasonDeleting:
 		outcome.Problem = p.Message
 	}
-	outcome.Sleep = p.Sleeps
-	if restart := p.Restart; restart != nil {
-		outcome.Restart, outcome.RestartWhenAsked = !restart.WhenAsked, restart.WhenAsked
-	}
+	outcome.Restart, outcome.RestartWhenAsked, outcome.Sleep = p.Restarts, p.RestartDue, p.Sleeps
 	if p.End != nil {
 		outcome.Ended = p.End.Message
 	}

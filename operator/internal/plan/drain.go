@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
@@ -169,10 +168,8 @@ func (f facts) depart(l departure, someStay bool) drain {
 		d.leaving = "the queue is stopped, and jobs that still run go back into it"
 		return d
 	case !f.Now.Before(deadline):
-		e := normal(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(l.ranks.Words()), verb(l.ranks.Len(), "goes", "go"), l.timeout, answer.hindrance()).
-			logged("Stopped waiting for ranks to drain", "ranks", l.ranks.Short(), "timeout", l.timeout.String(), "reason", answer.hindrance())
-		e.Type = corev1.EventTypeWarning
-		d.events = []Event{e}
+		d.events = []Event{warning(api.EventDrainTimedOut, "%s %s after %s although %s", Capital(l.ranks.Words()), verb(l.ranks.Len(), "goes", "go"), l.timeout, answer.hindrance()).
+			logged("Stopped waiting for ranks to drain", "ranks", l.ranks.Short(), "timeout", l.timeout.String(), "reason", answer.hindrance())}
 		if known {
 			return d
 		}

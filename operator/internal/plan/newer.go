@@ -1,10 +1,6 @@
 package plan
 
-import (
-	"fmt"
-
-	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
-)
+import api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 
 // madeByNewer tells of ranks that go on as they are, after the operator was set back to an
 // earlier version. They are scaled as ever.
@@ -14,8 +10,7 @@ func (f facts) madeByNewer() finding {
 	}
 	return finding{hindrances: []Hindrance{{
 		Reason: api.ReasonNewerOperator,
-		Message: fmt.Sprintf("a newer operator has made the Job, and this one cannot tell what has changed in the spec: the ranks go on as they are; "+
-			"to have them made anew by this one: kubectl annotate minicluster %s -n %s --overwrite %s=\"$(date)\"",
-			f.MiniCluster.Name, f.MiniCluster.Namespace, api.AnnotationRestart),
+		Message: "a newer operator has made the Job, and this one cannot tell what has changed in the spec: the ranks go on as they are; " +
+			"to have them made anew by this one: " + f.restartCommand(),
 	}}}
 }

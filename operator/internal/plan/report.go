@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	corev1 "k8s.io/api/core/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
@@ -26,24 +27,15 @@ type Report struct {
 	DrainStatus *api.Drain
 	// QueueStatus is what status.queue becomes.
 	QueueStatus *api.QueueStatus
-	// Restart, when not nil, is that of all ranks, which is on its way or due. Sleeps tells
-	// that no rank is to be, or that all are about to end.
-	Restart *Restart
-	Sleeps  bool
+	// Restarts tells that all ranks are about to start anew, RestartDue that they would if
+	// somebody asked for it, and Sleeps that no rank is to be.
+	Restarts, RestartDue, Sleeps bool
 	// End, when not nil, is how the MiniCluster has ended for good.
 	End *End
 	// State is a reason of the conditions Ready and Progressing, with its message.
 	State, Message string
 	// Events tell of what the plan does.
 	Events []Event
-}
-
-// Restart is that of all ranks.
-type Restart struct {
-	// Because says why they restart.
-	Because string
-	// WhenAsked tells that it waits until somebody asks for it.
-	WhenAsked bool
 }
 
 // Event tells once of something that was done or has happened.
@@ -61,6 +53,11 @@ type Event struct {
 // normal returns an event of the type corev1.EventTypeNormal.
 func normal(reason, format string, args ...any) Event {
 	return Event{Type: corev1.EventTypeNormal, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// warning returns an event of the type corev1.EventTypeWarning.
+func warning(reason, format string, args ...any) Event {
+	return Event{Type: corev1.EventTypeWarning, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 // logged returns the event with its line in the log.
@@ -124,7 +121,7 @@ func (f facts) state(d drain) (state, message string) {
 		state, message = api.ReasonScalingUp, fmt.Sprintf("%s; waiting for %s", progress, r.Missing.Words())
 	case r.Excess > 0:
 		state, message = api.ReasonScalingDown, fmt.Sprintf("%s; %d above the desired size %s ending", progress, r.Excess, verb(r.Excess, "is", "are"))
-	case f.restartDue() != "":
+	case f.isRestartDue():
 		state, message = api.ReasonRestartDue, progress+"; "+f.restartDue()
 	default:
 		state, message = api.ReasonReady, progress
@@ -143,15 +140,31 @@ func (f facts) isLeadLost() bool {
 // never been, since the kubelets of followers may report sooner, or its broker is up and
 // a container beside it has ended.
 func (f facts) isLeadThere() bool {
-	for _, p := range f.rankPods {
-		status := f.runningRank(p.Pod)
-		if p.rank != 0 || !p.isLive() || status == nil || nodeNotReady(p.Pod) {
-			continue
+	for pod, status := range f.runningLeads() {
+		if !nodeNotReady(pod) {
+			return status.Ready || !wasReady(pod, status)
 		}
-		ready := conditionOf(p.Pod, corev1.PodReady)
-		return status.Ready || ready == nil || !ready.LastTransitionTime.After(status.State.Running.StartedAt.Time)
 	}
 	return false
+}
+
+// runningLeads are the pods of rank 0 that do not end, and whose container runs: one, but
+// while the Job replaces it.
+func (f facts) runningLeads() iter.Seq2[*corev1.Pod, *corev1.ContainerStatus] {
+	return func(yield func(*corev1.Pod, *corev1.ContainerStatus) bool) {
+		for _, p := range f.rankPods {
+			if status := f.runningRank(p.Pod); p.rank == 0 && p.isLive() && status != nil && !yield(p.Pod, status) {
+				return
+			}
+		}
+	}
+}
+
+// wasReady tells whether a pod has been ready since its container was started: it may have
+// ceased to be.
+func wasReady(pod *corev1.Pod, running *corev1.ContainerStatus) bool {
+	ready := conditionOf(pod, corev1.PodReady)
+	return ready != nil && ready.LastTransitionTime.After(running.State.Running.StartedAt.Time)
 }
 
 func (f facts) wasLeadLost() bool { return f.stateBefore() == api.ReasonLeadLost }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/idset"
 	"github.com/gopherlocks/gopherlocks/operator/internal/build"
@@ -24,7 +22,8 @@ const leadPatience = time.Minute
 // or is of an earlier version.
 const requeueTime = time.Minute
 
-// purpose is why all ranks are to end.
+// purpose is why all ranks are to end. begins and leaves are those of a departure, to which
+// is added what will be lost.
 type purpose struct {
 	reason         string
 	begins, leaves string
@@ -61,9 +60,10 @@ func (f facts) endRanks(to purpose, then Report) Plan {
 // everybody is the departure of all ranks.
 func (f facts) everybody(to purpose) departure {
 	may, until := f.jobsMayRun()
+	loss := f.loss()
 	return departure{
 		ranks: idset.Range(0, f.completions), timeout: RestTimeout(f.MiniCluster),
-		reason: to.reason, begins: to.begins, leaves: to.leaves, idle: "any more",
+		reason: to.reason, begins: to.begins + loss, leaves: to.leaves + loss, idle: "any more",
 		requeues:   f.MiniCluster.Spec.Restart.OnTimeout == api.TimeoutRequeue,
 		jobsMayRun: may && !to.atOnce && f.end == nil, unknownUntil: until,
 	}
@@ -73,17 +73,11 @@ func (f facts) everybody(to purpose) departure {
 // that its pod decides. Of one that has not been ready yet it is not known until a time,
 // and no longer expected afterwards.
 func (f facts) jobsMayRun() (may bool, until time.Time) {
-	for _, p := range f.rankPods {
-		status := f.runningRank(p.Pod)
-		if p.rank != 0 || !p.isLive() || status == nil {
-			continue
-		}
-		started := status.State.Running.StartedAt.Time
-		ready := conditionOf(p.Pod, corev1.PodReady)
-		if status.Ready || ready != nil && ready.LastTransitionTime.After(started) {
+	for pod, status := range f.runningLeads() {
+		if status.Ready || wasReady(pod, status) {
 			return true, time.Time{}
 		}
-		until = started.Add(leadPatience)
+		until = status.State.Running.StartedAt.Add(leadPatience)
 		return f.Now.Before(until), until
 	}
 	return false, time.Time{}
@@ -121,10 +115,8 @@ func (f facts) lost() []Event {
 	if jobs == "" {
 		return nil
 	}
-	e := normal(api.EventStateLost, "%s %s lost with the ranks: neither flux.stateDir nor archive.path keeps it", Capital(jobs), verb(many, "is", "are")).
-		logged("Lost the queue with the ranks", "reason", "neither flux.stateDir nor archive.path keeps it")
-	e.Type = corev1.EventTypeWarning
-	return []Event{e}
+	return []Event{warning(api.EventStateLost, "%s %s lost with the ranks: neither flux.stateDir nor archive.path keeps it", Capital(jobs), verb(many, "is", "are")).
+		logged("Lost the queue with the ranks", "reason", "neither flux.stateDir nor archive.path keeps it")}
 }
 
 // keepsQueue tells whether the ranks of the spec find what those of the Job leave.

@@ -55,17 +55,17 @@ func restart(f facts) Plan {
 	if f.told != nil {
 		// First the status must tell that it is no longer at its end.
 		p := Plan{upkeep(f), f.report(api.ReasonRecreating, because)}
-		p.Restart = &Restart{Because: because}
+		p.Restarts = true
 		p.Replacement, p.End, p.DrainStatus = f.replacement(), nil, nil
 		return p
 	}
 	p := f.endRanks(purpose{
 		reason: because,
-		begins: fmt.Sprintf("the queue is stopped, to restart all ranks when no job runs: %s%s", because, f.loss()),
-		leaves: fmt.Sprintf("the queue is stopped, and all ranks restart when no job runs%s", f.loss()),
+		begins: "the queue is stopped, to restart all ranks when no job runs: " + because,
+		leaves: "the queue is stopped, and all ranks restart when no job runs",
 		atOnce: f.MiniCluster.Spec.Restart.Policy == api.RestartAtOnce,
 	}, f.restarted(because))
-	p.Restart = &Restart{Because: because}
+	p.Restarts = true
 	if p.DeleteJob != nil || len(p.Events) > 0 {
 		// Once the queue is stopped, it need not be asked again before the end.
 		p.Replacement = f.replacement()
@@ -84,21 +84,19 @@ func (f facts) restarted(because string) Report {
 	return r
 }
 
-// dueRestart is one that waits for somebody to ask for it; nil where none does.
-func (f facts) dueRestart() *Restart {
-	if !f.isRestartWanted() || !f.isRestartHeldBack() || f.end != nil {
-		return nil
-	}
-	return &Restart{Because: f.restartReason(), WhenAsked: true}
+// isRestartDue tells of one that waits for somebody to ask for it.
+func (f facts) isRestartDue() bool {
+	return f.isRestartWanted() && f.isRestartHeldBack() && f.end == nil
 }
 
-// restartDue says in words that a restart is due, and how to ask for it; empty where none is.
+// restartDue says in words that a restart is due, and how to ask for it.
 func (f facts) restartDue() string {
-	if f.dueRestart() == nil {
-		return ""
-	}
-	return fmt.Sprintf("a restart of all ranks is due, since %s%s; ask for it with: kubectl annotate minicluster %s -n %s --overwrite %s=\"$(date)\"",
-		f.restartReason(), f.loss(), f.MiniCluster.Name, f.MiniCluster.Namespace, api.AnnotationRestart)
+	return fmt.Sprintf("a restart of all ranks is due, since %s%s; ask for it with: %s", f.restartReason(), f.loss(), f.restartCommand())
+}
+
+// restartCommand asks for a restart.
+func (f facts) restartCommand() string {
+	return fmt.Sprintf("kubectl annotate minicluster %s -n %s --overwrite %s=\"$(date)\"", f.MiniCluster.Name, f.MiniCluster.Namespace, api.AnnotationRestart)
 }
 
 // restartBecomesDue tells once that a restart waits.

@@ -205,7 +205,7 @@ func resize(f facts) Plan {
 	}
 	p.Report = f.report(f.state(d))
 	p.DrainStatus, p.QueueStatus = d.status, f.queueStatus()
-	p.Restart = f.dueRestart()
+	p.RestartDue = f.isRestartDue()
 	p.Events = slices.Concat(d.events, f.resized(p.Job), f.leadBack(), f.restartBecomesDue(p.State))
 	return p
 }

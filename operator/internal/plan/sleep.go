@@ -24,8 +24,8 @@ func fallAsleep(f facts) Plan {
 		logged("Deleted the Job to sleep", "ranks", f.completions, "reason", because)}
 	p := f.endRanks(purpose{
 		reason: because,
-		begins: "the queue is stopped, to sleep when no job runs" + f.loss(),
-		leaves: "the queue is stopped, and all ranks end when no job runs" + f.loss(),
+		begins: "the queue is stopped, to sleep when no job runs",
+		leaves: "the queue is stopped, and all ranks end when no job runs",
 	}, r)
 	p.Sleeps = true
 	return p
