@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -107,17 +108,35 @@ func (a MiniClusterArgs) sizes() bounds.Sizes {
 }
 
 func checkDraining(a MiniClusterArgs) []Problem {
-	if t := a.DrainTimeoutSeconds; t != nil && (*t < 0 || *t > math.MaxInt32) {
-		return []Problem{problem("drainTimeoutSeconds", "drainTimeoutSeconds %d must be from 0 to %d (seconds)", *t, math.MaxInt32)}
-	}
-	return nil
+	return checkSeconds("drainTimeoutSeconds", a.DrainTimeoutSeconds, math.MaxInt32)
 }
 
-func checkPullSecret(a MiniClusterArgs) (found []Problem) {
-	if name := Literal(a.ImagePullSecret); name != "" {
+func checkPullSecret(a MiniClusterArgs) []Problem {
+	return checkObjectName("imagePullSecret", a.ImagePullSecret)
+}
+
+// checkSeconds checks a time; nil is not set.
+func checkSeconds(field string, seconds *int, most int) []Problem {
+	if seconds == nil || *seconds >= 0 && *seconds <= most {
+		return nil
+	}
+	return []Problem{problem(field, "%s %d must be from 0 to %d (seconds)", field, *seconds, most)}
+}
+
+// checkObjectName checks the name of an object in the namespace, as far as it is known.
+func checkObjectName(field string, name pulumi.StringInput) (found []Problem) {
+	if name := Literal(name); name != "" {
 		for _, fault := range validation.IsDNS1123Subdomain(name) {
-			found = append(found, problem("imagePullSecret", "%q: %s", name, fault))
+			found = append(found, problem(field, "%q: %s", name, fault))
 		}
 	}
 	return found
+}
+
+// checkOneOf checks a choice; "" is not set.
+func checkOneOf[T ~string](field, value string, choices ...T) []Problem {
+	if value == "" || slices.Contains(choices, T(value)) {
+		return nil
+	}
+	return []Problem{problem(field, "%s %q must be one of %q", field, value, choices)}
 }

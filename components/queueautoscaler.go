@@ -1,6 +1,10 @@
 package components
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
 
 // QueueAutoscaleArgs say how the operator chooses the size by Flux's queue, between
 // MinSize and MaxSize. They can be changed at any time, without a restart.
@@ -38,12 +42,7 @@ func checkQueueAutoscale(m MiniClusterArgs) (found []Problem) {
 	if !m.Flux {
 		found = append(found, problem("autoscaler", "%s needs flux true: without Flux there is no queue; take %s, or set flux", AutoscalerQueue, AutoscalerCPU))
 	}
-	if idle := q.IdleSeconds; idle != nil && (*idle < 0 || *idle > maxIdleSeconds) {
-		found = append(found, problem("idleSeconds", "idleSeconds %d must be from 0 to %d (seconds)", *idle, maxIdleSeconds))
-	}
-	if sleep := q.SleepSeconds; sleep < 0 || sleep > maxSleepSeconds {
-		found = append(found, problem("sleepSeconds", "sleepSeconds %d must be from 0 to %d (seconds)", sleep, maxSleepSeconds))
-	}
+	found = slices.Concat(found, checkSeconds("idleSeconds", q.IdleSeconds, maxIdleSeconds), checkSeconds("sleepSeconds", &q.SleepSeconds, maxSleepSeconds))
 	for _, ranks := range []struct {
 		field string
 		value int

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
@@ -15,27 +14,13 @@ import (
 // stateFolder is where the claim of the state is mounted.
 const stateFolder = "/var/lib/gopherlocks"
 
-// restartPolicies are the values of RestartPolicy.
-var restartPolicies = []string{string(api.RestartWhenIdle), string(api.RestartAtOnce), string(api.RestartOnRequest)}
-
-// timeoutPolicies are the values of RestartOnTimeout.
-var timeoutPolicies = []string{string(api.TimeoutCancel), string(api.TimeoutRequeue)}
-
-func checkRestart(a MiniClusterArgs) (found []Problem) {
-	if a.RestartOnTimeout != "" && !slices.Contains(timeoutPolicies, a.RestartOnTimeout) {
-		found = append(found, problem("restartOnTimeout", "restartOnTimeout %q must be one of %q", a.RestartOnTimeout, timeoutPolicies))
-	}
-	if a.RestartPolicy != "" && !slices.Contains(restartPolicies, a.RestartPolicy) {
-		found = append(found, problem("restartPolicy", "restartPolicy %q must be one of %q", a.RestartPolicy, restartPolicies))
-	}
-	if t := a.RestartTimeoutSeconds; t != nil && (*t < 0 || *t > math.MaxInt32) {
-		found = append(found, problem("restartTimeoutSeconds", "restartTimeoutSeconds %d must be from 0 to %d (seconds)", *t, math.MaxInt32))
-	}
-	if name := Literal(a.StateClaim); name != "" {
-		for _, fault := range validation.IsDNS1123Subdomain(name) {
-			found = append(found, problem("stateClaim", "%q: %s", name, fault))
-		}
-	}
+func checkRestart(a MiniClusterArgs) []Problem {
+	found := slices.Concat(
+		checkOneOf("restartOnTimeout", a.RestartOnTimeout, api.TimeoutCancel, api.TimeoutRequeue),
+		checkOneOf("restartPolicy", a.RestartPolicy, api.RestartWhenIdle, api.RestartAtOnce, api.RestartOnRequest),
+		checkSeconds("restartTimeoutSeconds", a.RestartTimeoutSeconds, math.MaxInt32),
+		checkObjectName("stateClaim", a.StateClaim),
+	)
 	if given(a.StateClaim) && !a.Flux {
 		found = append(found, problem("stateClaim", "stateClaim needs flux true: without Flux there is no queue; set flux, or remove stateClaim"))
 	}

@@ -61,10 +61,10 @@ func (m *MiniCluster) describeRanks(exists bool, outcome whatif.Outcome, there L
 	case m.Restart.AllRanks == Yes:
 		m.Change = ChangeRestart
 		m.Arriving = ranks(allRanks(outcome.Desired))
-		m.leave(allRanks(outcome.Ranks), int64(outcome.DrainTimeout.Seconds()), there)
+		m.leave(allRanks(outcome.Ranks), outcome.DrainTimeout, there)
 	case outcome.Sleep:
 		m.Change = ChangeSleep
-		m.leave(allRanks(outcome.Ranks), int64(outcome.DrainTimeout.Seconds()), there)
+		m.leave(allRanks(outcome.Ranks), outcome.DrainTimeout, there)
 	case !outcome.Arriving.IsEmpty():
 		m.Change = ChangeGrow
 		switch {
@@ -76,7 +76,7 @@ func (m *MiniCluster) describeRanks(exists bool, outcome whatif.Outcome, there L
 		m.Arriving = ranks(outcome.Arriving)
 	case !outcome.Leaving.IsEmpty():
 		m.Change = ChangeShrink
-		m.leave(outcome.Leaving, int64(outcome.DrainTimeout.Seconds()), there)
+		m.leave(outcome.Leaving, outcome.DrainTimeout, there)
 	}
 	if m.Restart.AllRanks == Unknown {
 		if m.Change == ChangeNone {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	api "github.com/gopherlocks/gopherlocks/operator/api/v1alpha2"
 	"github.com/gopherlocks/gopherlocks/operator/bounds"
@@ -22,12 +23,12 @@ func ranks(set idset.Set) *Ranks {
 }
 
 // leave fills in the ranks that go, and the jobs there.
-func (m *MiniCluster) leave(set idset.Set, drainTimeout int64, there LiveMiniCluster) {
+func (m *MiniCluster) leave(set idset.Set, drainTimeout time.Duration, there LiveMiniCluster) {
 	going := ranks(set)
 	if going == nil {
 		return
 	}
-	m.Leaving = &Leaving{Ranks: *going, DrainTimeoutSeconds: drainTimeout, Jobs: Jobs{Unknown: "nobody was asked"}}
+	m.Leaving = &Leaving{Ranks: *going, DrainTimeoutSeconds: int64(drainTimeout.Seconds()), Jobs: Jobs{Unknown: "nobody was asked"}}
 	switch {
 	case there.Jobs != nil:
 		m.Leaving.Jobs = *there.Jobs

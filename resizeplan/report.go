@@ -84,7 +84,8 @@ type MiniCluster struct {
 	Live        *LiveState `json:"live"`
 	LiveUnknown string     `json:"liveUnknown,omitempty"`
 	// SizeAfter is the number of ranks that the operator works towards after the
-	// update, 0 of a MiniCluster that sleeps; null when it is not known, or there is no MiniCluster any more.
+	// update, 0 of a MiniCluster that sleeps; null when it is not known, or there is no
+	// MiniCluster any more.
 	SizeAfter *int32 `json:"sizeAfter"`
 	// Arriving are the ranks that start, Leaving the ranks that end. A restart has
 	// both.

@@ -93,10 +93,7 @@ func newMiniCluster(t testing.TB, change func(*agentapi.Config)) *miniCluster {
 	change(&m.config)
 	name := m.config.Name
 	m.pods = podstandin.New(t, name)
-	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
-		Name: name, Service: name, Ceiling: m.config.Ceiling, KeepsState: m.config.StateDir != "",
-	})
-	m.must(err)
+	m.configureBrokers()
 	c, err := credentials.Derive(make([]byte, credentials.KeySize), credentials.MiniCluster{Name: name, UID: t.Name(), Created: time.Now()})
 	m.must(err)
 	m.secret = map[string]string{
@@ -108,6 +105,16 @@ func newMiniCluster(t testing.TB, change func(*agentapi.Config)) *miniCluster {
 	m.token = c.Token
 	m.client = &http.Client{Transport: &http.Transport{DialContext: m.pods.Dial, TLSClientConfig: trust, DisableKeepAlives: true}}
 	return m
+}
+
+// configureBrokers writes the brokers' configuration by the rest of it.
+func (m *miniCluster) configureBrokers() {
+	m.t.Helper()
+	var err error
+	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
+		Name: m.config.Name, Service: m.config.Name, Ceiling: m.config.Ceiling, KeepsState: m.config.StateDir != "",
+	})
+	m.must(err)
 }
 
 func (m *miniCluster) must(err error) {
@@ -125,15 +132,20 @@ func (m *miniCluster) environment() []string {
 	}
 }
 
-// start starts the pod of a rank.
-func (m *miniCluster) start(number int) *rank {
+// environmentOf is that of the container of a rank.
+func (m *miniCluster) environmentOf(number int) []string {
 	m.t.Helper()
 	config, err := json.Marshal(m.config)
 	m.must(err)
-	env := append(m.environment(), agentapi.ConfigVariable+"="+string(config), fmt.Sprintf("%s=%d", agentapi.RankVariable, number))
+	return append(m.environment(), agentapi.ConfigVariable+"="+string(config), fmt.Sprintf("%s=%d", agentapi.RankVariable, number))
+}
+
+// start starts the pod of a rank.
+func (m *miniCluster) start(number int) *rank {
+	m.t.Helper()
 	r := &rank{m: m, number: number, Pod: m.pods.Start(podstandin.Spec{
 		Host: fmt.Sprintf("%s-%d", m.config.Name, number), Command: []string{agentapi.Program, "rank"},
-		Env: env, Secret: m.secret, Program: m.program,
+		Env: m.environmentOf(number), Secret: m.secret, Program: m.program,
 	})}
 	m.t.Cleanup(func() {
 		for _, secret := range m.secret {

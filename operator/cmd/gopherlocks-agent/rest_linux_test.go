@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,11 +49,7 @@ func stopAll(ranks []*rank) {
 func (m *miniCluster) setCeiling(ceiling int32) {
 	m.t.Helper()
 	m.config.Hosts, m.config.Ceiling = fluxconf.Hosts(m.config.Name, ceiling), ceiling
-	var err error
-	m.config.BrokerConfig, err = fluxconf.BrokerConfig(fluxconf.Options{
-		Name: m.config.Name, Service: m.config.Name, Ceiling: ceiling, KeepsState: m.config.StateDir != "",
-	})
-	m.must(err)
+	m.configureBrokers()
 }
 
 // statuses are those of all jobs, by their IDs.
@@ -280,10 +275,7 @@ func TestNoJobIsLostBySleep(t *testing.T) {
 // enter runs the agent in the container of a rank, as "kubectl exec" does.
 func (r *rank) enter(args ...string) string {
 	r.m.t.Helper()
-	config, err := json.Marshal(r.m.config)
-	r.m.must(err)
-	out, err := r.Exec(append(r.m.environment(), agentapi.ConfigVariable+"="+string(config), fmt.Sprintf("%s=%d", agentapi.RankVariable, r.number)),
-		append([]string{agentapi.Program}, args...)...)
+	out, err := r.Exec(r.m.environmentOf(r.number), append([]string{agentapi.Program}, args...)...)
 	if err != nil {
 		r.m.t.Fatalf("gopherlocks-agent %s: %v: %s", strings.Join(args, " "), err, out)
 	}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -28,10 +29,8 @@ func countFields(t reflect.Type, within []reflect.Type) (count int) {
 	default:
 		return 0
 	}
-	for _, outer := range within {
-		if outer == t {
-			return 0
-		}
+	if slices.Contains(within, t) {
+		return 0
 	}
 	within = append(within, t)
 	for i := range t.NumField() {
