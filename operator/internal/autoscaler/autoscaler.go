@@ -123,7 +123,7 @@ func (a *Autoscaler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	d := autoscale.Decide(policy, situation)
 	if d.Size == mc.Spec.Size {
 		a.rest(&mc, d)
-		return ctrl.Result{RequeueAfter: until(earlier(d.LookAt, sleepAt))}, nil
+		return ctrl.Result{RequeueAfter: until(plan.Earliest(d.LookAt, sleepAt))}, nil
 	}
 	cause := a.wants(&mc, answer, d)
 	if wait := known.refusal.wait(mc.Generation, d.Size, now); wait > 0 {
@@ -131,19 +131,15 @@ func (a *Autoscaler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	err := a.write(ctx, &mc, d.Size)
-	switch {
-	case err == nil:
+	if err == nil {
 		a.done(ctx, &mc, d, cause)
 		return ctrl.Result{}, nil // The write is an event.
-	case apierrors.IsNotFound(err):
-		return ctrl.Result{}, nil // deleted meanwhile
-	case apierrors.IsConflict(err):
-		log.FromContext(ctx).V(1).Info("The MiniCluster has changed meanwhile", "conflict", err.Error())
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
-	case isRefusal(err):
+	}
+	if isRefusal(err) {
 		return ctrl.Result{RequeueAfter: a.refused(ctx, &mc, d, err, now)}, nil
-	case ctx.Err() != nil:
-		return ctrl.Result{}, nil // The next operator goes on.
+	}
+	if result, ok := passes(ctx, err); ok {
+		return result, nil
 	}
 	return ctrl.Result{}, fmt.Errorf("scale to %d: %w", d.Size, err)
 }
@@ -194,12 +190,16 @@ func (a *Autoscaler) refused(ctx context.Context, mc *api.MiniCluster, d autosca
 	return r.wait(mc.Generation, d.Size, now)
 }
 
-// earlier returns the earlier of two times, of which zero is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
+// passes tells of failures of a write that are nobody's fault, and what follows them.
+func passes(ctx context.Context, err error) (ctrl.Result, bool) {
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, true // deleted meanwhile
+	case apierrors.IsConflict(err):
+		log.FromContext(ctx).V(1).Info("The MiniCluster has changed meanwhile", "conflict", err.Error())
+		return ctrl.Result{RequeueAfter: conflictRetry}, true
 	}
-	return a
+	return ctrl.Result{}, ctx.Err() != nil // The next operator goes on.
 }
 
 // until returns the time until at; 0 where it is zero, for never.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,15 +27,14 @@ func (a *Autoscaler) sleep(ctx context.Context, mc *api.MiniCluster, policy auto
 		return ctrl.Result{}, fmt.Errorf("encode spec.suspend: %w", err)
 	}
 	err = a.client.Patch(ctx, mc.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
-	switch {
-	case apierrors.IsNotFound(err), ctx.Err() != nil:
-		return ctrl.Result{}, nil // It is deleted, or the next operator goes on.
-	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
-	case isRefusal(err):
+	if isRefusal(err) {
 		log.FromContext(ctx).Info("The API server does not let the MiniCluster sleep", "reason", err.Error())
 		return ctrl.Result{RequeueAfter: plan.RefusalRetry}, nil
-	case err != nil:
+	}
+	if err != nil {
+		if result, ok := passes(ctx, err); ok {
+			return result, nil
+		}
 		return ctrl.Result{}, fmt.Errorf("set spec.suspend: %w", err)
 	}
 	because := fmt.Sprintf("the queue has been empty for %d s", int64(policy.SleepTime.Seconds()))

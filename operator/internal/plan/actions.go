@@ -86,7 +86,7 @@ func podActions(f facts) Actions {
 	a.Ended, endedAt = endedPods(f)
 	a.Kept, keptAt = keptPods(f)
 	a.Secret, lookAt = missesSecret(f)
-	a.WakeAt = earliest(steadyAt, endedAt, keptAt, lookAt)
+	a.WakeAt = Earliest(steadyAt, endedAt, keptAt, lookAt)
 	return a
 }
 

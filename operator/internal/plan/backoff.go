@@ -35,7 +35,7 @@ func steadyPods(f facts) (pods []*corev1.Pod, wakeAt time.Time) {
 			continue
 		}
 		if steady := ready.LastTransitionTime.Add(steadyAfter); f.Now.Before(steady) {
-			wakeAt = earliest(wakeAt, steady)
+			wakeAt = Earliest(wakeAt, steady)
 			continue
 		}
 		pods = append(pods, pod)

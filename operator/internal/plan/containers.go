@@ -134,7 +134,7 @@ func (f facts) servicesFailing() finding {
 				if !f.Now.Before(steady) {
 					continue
 				}
-				found.lookAt = earliest(found.lookAt, steady)
+				found.lookAt = Earliest(found.lookAt, steady)
 			}
 			found.hindrances = append(found.hindrances, Hindrance{
 				Reason: api.ReasonContainerFailing,
@@ -164,7 +164,7 @@ func (f facts) ranksNotReady() finding {
 			continue
 		}
 		if due := status.State.Running.StartedAt.Add(readyPatience); f.Now.Before(due) {
-			found.lookAt = earliest(found.lookAt, due)
+			found.lookAt = Earliest(found.lookAt, due)
 			continue
 		}
 		ranks = append(ranks, p.rank)

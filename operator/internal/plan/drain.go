@@ -192,7 +192,7 @@ func (f facts) wait(l departure, start metav1.Time, deadline time.Time, answer *
 	d := drain{
 		status:   &api.Drain{Ranks: l.ranks.String(), StartTime: start, Busy: busy.String()},
 		order:    &DrainOrder{Ranks: l.ranks},
-		deadline: earliest(deadline, l.unknownUntil),
+		deadline: Earliest(deadline, l.unknownUntil),
 		leaving:  fmt.Sprintf("%s, or at %s", l.leaves, until),
 		because:  answer.hindrance(),
 	}

@@ -28,7 +28,7 @@ func endedPods(f facts) (pods []*corev1.Pod, wakeAt time.Time) {
 			continue
 		}
 		if due := endOf(pod).Add(endedAfter); f.Now.Before(due) {
-			wakeAt = earliest(wakeAt, due)
+			wakeAt = Earliest(wakeAt, due)
 			continue
 		}
 		pods = append(pods, pod)

@@ -150,7 +150,7 @@ func (f facts) ranksFailing() finding {
 	for rank := range idset.Range(0, f.desired).Minus(f.ranks.Completed).All() {
 		h := f.histories[rank]
 		holds, lookAt := h.holds(f.Now)
-		found.lookAt = earliest(found.lookAt, lookAt)
+		found.lookAt = Earliest(found.lookAt, lookAt)
 		if !holds {
 			continue
 		}

@@ -64,7 +64,7 @@ func findHindrances(f facts) finding {
 		found := look(f)
 		all.hindrances = append(all.hindrances, found.hindrances...)
 		all.questions = append(all.questions, found.questions...)
-		all.lookAt = earliest(all.lookAt, found.lookAt)
+		all.lookAt = Earliest(all.lookAt, found.lookAt)
 	}
 	slices.SortStableFunc(all.hindrances, func(a, b Hindrance) int {
 		return cmp.Compare(slices.Index(passing, a.Reason), slices.Index(passing, b.Reason))

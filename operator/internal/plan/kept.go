@@ -32,7 +32,7 @@ func keptPods(f facts) (pods []*corev1.Pod, wakeAt time.Time) {
 			continue
 		}
 		if due := endOf(pod).Add(keptAfter); f.Now.Before(due) {
-			wakeAt = earliest(wakeAt, due)
+			wakeAt = Earliest(wakeAt, due)
 			continue
 		}
 		pods = append(pods, pod)

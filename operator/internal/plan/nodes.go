@@ -172,7 +172,7 @@ func (f facts) schedulerMissing() finding {
 			continue
 		}
 		if due := p.CreationTimestamp.Add(schedulerPatience); f.Now.Before(due) {
-			found.lookAt = earliest(found.lookAt, due)
+			found.lookAt = Earliest(found.lookAt, due)
 			continue
 		}
 		name := p.Spec.SchedulerName

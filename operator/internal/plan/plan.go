@@ -112,15 +112,15 @@ func Make(o Observed) Plan {
 	first := slices.IndexFunc(rules, func(r rule) bool { return r.applies(f) })
 	p := rules[first].plan(f) // The last one applies to all that is left.
 	p.Questions = f.hindered.questions
-	p.WakeAt = earliest(p.WakeAt, f.ranks.lookAt, f.hindered.lookAt, f.obstacle.retryAt)
+	p.WakeAt = Earliest(p.WakeAt, f.ranks.lookAt, f.hindered.lookAt, f.obstacle.retryAt)
 	return p
 }
 
 // WakeUp has the plan made anew at a time at the latest.
-func (p *Plan) WakeUp(at time.Time) { p.WakeAt = earliest(p.WakeAt, at) }
+func (p *Plan) WakeUp(at time.Time) { p.WakeAt = Earliest(p.WakeAt, at) }
 
-// earliest returns the earliest of the times that are not zero.
-func earliest(times ...time.Time) time.Time {
+// Earliest returns the earliest of the times that are not zero.
+func Earliest(times ...time.Time) time.Time {
 	var first time.Time
 	for _, at := range times {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {

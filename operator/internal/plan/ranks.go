@@ -51,7 +51,7 @@ func (r *Ranks) noteNode(pod *corev1.Pod, rank int32, now time.Time) {
 	if is {
 		r.stranded.add(rank, pod.Spec.NodeName)
 	}
-	r.lookAt = earliest(r.lookAt, later)
+	r.lookAt = Earliest(r.lookAt, later)
 }
 
 // countRanks counts the pods of job's ranks.

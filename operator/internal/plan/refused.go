@@ -125,7 +125,7 @@ func (f facts) absent() (absent idset.Set, lookAt time.Time) {
 	for rank := range absent.All() {
 		if due := f.histories[rank].nextTry(); f.Now.Before(due) {
 			waiting = append(waiting, rank)
-			lookAt = earliest(lookAt, due)
+			lookAt = Earliest(lookAt, due)
 		}
 	}
 	return absent.Minus(idset.Of(waiting...)), lookAt
@@ -158,7 +158,7 @@ func (f facts) volumesNotMounted() finding {
 			continue
 		}
 		if due := scheduled.LastTransitionTime.Add(mountPatience); f.Now.Before(due) {
-			found.lookAt = earliest(found.lookAt, due)
+			found.lookAt = Earliest(found.lookAt, due)
 			continue
 		}
 		ranks = append(ranks, p.rank)

@@ -202,7 +202,7 @@ func (p Plan) Failed(o Observed, err error, ranks bool) Plan {
 	if foreign, ok := errors.AsType[*Foreign](err); ok {
 		state, retry := foreign.state()
 		p.State, p.Message = state, foreign.Error()
-		p.WakeAt = earliest(p.WakeAt, o.Now.Add(retry))
+		p.WakeAt = Earliest(p.WakeAt, o.Now.Add(retry))
 	}
 	if !ranks {
 		p.DrainStatus = o.MiniCluster.Status.Drain

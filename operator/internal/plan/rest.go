@@ -45,7 +45,7 @@ func (f facts) endRanks(to purpose, then Report) Plan {
 	d := planDrain(f, f.everybody(to))
 	if d.holds() {
 		p := Plan{upkeep(f), f.report(api.ReasonDraining, d.leaving+": "+d.because+HindrancesText(f.hindered.hindrances))}
-		p.DrainOrder, p.DrainStatus, p.WakeAt = d.order, d.status, earliest(p.WakeAt, d.deadline)
+		p.DrainOrder, p.DrainStatus, p.WakeAt = d.order, d.status, Earliest(p.WakeAt, d.deadline)
 		p.QueueStatus = f.MiniCluster.Status.Queue
 		p.Events = d.events
 		return p

@@ -189,7 +189,7 @@ func resize(f facts) Plan {
 	d := planDrain(f, f.shrink())
 	p := Plan{Actions: upkeep(f)}
 	p.Prerequisites = !f.obstacle.isThere()
-	p.DrainOrder, p.WakeAt = d.order, earliest(p.WakeAt, d.deadline)
+	p.DrainOrder, p.WakeAt = d.order, Earliest(p.WakeAt, d.deadline)
 	p.QueueOrder = f.queueOrder()
 	completions, parallelism := f.jobSize()
 	if !d.holds() && (f.completions != completions || f.parallelism != parallelism) {

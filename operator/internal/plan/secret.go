@@ -33,7 +33,7 @@ func missesSecret(f facts) (misses bool, lookAt time.Time) {
 		}
 		due := since.Add(patience)
 		if f.Now.Before(due) {
-			lookAt = earliest(lookAt, due)
+			lookAt = Earliest(lookAt, due)
 			continue
 		}
 		misses = true
